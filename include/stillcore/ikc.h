@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The messages of the IKC rings. Each LWK CPU has a ring pair (ring.h); a request's answer comes
+ * back through the pair by which the request went. A message that is not understood, or whose
+ * fields don't fit, is counted and dropped; a request (one with a token) is answered -EINVAL.
+ *
+ * proc names a process of the instance: slot number in the module's table | generation << 16, never 0.
+ * token is the asker's own word and comes back unchanged in the reply.
+ */
+#ifndef STILLCORE_IKC_H
+#define STILLCORE_IKC_H
+
+#include "ring.h"
+#include "types.h"
+
+struct still_msg {
+	uint32_t kind; /* enum still_msg_kind */
+	uint32_t proc;
+	uint64_t token;
+	uint64_t arg[6];
+};
+STILL_ASSERT_SIZE(struct still_msg, STILL_CELL_BYTES);
+
+enum still_msg_kind {
+	/* Both ways. token: of the request. arg[0]: 0 or more on success, else -errno. arg[1..]: as stated. */
+	STILL_MSG_REPLY = 1,
+
+	/* Linux to LWK, answered. */
+	STILL_MSG_PING = 16,
+	/* A process is born. arg[0]: physical address of its still_proc_page (process.h), slots behind it;
+	 * arg[1]: number of slots. Reply arg[1]: physical address of its top-level page table. */
+	STILL_MSG_PROC_CREATE = 17,
+	/* Build the program's memory from still_proc_page.exec, files filled in. */
+	STILL_MSG_PROC_EXEC = 18,
+	/* Start its first thread, on slot 0. arg[0]: instruction pointer, arg[1]: stack pointer. */
+	STILL_MSG_PROC_START = 19,
+	/* Linux has no mapping of the process left and no proxy: kill its threads if any still run,
+	 * free everything except pages marked STILL_PTE_QUARANTINED, forget the process and its pages. */
+	STILL_MSG_PROC_RELEASE = 20,
+	/* Linux faulted at arg[0] (user address) in the process; arg[1]: 1 for a write. Make the page
+	 * present with that permission, or answer -EFAULT; -ENOMEM if memory is short. */
+	STILL_MSG_FAULT_IN = 21,
+
+	/* Linux to LWK, not answered. */
+	/* The proxy has answered on slot arg[0], whose thread does not poll. */
+	STILL_MSG_SLOT_WAKE = 32,
+	/* The proxy process is gone or dying: its threads must stop now. PROC_RELEASE follows later. */
+	STILL_MSG_PROC_KILL = 33,
+	/* arg[0]: signal 1..64; arg[1]: thread id, 0 for the process; arg[2]: si_code (sign extended);
+	 * arg[3]: si_pid | si_uid << 32; arg[4]: si_value. */
+	STILL_MSG_SIGNAL = 34,
+	/* The page at physical address arg[0], quarantined before, has no foreign reference any more. */
+	STILL_MSG_PAGE_FREE = 35,
+	/* Stop processes, park all CPUs, set STILL_STATE_STOPPED. */
+	STILL_MSG_SHUTDOWN = 36,
+	/* Fault injection, for tests. arg[0]: enum still_inject. */
+	STILL_MSG_INJECT = 37,
+
+	/* LWK to Linux, answered. */
+	/* Take Linux's mappings of [arg[0], arg[0]+arg[1]) of the process away (both page aligned). The
+	 * LWK has changed its entries first: those leaving are STILL_PTE_DEPARTING, those downgraded are
+	 * present with fewer rights. When the reply comes no Linux mapping with the old rights exists, and
+	 * each 4 KiB departing entry whose page still has foreign references (pins) is marked
+	 * STILL_PTE_QUARANTINED; such pages are the module's until PAGE_FREE. Reply arg[1]: number of
+	 * pages with foreign references below large departing entries, which can't be marked: split those
+	 * entries and ask again. */
+	STILL_MSG_ZAP = 64,
+	/* Read arg[3] bytes (at most 2 MiB) at offset arg[1] of file handle arg[0] (STILL_CALL_MAP_FILE) into
+	 * the contiguous physical memory at arg[2]. Reply arg[0]: bytes read, fewer at end of file. */
+	STILL_MSG_FILL = 65,
+
+	/* LWK to Linux, not answered. */
+	/* A request lies in slot arg[0], whose proxy sleeps. */
+	STILL_MSG_PROXY_WAKE = 80,
+	/* Interrupt the system call that the proxy of slot arg[0] executes (a signal is pending). */
+	STILL_MSG_PROXY_INTERRUPT = 81,
+	/* File handle arg[0] is not mapped any more. */
+	STILL_MSG_FILE_CLOSE = 82,
+};
+
+enum still_inject {
+	STILL_INJECT_PANIC = 1,       /* assertion failure in the message handler */
+	STILL_INJECT_HANG = 2,        /* endless loop with interrupts off on the CPU that gets the message */
+	STILL_INJECT_PAGE_FAULT = 3,  /* kernel access to an unmapped address */
+	STILL_INJECT_NO_SHUTDOWN = 4, /* later SHUTDOWN requests are ignored */
+};
+
+/* Vectors on LWK CPUs that others may send. All else is a stray: acknowledged, counted, dropped. */
+#define STILL_VECTOR_DOORBELL 0xf0u
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What mcexec asks of /dev/ihkN. One open file is one process (made by PROC_CREATE, once); it ends
+ * when the last descriptor is closed (the LWK's threads stop at once) and is freed when the last
+ * mapping of its pseudo file is gone as well. Only the process that created it may use it.
+ *
+ * mmap of the descriptor at offset 0: the slots (STILL_PROC_SLOTS * sizeof(struct still_slot) rounded
+ * up to pages), shared, read and write, never inherited.
+ *
+ * Common errors: EINVAL an argument is out of range, EBADFD wrong order of calls, EIO the LWK died
+ * (panic, hang, shutdown) - all waits end with it, ENOMEM.
+ */
+#ifndef STILLCORE_IOCTL_PROC_H
+#define STILLCORE_IOCTL_PROC_H
+
+#include "process.h"
+#include "types.h"
+
+#ifdef __KERNEL__
+#include <linux/ioctl.h>
+#else
+#include <sys/ioctl.h>
+#endif
+
+struct still_proc_create {
+	uint32_t revision; /* in: STILL_REVISION; ENOEXEC if the module was built with another */
+	uint32_t num_app_ranges; /* in */
+	struct still_range app[STILL_MAX_APP_RANGES]; /* in: ascending, disjoint, page aligned */
+	uint64_t cpu_mask[STILL_MAX_CPUS / 64]; /* in: LWK CPUs; all zero: all */
+	struct still_limit limit_as;      /* in: RLIMIT_AS and so on, as the program shall see them */
+	struct still_limit limit_data;    /* in */
+	struct still_limit limit_stack;   /* in */
+	struct still_limit limit_memlock; /* in */
+	uint64_t poll_ticks; /* in: TSC ticks, 0: default */
+	/* out: a descriptor of the pseudo file (close-on-exec). mcexec maps it MAP_SHARED | MAP_FIXED, PROT_READ |
+	 * WRITE, over every application range, file offset = address; then closes it. */
+	int32_t mm_fd;
+	uint32_t num_slots;   /* out */
+	uint32_t num_cpus;    /* out: LWK CPUs of the instance */
+	uint32_t vdso_offset; /* out: bytes from the VDSO segment's start to the vDSO's ELF header */
+	uint32_t vdso_size;   /* out: bytes of the whole segment, 0: none */
+	uint32_t reserved;
+	uint64_t tsc_khz;     /* out */
+};
+
+struct still_map_file {
+	int32_t fd;       /* in */
+	uint32_t prot;    /* in: PROT_* */
+	uint32_t flags;   /* in: MAP_*; only MAP_PRIVATE can be served: else ENODEV */
+	uint32_t reserved;
+	uint64_t len;     /* in: bytes, not 0 */
+	uint64_t offset;  /* in: page aligned */
+	int32_t handle;   /* out: 0 or more */
+	uint32_t reserved1;
+};
+
+struct still_slot_wait {
+	uint32_t slot;
+	uint32_t seen; /* the seq that was answered last: return as soon as the slot's differs */
+};
+
+struct still_proc_start {
+	uint64_t entry; /* instruction pointer */
+	uint64_t stack; /* stack pointer, 16-byte aligned */
+};
+
+struct still_signal {
+	uint32_t signo; /* 1..64 */
+	int32_t code;   /* si_code */
+	uint32_t pid;   /* si_pid */
+	uint32_t uid;   /* si_uid */
+	uint64_t value; /* si_value */
+	uint32_t tid;   /* 0: the process */
+	uint32_t reserved;
+};
+
+#define STILL_IOC_PROC 'p'
+#define STILL_IOC_PROC_CREATE _IOWR(STILL_IOC_PROC, 1, struct still_proc_create)
+/* Errors as Linux's mmap: EBADF, EACCES, EPERM, ENODEV, EOVERFLOW. Keeps the file open in the module. */
+#define STILL_IOC_MAP_FILE _IOWR(STILL_IOC_PROC, 2, struct still_map_file)
+/* Builds the program's memory; afterwards mcexec writes the initial stack through its mapping. */
+#define STILL_IOC_PROC_EXEC _IOW(STILL_IOC_PROC, 3, struct still_exec)
+/* Starts the first thread on slot 0. The calling thread has attached to slot 0. */
+#define STILL_IOC_PROC_START _IOW(STILL_IOC_PROC, 4, struct still_proc_start)
+/* The calling thread serves this slot from now on; interrupts go to it. Once per thread. */
+#define STILL_IOC_SLOT_ATTACH _IOW(STILL_IOC_PROC, 5, uint32_t)
+/* Sleeps until there is a request. 0; EINTR a signal; EIO the LWK is gone. */
+#define STILL_IOC_SLOT_WAIT _IOW(STILL_IOC_PROC, 6, struct still_slot_wait)
+/* Tells the LWK that slot arg has been answered. */
+#define STILL_IOC_SLOT_WAKE _IOW(STILL_IOC_PROC, 7, uint32_t)
+/* Relays a signal to the LWK process. */
+#define STILL_IOC_SIGNAL _IOW(STILL_IOC_PROC, 8, struct still_signal)
+
+/* The signal by which the module interrupts a proxy's blocked call (glibc's SIGSETXID: no program can use it),
+ * with si_code SI_KERNEL. */
+#define STILL_INTERRUPT_SIGNAL 33
+
+#endif

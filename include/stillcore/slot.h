@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The offload slot: one for each thread of a process, shared by the LWK and mcexec, polled by both
+ * in user space (mcexec) and in the kernel (LWK). Two cache lines, each with one writer.
+ *
+ * LWK thread:  nr, arg[] ; seq += 1 (release) ; fence ; proxy_asleep set? send PROXY_WAKE.
+ *              polls answer_seq == seq; window over: asleep = 1 + its CPU ; fence ; looks again ; blocks.
+ * Proxy:       polls seq != answer_seq; window over: proxy_asleep = 1 ; fence ; looks again ;
+ *              STILL_IOC_SLOT_WAIT. Then proxy_asleep = 0, executes, result ; answer_seq = seq (release) ;
+ *              fence ; asleep set? STILL_IOC_SLOT_WAKE.
+ * A fresh slot is all zero. Sequence numbers wrap.
+ */
+#ifndef STILLCORE_SLOT_H
+#define STILLCORE_SLOT_H
+
+#include "types.h"
+
+struct STILL_ALIGNAS(128) still_slot {
+	/* request line: written by the LWK */
+	uint32_t seq;
+	uint32_t nr;      /* Linux's number, or enum still_call */
+	uint32_t asleep;  /* 0: the LWK thread polls; else 1 + the LWK CPU to send SLOT_WAKE to */
+	uint32_t tid;     /* of the thread that owns the slot, 0: slot is free */
+	uint64_t arg[6];
+	/* response line: written by mcexec */
+	uint32_t answer_seq;
+	uint32_t proxy_asleep;
+	int64_t result; /* as the system call instruction returns it */
+	uint64_t reserved[6];
+};
+STILL_ASSERT_OFFSET(struct still_slot, arg, 16);
+STILL_ASSERT_OFFSET(struct still_slot, answer_seq, 64);
+STILL_ASSERT_OFFSET(struct still_slot, result, 72);
+STILL_ASSERT_SIZE(struct still_slot, 128);
+
+/* Requests that mcexec serves itself; above all of Linux's numbers. */
+enum still_call {
+	STILL_CALL_FIRST = 0x10000,
+	/* A thread is born. arg[0]: its slot. mcexec starts a proxy thread on that slot (which inherits the
+	 * caller's Linux state as clone(CLONE_THREAD...) would) and answers with its thread id or -errno. */
+	STILL_CALL_CLONE = 0x10001,
+	/* The thread has ended. No answer: the proxy thread ends, the slot is free again after it does. */
+	STILL_CALL_THREAD_EXIT = 0x10002,
+	/* The process has ended; arg[0]: status as for exit_group. No answer. */
+	STILL_CALL_EXIT_GROUP = 0x10003,
+	/* The process was ended by signal arg[0]; arg[1]: 1 if Linux would dump core. mcexec ends by the
+	 * same signal. No answer. */
+	STILL_CALL_EXIT_SIGNAL = 0x10004,
+	/* A file is to be mapped: arg[0]: fd, arg[1]: PROT_*, arg[2]: MAP_*, arg[3]: length, arg[4]: offset.
+	 * Answer: file handle (0 or more) for FILL, or the error that Linux's mmap would give. */
+	STILL_CALL_MAP_FILE = 0x10005,
+};
+
+#endif
