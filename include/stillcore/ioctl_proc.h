@@ -32,6 +32,8 @@ struct still_proc_create {
 	struct still_limit limit_stack;   /* in */
 	struct still_limit limit_memlock; /* in */
 	uint64_t poll_ticks; /* in: TSC ticks, 0: default */
+	uint64_t ignored_signals; /* in: bit n-1: signal n was ignored when mcexec started, so it is in the program */
+	uint64_t blocked_signals; /* in: likewise: the signal mask of the first thread */
 	/* out: a descriptor of the pseudo file (close-on-exec). mcexec maps it MAP_SHARED | MAP_FIXED, PROT_READ |
 	 * WRITE, over every application range, file offset = address; then closes it. */
 	int32_t mm_fd;

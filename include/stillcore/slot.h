@@ -39,7 +39,8 @@ enum still_call {
 	/* A thread is born. arg[0]: its slot. mcexec starts a proxy thread on that slot (which inherits the
 	 * caller's Linux state as clone(CLONE_THREAD...) would) and answers with its thread id or -errno. */
 	STILL_CALL_CLONE = 0x10001,
-	/* The thread has ended. No answer: the proxy thread ends, the slot is free again after it does. */
+	/* The thread has ended. The proxy thread's last touch of the slot is answer_seq = seq, without a wake: from
+	 * then on the slot may be given to a new thread. The proxy thread then ends. */
 	STILL_CALL_THREAD_EXIT = 0x10002,
 	/* The process has ended; arg[0]: status as for exit_group. No answer. */
 	STILL_CALL_EXIT_GROUP = 0x10003,
