@@ -189,8 +189,9 @@ class Session:
         return self._process is not None and self._process.poll() is None
 
     def death(self, what="the guest ended before its command did, and without its DONE marker"):
-        return StillError(what, shown(self.console), tail_of(self.console) or tail_of(self.directory / "qemu.log"),
-                          status=125)
+        # The console of a guest that crashed ends with its call trace; what happened stands above that.
+        tail = tail_of(self.console, lines=40) or tail_of(self.directory / "qemu.log")
+        return StillError(what, shown(self.console), tail, status=125)
 
     def __enter__(self):
         return self.start()

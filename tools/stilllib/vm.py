@@ -58,7 +58,8 @@ def _attach(session, argv, use_tty, timeout):
         return command.wait(timeout).status
     except TimeoutError:
         command.kill(signal.SIGKILL)
-        raise StillError(f"the command did not end within {timeout} s", status=TIMED_OUT) from None
+        note(f"the command did not end within {timeout:g} s")
+        return TIMED_OUT
     finally:
         if saved:
             termios.tcsetattr(0, termios.TCSADRAIN, saved)
@@ -80,13 +81,7 @@ def run(machine, argv, with_lwk=True, use_tty=False, timeout=None, kernel_name=N
                 instance.load_module(session)
                 told(" ".join(instance.up(session).split("\n")).strip()[:200])
         note(f"command starts {time.monotonic() - started:.1f} s after still did; log: {session.console}")
-        try:
-            status = _attach(session, argv, use_tty, timeout)
-        except StillError as error:
-            if not session.is_alive():
-                raise
-            report(error)
-            status = error.status
+        status = _attach(session, argv, use_tty, timeout)
         if with_lwk:
             status = _give_back(session, status)
         session.stop()
