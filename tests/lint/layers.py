@@ -43,8 +43,8 @@ def search_path(root, path):
     """Where an include of this file can lead to, nearest first. Wider than any target's own path, on purpose."""
     arches = sorted((root / "arch").glob("*"))
     return [(root / path).parent, root / "kernel", root / "include", *(arch / "include" for arch in arches), *arches,
-            root / "ihk" / "lib" / "include", root / "ihk" / "lib", root / "ihk", root / "mcexec", root / "linux-module",
-            root]
+            root / "ihk" / "lib" / "include", root / "ihk" / "lib", root / "ihk", root / "mcexec",
+            root / "linux-module", root]
 
 
 def resolve(root, path, name):
