@@ -224,6 +224,9 @@ boot_stack_top:
 .globl ap_stacks, ap_ticket
 .balign 8
 ap_stacks: .skip 8 * 256
-ap_ticket: .skip 8
+
+.section .data
+.balign 8
+ap_ticket: .quad 1 /* the first CPU has stack 0 */
 
 .section .note.GNU-stack, "", @progbits
