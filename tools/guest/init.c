@@ -112,7 +112,8 @@ int main(void)
     bring_up_loopback();
     sethostname("stillcore-guest", 15);
 
-    if (chdir("/root") != 0 || mount(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0 || chdir("/") != 0)
+    if (chdir("/root") != 0 || mount(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0 ||
+        chdir("/") != 0)
         die("switch root");
 
     char* argv[] = {"python3", "-I", "-S", "-B", "/run/still/agent.py", NULL};
