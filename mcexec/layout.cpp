@@ -117,7 +117,7 @@ ihk::Result<Placement> place(const PlacementRequest& request, const Random& rand
                          fmt::format("the program is linked to {:#x}-{:#x}, which is not free for programs",
                                      main_low, main_high));
     }
-    if (main_low < p.stack_top && p.mmap_top - 16 * gib < main_high) {
+    if (p.mmap_top - 16 * gib < main_high) {
         return ihk::fail(ENOEXEC, fmt::format("the program is linked to {:#x}-{:#x}, where its stack must go",
                                               main_low, main_high));
     }
