@@ -15,7 +15,7 @@ namespace still {
 
 namespace {
 
-constexpr u64 error_write = 2, error_user = 4, error_fetch = 16;
+constexpr u64 error_write = 2, error_fetch = 16;
 
 // A fault in user mode becomes the program's signal.
 void signal_fault(Task& task, const arch::TrapFrame& frame, u32 signo, i32 code, u64 address)

@@ -44,7 +44,8 @@ void init_log(still_log* ring, u64 tsc_khz)
     ring_header = ring;
 }
 
-void break_log_lock()
+// The holder is dead: whether the lock was got or timed out on, it is free afterwards.
+void break_log_lock() NO_THREAD_SAFETY
 {
     for (u32 spins = 0; spins < 1'000'000; ++spins) {
         if (lock.try_lock())

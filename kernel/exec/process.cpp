@@ -142,9 +142,12 @@ Status create(const still_msg& m, u64& root)
     p->lent_bytes = bytes;
     p->limit_stack = copy.limit_stack;
     p->limit_memlock = copy.limit_memlock;
-    for (u32 i = 0; i < num_signals; ++i)
-        if ((copy.ignored_signals >> i & 1) != 0)
-            p->actions.of[i].handler = 1;
+    {
+        LockGuard guard(p->lock);
+        for (u32 i = 0; i < num_signals; ++i)
+            if ((copy.ignored_signals >> i & 1) != 0)
+                p->actions.of[i].handler = 1;
+    }
     if (const Status s = p->space.init(copy, &page->walkers); !s) {
         p->space.destroy();
         process_cache.destroy(p);

@@ -226,7 +226,7 @@ void adopt_idle(Cpu& c)
     set_mode(c, STILL_CPU_IDLE);
 }
 
-void idle_loop()
+void idle_loop() NO_THREAD_SAFETY
 {
     Cpu& c = this_cpu();
     for (;;) {

@@ -89,7 +89,11 @@ SyscallResult sys_rt_sigpending(Task& task, const Call& call)
 {
     if (call.arg[1] > 8)
         return fail(Errno::inval);
-    const u64 set = (task.signals.pending.set | task.owner->pending.set) & task.signals.mask;
+    u64 set = 0;
+    {
+        LockGuard guard(task.owner->lock);
+        set = (task.signals.pending.set | task.owner->pending.set) & task.signals.mask;
+    }
     TRY_STATUS(copy_to_user(call.arg[0], &set, call.arg[1]));
     return 0;
 }

@@ -15,7 +15,7 @@ LICENCES = (("linux-module/", "GPL-2.0-only"), ("include/", "GPL-2.0-only OR BSD
 # (what it is, expression, folders, files that may, suffixes)
 BANS = (
     ("a spin without PAUSE: call the arch's relax function in the loop",
-     r"(while|for) *\([^;{}]*\) *;[ \t]*(//.*|/\*.*)?$", ("kernel/", "arch/", "include/"), (), CODE),
+     r"(while|for) *\([^;{}\n]*\) *;[ \t]*(//.*|/\*.*)?$", ("kernel/", "arch/", "include/"), (), CODE),
     ("not exported to modules on stock kernels", r"kallsyms_lookup_name", ("linux-module/",), (), CODE),
     ("VM_PFNMAP breaks O_DIRECT, ptrace and RDMA registration", r"\bVM_PFNMAP\b", ("linux-module/",),
      ("linux-module/lend.c", "linux-module/mirror.c"), CODE),
