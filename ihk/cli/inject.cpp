@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "commands.hpp"
+#include "common.hpp"
+
+#include <stillcore/ikc.h>
+
+#include <fmt/format.h>
+
+#include <cerrno>
+
+namespace still::cli {
+
+int inject(ihk::Instance& instance, const std::string& what) {
+    static constexpr struct {
+        const char* name;
+        uint32_t number;
+    } faults[] = {
+        {"panic", STILL_INJECT_PANIC},
+        {"hang", STILL_INJECT_HANG},
+        {"page-fault", STILL_INJECT_PAGE_FAULT},
+        {"no-shutdown", STILL_INJECT_NO_SHUTDOWN},
+    };
+    for (const auto& fault : faults) {
+        if (what == fault.name) {
+            return finish(instance.inject(fault.number));
+        }
+    }
+    return report({EINVAL, fmt::format("there is no fault '{}' to inject", what),
+                   "the faults are panic, hang, page-fault and no-shutdown"});
+}
+
+} // namespace still::cli

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// ihkosctl OS ...: one instance, step by step, in the grammar that McKernel's users know.
+#include "commands.hpp"
+#include "common.hpp"
+
+#include "ihk/image.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+namespace still::cli {
+
+namespace {
+
+struct Words {
+    std::string what;
+    std::string list;
+    std::string file;
+    std::string text;
+    uint32_t timeout = 0;
+    bool follow = false;
+};
+
+int resources(ihk::Instance& os, const std::string& verb, const Words& words) {
+    if (words.what == "cpu") {
+        if (verb == "query") {
+            const auto cpus = os.query_cpus();
+            return cpus ? (fmt::print("{}\n", ihk::format_cpu_list(*cpus)), exit_ok) : report(cpus.error());
+        }
+        const auto cpus = ihk::parse_cpu_list(words.list);
+        if (!cpus) {
+            return report(cpus.error());
+        }
+        return finish(verb == "assign" ? os.assign_cpus(*cpus) : os.release_cpus(*cpus));
+    }
+    if (verb == "query") {
+        const auto items = os.query_memory();
+        return items ? (fmt::print("{}\n", ihk::format_mem_spec(*items)), exit_ok) : report(items.error());
+    }
+    const auto items = ihk::parse_mem_spec(words.list, ihk::NodeRule::required);
+    if (!items) {
+        return report(items.error());
+    }
+    return finish(verb == "assign" ? os.assign_memory(*items) : os.release_memory(*items));
+}
+
+int load(ihk::Instance& os, const std::string& given) {
+    const auto path = ihk::find_image(given);
+    if (!path) {
+        return report(path.error());
+    }
+    const auto image = ihk::read_image(*path);
+    if (!image) {
+        return report(image.error());
+    }
+    if (const auto good = ihk::check_image(*image, *path); !good) {
+        return report(good.error());
+    }
+    return finish(os.load(*image));
+}
+
+int kmsg(ihk::Instance& os, bool follow) {
+    uint64_t from = 0;
+    for (;;) {
+        const auto text = os.kmsg(from);
+        if (!text) {
+            return report(text.error());
+        }
+        if (fwrite(text->data(), 1, text->size(), stdout) != text->size() || fflush(stdout) != 0) {
+            return exit_failed;
+        }
+        if (!follow) {
+            return exit_ok;
+        }
+        usleep(200'000);
+    }
+}
+
+} // namespace
+
+int run_steps(uint32_t index, int argc, char** argv) {
+    Words words;
+    CLI::App app(fmt::format("Steps for OS instance {}", index), fmt::format("ihkosctl {}", index));
+    app.require_subcommand(1);
+    for (const char* verb : {"assign", "release", "query"}) {
+        auto* sub = app.add_subcommand(verb, std::string(verb) + " CPUs or memory of the instance");
+        sub->add_option("RESOURCE", words.what, "cpu or mem")
+            ->required()
+            ->check(CLI::IsMember({"cpu", "mem"}));
+        if (std::string(verb) != "query") {
+            sub->add_option("LIST", words.list, "1-7,9 or 512m@0,1g@1 or all@0")->required();
+        }
+    }
+    auto* load_command = app.add_subcommand("load", "load an LWK image (default: where 'up' looks for it)");
+    load_command->add_option("IMAGE", words.file);
+    auto* kargs = app.add_subcommand("kargs", "set the LWK's command line");
+    kargs->add_option("TEXT", words.text)->required();
+    auto* boot = app.add_subcommand("boot", "boot the LWK");
+    auto* shutdown = app.add_subcommand("shutdown", "stop the LWK");
+    boot->add_option("--timeout-ms", words.timeout);
+    shutdown->add_option("--timeout-ms", words.timeout);
+    auto* get = app.add_subcommand("get", "get status: the state as one word");
+    get->add_option("WHAT", words.what)->required()->check(CLI::IsMember({"status"}));
+    auto* kmsg_command = app.add_subcommand("kmsg", "print the LWK's log");
+    kmsg_command->add_flag("-f,--follow", words.follow, "go on printing what comes");
+    auto* clear = app.add_subcommand("clear_kmsg", "clear the LWK's log");
+    auto* inject_command = app.add_subcommand("inject", "make the LWK fail, for tests");
+    inject_command->add_option("FAULT", words.what, "panic, hang, page-fault or no-shutdown")->required();
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? exit_ok : exit_usage;
+    }
+
+    auto os = ihk::Instance::open(index, get->parsed() || kmsg_command->parsed()
+                                             ? ihk::Instance::Access::look
+                                             : ihk::Instance::Access::administer);
+    if (!os) {
+        return report(os.error());
+    }
+    if (load_command->parsed()) {
+        return load(*os, words.file);
+    }
+    if (kargs->parsed()) {
+        return finish(os->set_kargs(words.text));
+    }
+    if (boot->parsed()) {
+        const auto time = os->boot(words.timeout);
+        return time ? exit_ok : report(time.error());
+    }
+    if (shutdown->parsed()) {
+        const auto orderly = os->shutdown(words.timeout);
+        if (orderly && !*orderly) {
+            progress("the LWK did not answer in time; its CPUs were stopped all the same");
+        }
+        return orderly ? exit_ok : report(orderly.error());
+    }
+    if (get->parsed()) {
+        const auto status = os->status();
+        return status ? (fmt::print("{}\n", ihk::state_name(status->status.state)), exit_ok)
+                      : report(status.error());
+    }
+    if (kmsg_command->parsed()) {
+        return kmsg(*os, words.follow);
+    }
+    if (clear->parsed()) {
+        return finish(os->clear_kmsg());
+    }
+    if (inject_command->parsed()) {
+        return inject(*os, words.what);
+    }
+    return resources(*os, app.get_subcommands().front()->get_name(), words);
+}
+
+} // namespace still::cli

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "ihk/device.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <memory>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace still::ihk {
+
+namespace {
+
+constexpr const char* root_hint = "this needs root (CAP_SYS_ADMIN): use sudo";
+
+// The module's own words where it has some, else what errno says.
+Error describe(int number, const std::string& what, const char* text) {
+    Error error{number, what, {}};
+    const size_t length = text == nullptr ? 0 : strnlen(text, STILL_TEXT);
+    error.message += ": ";
+    error.message += length != 0 ? std::string(text, length) : std::string(strerror(number));
+    if (number == EPERM || number == EACCES) {
+        error.hint = root_hint;
+    } else if (number == ENOTTY) {
+        error.hint = "the loaded module is of another build: reload it";
+    }
+    return error;
+}
+
+template <typename T>
+Result<> call(int fd, unsigned long request, T& argument, const std::string& what) {
+    if (ioctl(fd, request, &argument) < 0) {
+        return std::unexpected(describe(errno, what, argument.text));
+    }
+    return {};
+}
+
+Result<> call_cpus(int fd, unsigned long request, const std::vector<uint32_t>& cpus,
+                   const std::string& what) {
+    still_cpu_list list{};
+    if (cpus.size() > STILL_MAX_CPUS) {
+        return fail(EINVAL, fmt::format("{}: more than {} CPUs", what, STILL_MAX_CPUS));
+    }
+    list.count = static_cast<uint32_t>(cpus.size());
+    std::copy(cpus.begin(), cpus.end(), list.cpu);
+    return call(fd, request, list, fmt::format("{} {}", what, format_cpu_list(cpus)));
+}
+
+Result<std::vector<uint32_t>> ask_cpus(int fd, unsigned long request, const std::string& what) {
+    still_cpu_list list{};
+    if (const auto done = call(fd, request, list, what); !done) {
+        return std::unexpected(done.error());
+    }
+    return std::vector<uint32_t>(list.cpu, list.cpu + std::min<uint32_t>(list.count, STILL_MAX_CPUS));
+}
+
+std::vector<MemItem> from_list(const still_mem_list& list) {
+    std::vector<MemItem> items;
+    for (uint32_t i = 0; i < std::min<uint32_t>(list.count, STILL_MAX_NODES); ++i) {
+        items.push_back({list.item[i].node, list.item[i].bytes});
+    }
+    return items;
+}
+
+Result<> call_memory(int fd, unsigned long request, const std::vector<MemItem>& items,
+                     const std::string& what) {
+    still_mem_list list{};
+    for (const MemItem& item : items) {
+        if (list.count == STILL_MAX_NODES || !item.node) {
+            return fail(EINVAL, fmt::format("{}: each size needs its node", what));
+        }
+        list.item[list.count++] = {*item.node, 0, item.bytes};
+    }
+    return call(fd, request, list, fmt::format("{} {}", what, format_mem_spec(items)));
+}
+
+Result<std::vector<MemItem>> ask_memory(int fd, unsigned long request, const std::string& what) {
+    still_mem_list list{};
+    if (const auto done = call(fd, request, list, what); !done) {
+        return std::unexpected(done.error());
+    }
+    return from_list(list);
+}
+
+bool module_loaded() {
+    struct stat info{};
+    return stat("/dev/ihk", &info) == 0 || stat("/sys/module/stillcore", &info) == 0;
+}
+
+Error no_module() {
+    return {ENODEV, "the stillcore module is not loaded (there is no /dev/ihk)",
+            "load it: insmod linux-module/stillcore.ko of the build directory, or modprobe stillcore"};
+}
+
+} // namespace
+
+FileHandle::~FileHandle() {
+    if (fd_ >= 0) {
+        close(fd_);
+    }
+}
+
+const char* state_name(uint32_t state) {
+    switch (state) {
+    case STILL_OS_INACTIVE:
+        return "INACTIVE";
+    case STILL_OS_BOOTING:
+        return "BOOTING";
+    case STILL_OS_RUNNING:
+        return "RUNNING";
+    case STILL_OS_SHUTDOWN:
+        return "SHUTDOWN";
+    case STILL_OS_PANIC:
+        return "PANIC";
+    case STILL_OS_HUNGUP:
+        return "HUNGUP";
+    default:
+        return "UNKNOWN";
+    }
+}
+
+Result<Device> Device::open() {
+    FileHandle file(::open("/dev/ihk", O_RDWR | O_CLOEXEC));
+    if (file.get() >= 0) {
+        return Device(std::move(file));
+    }
+    const int number = errno;
+    if (number == ENOENT || number == ENXIO || number == ENODEV) {
+        return std::unexpected(no_module());
+    }
+    return fail(number, fmt::format("cannot open /dev/ihk: {}", strerror(number)),
+                number == EACCES || number == EPERM ? root_hint : "");
+}
+
+Result<> Device::reserve_cpus(const std::vector<uint32_t>& cpus) {
+    return call_cpus(file_.get(), STILL_IOC_CPU_RESERVE, cpus, "reserve CPUs");
+}
+
+Result<> Device::release_cpus(const std::vector<uint32_t>& cpus) {
+    return call_cpus(file_.get(), STILL_IOC_CPU_RELEASE, cpus, "release CPUs");
+}
+
+Result<std::vector<uint32_t>> Device::query_cpus() {
+    return ask_cpus(file_.get(), STILL_IOC_CPU_QUERY, "query reserved CPUs");
+}
+
+Result<std::vector<MemItem>> Device::reserve_memory(const std::vector<MemItem>& items) {
+    const auto before = query_memory();
+    if (!before) {
+        return before;
+    }
+    if (const auto done = call_memory(file_.get(), STILL_IOC_MEM_RESERVE, items, "reserve memory"); !done) {
+        return std::unexpected(done.error());
+    }
+    auto taken = items;
+    const auto after = query_memory();
+    for (MemItem& item : taken) {
+        if (item.bytes != STILL_MEM_ALL || !after) {
+            continue;
+        }
+        item.bytes = 0;
+        for (const MemItem& now : *after) {
+            item.bytes += now.node == item.node ? now.bytes : 0;
+        }
+        for (const MemItem& then : *before) {
+            item.bytes -= then.node == item.node ? then.bytes : 0;
+        }
+    }
+    return taken;
+}
+
+Result<> Device::release_memory(const std::vector<MemItem>& items) {
+    return call_memory(file_.get(), STILL_IOC_MEM_RELEASE, items, "release memory");
+}
+
+Result<std::vector<MemItem>> Device::query_memory() {
+    return ask_memory(file_.get(), STILL_IOC_MEM_QUERY, "query reserved memory");
+}
+
+Result<uint32_t> Device::create_instance() {
+    const int index = ioctl(file_.get(), STILL_IOC_OS_CREATE);
+    if (index < 0) {
+        return std::unexpected(describe(errno, "create an OS instance", nullptr));
+    }
+    return static_cast<uint32_t>(index);
+}
+
+Result<> Device::destroy_instance(uint32_t index) {
+    still_destroy request{};
+    request.index = index;
+    return call(file_.get(), STILL_IOC_OS_DESTROY, request, fmt::format("destroy OS instance {}", index));
+}
+
+Result<std::vector<uint32_t>> Device::instances() {
+    still_instances list{};
+    if (ioctl(file_.get(), STILL_IOC_OS_LIST, &list) < 0) {
+        return std::unexpected(describe(errno, "list the OS instances", nullptr));
+    }
+    return std::vector<uint32_t>(list.index,
+                                 list.index + std::min<uint32_t>(list.count, STILL_MAX_INSTANCES));
+}
+
+Result<still_accounts> Device::accounts() {
+    still_accounts accounts{};
+    if (ioctl(file_.get(), STILL_IOC_ACCOUNTS, &accounts) < 0) {
+        return std::unexpected(describe(errno, "read the accounts", nullptr));
+    }
+    return accounts;
+}
+
+Result<Instance> Instance::open(uint32_t index, Access access) {
+    const std::string path = fmt::format("/dev/ihk{}", index);
+    FileHandle file(::open(path.c_str(), (access == Access::look ? O_RDONLY : O_RDWR) | O_CLOEXEC));
+    if (file.get() >= 0) {
+        return Instance(std::move(file), index);
+    }
+    const int number = errno;
+    if (!module_loaded()) {
+        return std::unexpected(no_module());
+    }
+    if (number == ENOENT || number == ENXIO || number == ENODEV) {
+        return fail(ENODEV, fmt::format("there is no OS instance {} ({} does not exist)", index, path),
+                    "boot one with 'ihkosctl up', or create one with 'ihkconfig 0 create'");
+    }
+    return fail(number, fmt::format("cannot open {}: {}", path, strerror(number)),
+                number == EACCES || number == EPERM
+                    ? "you need the right to open it: be root, or of the group that the administrator chose"
+                    : "");
+}
+
+Result<> Instance::assign_cpus(const std::vector<uint32_t>& cpus) {
+    return call_cpus(file_.get(), STILL_IOC_CPU_ASSIGN, cpus, "assign CPUs");
+}
+
+Result<> Instance::release_cpus(const std::vector<uint32_t>& cpus) {
+    return call_cpus(file_.get(), STILL_IOC_CPU_UNASSIGN, cpus, "release CPUs");
+}
+
+Result<std::vector<uint32_t>> Instance::query_cpus() {
+    return ask_cpus(file_.get(), STILL_IOC_CPU_ASSIGNED, "query assigned CPUs");
+}
+
+Result<> Instance::assign_memory(const std::vector<MemItem>& items) {
+    return call_memory(file_.get(), STILL_IOC_MEM_ASSIGN, items, "assign memory");
+}
+
+Result<> Instance::release_memory(const std::vector<MemItem>& items) {
+    return call_memory(file_.get(), STILL_IOC_MEM_UNASSIGN, items, "release memory");
+}
+
+Result<std::vector<MemItem>> Instance::query_memory() {
+    return ask_memory(file_.get(), STILL_IOC_MEM_ASSIGNED, "query assigned memory");
+}
+
+Result<> Instance::load(std::span<const std::byte> image) {
+    still_load request{};
+    request.image = reinterpret_cast<uint64_t>(image.data()); // SAFETY: the ioctl takes addresses as integers
+    request.size = image.size();
+    return call(file_.get(), STILL_IOC_LOAD, request, "load the image");
+}
+
+Result<> Instance::set_kargs(const std::string& text) {
+    auto request = std::make_unique<still_kargs>();
+    if (text.size() >= sizeof request->cmdline) {
+        return fail(E2BIG, fmt::format("the kernel arguments are {} bytes long, the limit is {}", text.size(),
+                                       sizeof request->cmdline - 1));
+    }
+    memcpy(request->cmdline, text.c_str(), text.size());
+    return call(file_.get(), STILL_IOC_KARGS, *request, "set the kernel arguments");
+}
+
+Result<uint64_t> Instance::boot(uint32_t timeout_ms) {
+    still_boot request{};
+    request.timeout_ms = timeout_ms;
+    if (const auto done =
+            call(file_.get(), STILL_IOC_BOOT, request, fmt::format("boot OS instance {}", index_));
+        !done) {
+        return std::unexpected(done.error());
+    }
+    return request.boot_us;
+}
+
+Result<bool> Instance::shutdown(uint32_t timeout_ms) {
+    still_shutdown request{};
+    request.timeout_ms = timeout_ms;
+    const auto done =
+        call(file_.get(), STILL_IOC_SHUTDOWN, request, fmt::format("shut OS instance {} down", index_));
+    if (!done) {
+        return std::unexpected(done.error());
+    }
+    return request.orderly != 0;
+}
+
+Result<InstanceStatus> Instance::status() {
+    InstanceStatus answer;
+    answer.cpus.resize(STILL_MAX_CPUS);
+    answer.status.cpu_space = STILL_MAX_CPUS;
+    answer.status.cpus = reinterpret_cast<uint64_t>(answer.cpus.data()); // SAFETY: as in load()
+    if (ioctl(file_.get(), STILL_IOC_STATUS, &answer.status) < 0) {
+        return std::unexpected(
+            describe(errno, fmt::format("ask OS instance {} for its status", index_), nullptr));
+    }
+    answer.cpus.resize(std::min<uint32_t>(answer.status.num_cpus, STILL_MAX_CPUS));
+    return answer;
+}
+
+Result<std::string> Instance::kmsg(uint64_t& from) {
+    std::string text;
+    std::vector<char> piece(65536);
+    for (;;) {
+        still_kmsg request{};
+        request.from = from;
+        request.buffer = reinterpret_cast<uint64_t>(piece.data()); // SAFETY: as in load()
+        request.size = piece.size();
+        if (ioctl(file_.get(), STILL_IOC_KMSG, &request) < 0) {
+            return std::unexpected(
+                describe(errno, fmt::format("read the log of OS instance {}", index_), nullptr));
+        }
+        from = request.from + request.size;
+        text.append(piece.data(), std::min<size_t>(request.size, piece.size()));
+        if (request.size == 0) {
+            return text;
+        }
+    }
+}
+
+Result<> Instance::clear_kmsg() {
+    if (ioctl(file_.get(), STILL_IOC_CLEAR_KMSG) < 0) {
+        return std::unexpected(
+            describe(errno, fmt::format("clear the log of OS instance {}", index_), nullptr));
+    }
+    return {};
+}
+
+Result<> Instance::inject(uint32_t what) {
+    still_inject_request request{};
+    request.what = what;
+    return call(file_.get(), STILL_IOC_INJECT, request,
+                fmt::format("inject a fault into OS instance {}", index_));
+}
+
+} // namespace still::ihk

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""On a guest with two nodes: what is taken, is taken where it was asked for."""
+import pytest
+
+pytestmark = pytest.mark.numa
+
+
+def test_default_partition_is_near_its_cpus(no_lwk):
+    no_lwk.up()
+    status = no_lwk.status()
+    assert [cpu["linux_cpu"] for cpu in status["cpus"]] == [2, 3]
+    assert {cpu["node"] for cpu in status["cpus"]} == {1}
+    assert [node["node"] for node in status["nodes"]] == [1]
+    assert no_lwk.mcexec("echo", "fine").stdout == "fine\n"
+
+
+def test_memory_of_both_nodes(no_lwk):
+    no_lwk.up("--cpus=1,3", "--mem=256m@0,512m@1")
+    nodes = {node["node"]: node["total_bytes"] >> 20 for node in no_lwk.status()["nodes"]}
+    assert nodes == {0: 256, 1: 512}
+    assert no_lwk.mcexec("python3", "-c", "print(len(bytearray(300 << 20)))").stdout == f"{300 << 20}\n"
+    assert no_lwk.online_cpus() == "0,2"
+
+
+def test_more_than_a_node_has(no_lwk):
+    result = no_lwk.run(["ihkosctl", "up", "--mem=3g@1"])
+    assert result.status != 0 and "node 1" in result.stderr, result
+    assert no_lwk.accounts()["pages_held"] == 0

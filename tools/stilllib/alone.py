@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The LWK booted alone: its own tests, in TAP on the serial console."""
+import re
+import subprocess
+from dataclasses import dataclass, field
+
+from .paths import KERNEL_IMAGE, LOGS, shown
+from .progress import StillError
+from .shell_out import tail_of
+
+PASSED, FAILED = 33, 35  # what isa-debug-exit makes of 0x10 and 0x11: 2 * value + 1
+
+
+@dataclass
+class Tap:
+    planned: int | None = None
+    passed: list = field(default_factory=list)
+    failed: list = field(default_factory=list)
+    skipped: list = field(default_factory=list)
+
+    @property
+    def is_complete(self):
+        return self.planned is not None and self.planned == len(self.passed + self.failed + self.skipped)
+
+
+def parse_tap(text):
+    """TAP among the other lines of a console. The plan may come first or last."""
+    tap = Tap()
+    for line in text.splitlines():
+        line = line.strip("\r\n \0")
+        if match := re.fullmatch(r"1\.\.(\d+)( .*)?", line):
+            tap.planned = int(match[1])
+        elif match := re.match(r"(not ok|ok)\s+\d+\s*-?\s*(.*)", line):
+            name = match[2]
+            if re.search(r"#\s*skip", name, re.IGNORECASE):
+                tap.skipped.append(name)
+            elif match[1] == "ok":
+                tap.passed.append(name)
+            else:
+                tap.failed.append(name)
+    return tap
+
+
+def qemu_arguments(smp, mem="512M", numa=False):
+    arguments = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-M", "q35", "-cpu", "max", "-m", mem,
+                 "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+                 "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+    return [*arguments, "-smp", str(smp)]
+
+
+def run(name, smp, boot, deadline=120):
+    """Boots with the arguments in boot; returns (Tap, what is wrong with the run or None, log)."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / f"{name}.log"
+    argv = [*qemu_arguments(smp), "-serial", f"file:{log}", *boot]
+    log.unlink(missing_ok=True)
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=deadline, check=False)
+    except subprocess.TimeoutExpired:
+        return parse_tap(_read(log)), f"no end within {deadline} s", log
+    tap = parse_tap(_read(log))
+    if done.returncode not in (PASSED, FAILED):
+        said = done.stdout.decode(errors="replace").strip()
+        return tap, f"QEMU ended with {done.returncode}: a reset or triple fault. {said}", log
+    if not tap.is_complete:
+        ran = len(tap.passed + tap.failed + tap.skipped)
+        return tap, f"the plan was not completed: {ran} of {tap.planned} tests ran", log
+    if (done.returncode == PASSED) != (not tap.failed):
+        return tap, f"exit code {done.returncode} does not fit {len(tap.failed)} failed tests", log
+    return tap, None, log
+
+
+def _read(path):
+    return path.read_text(errors="replace") if path.exists() else ""
+
+
+def require_image():
+    if not KERNEL_IMAGE.exists():
+        raise StillError(f"{shown(KERNEL_IMAGE)} was not built")
+
+
+def pvh(arguments="tests"):
+    require_image()
+    return ["-kernel", str(KERNEL_IMAGE), "-append", arguments]
+
+
+def raise_if_bad(tap, wrong, log):
+    if wrong or tap.failed:
+        raise StillError(wrong or f"failed: {', '.join(tap.failed)}", shown(log), tail_of(log))

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The command line of tools/still."""
+import argparse
+import importlib
+import os
+import sys
+
+from .progress import StillError, report
+
+
+def _machine_options(parser, smp=4, mem="4G"):
+    parser.add_argument("--smp", type=int, default=smp, metavar="N", help=f"CPUs of the guest (default {smp})")
+    parser.add_argument("--mem", default=mem, metavar="SIZE", help=f"memory of the guest (default {mem})")
+    parser.add_argument("--numa", action="store_true", help="two NUMA nodes")
+    parser.add_argument("--kernel", metavar="NAME", help="Debian kernel release, as 6.1.0-56-amd64 (default: newest)")
+
+
+def _machine(arguments):
+    from .qemu import Machine
+    return Machine(smp=arguments.smp, mem=arguments.mem, numa=arguments.numa, kernel=arguments.kernel)
+
+
+def _build(arguments):
+    from .build import build
+    for preset in arguments.preset or ["gcc"]:
+        build(preset, arguments.kernel, quiet=False)
+    return 0
+
+
+def _vm(arguments):
+    from . import vm
+    command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
+    if not command:
+        raise StillError("no command given: still vm [options] -- COMMAND", status=2)
+    return vm.run(_machine(arguments), command, not arguments.no_lwk, timeout=arguments.timeout,
+                  kernel_name=arguments.kernel)
+
+
+def _shell(arguments):
+    from . import vm
+    return vm.run(_machine(arguments), ["bash", "-i"], not arguments.no_lwk, use_tty=os.isatty(0),
+                  kernel_name=arguments.kernel)
+
+
+def _run_module(name):
+    """A subcommand in a module of its own, loaded when it is asked for."""
+    return lambda arguments: importlib.import_module(f".{name}", __package__).main(arguments)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="still", description="Builds, boots and tests Stillcore.")
+    commands = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True)
+
+    def add(name, handler, text):
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(handler=handler)
+        return sub
+
+    sub = add("build", _build, "build what is stale")
+    sub.add_argument("preset", nargs="*", help="gcc (default), clang, asan, tsan")
+    sub.add_argument("--kernel", metavar="NAME", help="Debian kernel release for the module (default: newest)")
+
+    sub = add("vm", _vm, "run a command in the guest, with the LWK beside it")
+    _machine_options(sub)
+    sub.add_argument("--no-lwk", action="store_true", help="take nothing from the guest; do not load the module")
+    sub.add_argument("--timeout", type=float, metavar="SECONDS", help="kill the command after so long (status 124)")
+    sub.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+
+    sub = add("shell", _shell, "an interactive shell in the guest")
+    _machine_options(sub)
+    sub.add_argument("--no-lwk", action="store_true", help="take nothing from the guest; do not load the module")
+
+    sub = add("gdb", _run_module("gdb"), "gdb on the LWK, with symbols and printers")
+    _machine_options(sub)
+    sub.add_argument("--alone", action="store_true", help="boot the LWK alone, running its own tests")
+    sub.add_argument("--batch", metavar="COMMANDS", help="run these gdb commands (separated by ;) and leave")
+    sub.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="what to run in the guest")
+
+    sub = add("iso", _run_module("iso"), "make the ISO that boots the LWK alone")
+    sub.add_argument("--boot", action="store_true", help="boot it, too: it runs the in-LWK tests")
+
+    sub = add("test", _run_module("suites"), "run all tests, or some suites")
+    sub.add_argument("names", nargs="*", metavar="NAME", help="suites (default: all)")
+    sub.add_argument("--list", action="store_true", help="name the suites")
+
+    add("demo", _run_module("demo"), "unmodified Debian programs on cores that Linux gave up")
+
+    sub = add("lint", _run_module("lint"), "format, style, layers and static checks")
+    sub.add_argument("names", nargs="*", metavar="NAME", help="checks (default: all)")
+    sub.add_argument("--fix", action="store_true", help="let clang-format rewrite files")
+
+    sub = add("measure", _run_module("measure"), "measure, and write docs/measurements.md")
+    sub.add_argument("names", nargs="*", metavar="NAME", help="measurements (default: all)")
+    return parser
+
+
+def main():
+    arguments = _parser().parse_args()
+    try:
+        return arguments.handler(arguments)
+    except StillError as error:
+        report(error)
+        return error.status
+    except KeyboardInterrupt:
+        print("still: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 141

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The LWK's life in a guest: module in, instance up; instance down, module out."""
+from .paths import IHKOSCTL, KERNEL_IMAGE, MCEXEC, MODULE, shown
+from .progress import StillError
+
+
+def require_parts():
+    for path in (MODULE, KERNEL_IMAGE, IHKOSCTL, MCEXEC):
+        if not path.exists():
+            raise StillError(f"{shown(path)} was not built: the tree lacks that part (--no-lwk does without)")
+
+
+def load_module(session):
+    session.check(["insmod", MODULE], "/")
+
+
+def up(session, *arguments):
+    return session.check(["ihkosctl", "up", *arguments], "/")
+
+
+def down(session):
+    session.check(["ihkosctl", "down"], "/")
+
+
+def unload_module(session):
+    session.check(["rmmod", "stillcore"], "/")

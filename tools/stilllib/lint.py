@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""still lint: one bundle, the same for CI and for a developer before a commit."""
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from . import kernels, packages
+from .build import build
+from .paths import BUILD, CACHE, GCC, LOGS, ROOT, shown
+from .progress import StillError, paint, say
+from .shell_out import output_of, tail_of
+
+CODE = (".c", ".h", ".cpp", ".hpp")
+
+
+def tracked():
+    """Files of the tree, those included that are not committed yet."""
+    listed = output_of(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT) or ""
+    return sorted(path for path in set(listed.split("\n")) if path and (ROOT / path).is_file())
+
+
+def _run(argv, log, **options):
+    with log.open("ab") as output:
+        return subprocess.run([str(arg) for arg in argv], stdin=options.pop("stdin", subprocess.DEVNULL), stdout=output,
+                              stderr=subprocess.STDOUT, cwd=options.pop("cwd", ROOT), check=False, **options).returncode
+
+
+def check_format(log, fix=False):
+    files = [path for path in tracked() if path.endswith(CODE)]
+    mode = ["-i"] if fix else ["--dry-run", "-Werror"]
+    return not files or _run(["clang-format-19", *mode, *files], log) == 0
+
+
+def check_shell(log):
+    scripts = []
+    for path in tracked():
+        with (ROOT / path).open("rb") as file:
+            first = file.readline()
+        if path.endswith(".sh") or (first.startswith(b"#!") and first.rstrip().endswith((b"bash", b"/sh"))):
+            scripts.append(path)
+    return not scripts or _run(["shellcheck", *scripts], log) == 0
+
+
+def check_python(log):
+    scripts = [path for path in tracked() if path.endswith(".py")] + ["tools/still"]
+    return _run([sys.executable, "-m", "pyflakes", *scripts], log) == 0
+
+
+def check_layers(log):
+    return _run([sys.executable, "tests/lint/layers.py", "."], log) == 0
+
+
+def check_rules(log):
+    with log.open("ab") as output:
+        done = subprocess.run([sys.executable, "tests/lint/rules.py", "."], input="\n".join(tracked()).encode(),
+                              stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, check=False)
+    return done.returncode == 0
+
+
+def check_sparse(log):
+    """The module once more, in a build directory of its own, by sparse and with W=1: not a word is allowed."""
+    if not (ROOT / "linux-module" / "Kbuild").exists():
+        raise StillError("linux-module/ has no Kbuild")
+    place = BUILD / "sparse"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    link = ["cmake", f"-DSOURCE={ROOT}", f"-DBUILD={place}", "-P", ROOT / "cmake" / "LinkModuleSources.cmake"]
+    if _run(link, log) != 0:
+        return False
+    status = _run(["make", "-j2", "-C", kernels.get().headers, f"M={place / 'linux-module'}", "C=2", "W=1",
+                   "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"], log)
+    return status == 0 and not any(word in log.read_text(errors="replace") for word in ("warning:", "error:"))
+
+
+def _tidy_digest(command, headers):
+    digest = hashlib.sha256(headers)
+    digest.update((ROOT / ".clang-tidy").read_bytes())
+    digest.update(command["command"].encode())
+    with open(command["file"], "rb") as source:
+        digest.update(source.read())
+    return digest.hexdigest()
+
+
+def check_tidy(log):
+    """clang-tidy over what the clang preset compiles. A file that passed is not looked at again until it,
+    a header or the configuration changes."""
+    build("clang")
+    commands = json.loads((BUILD / "clang" / "compile_commands.json").read_text())
+    ours = [command for command in commands if command["file"].startswith(str(ROOT))
+            and command["file"].endswith((".c", ".cpp"))]
+    headers = hashlib.sha256(b"".join((ROOT / path).read_bytes() for path in tracked()
+                                      if path.endswith((".h", ".hpp", ".def")))).digest()
+    passed = CACHE / "tidy"
+    passed.mkdir(parents=True, exist_ok=True)
+    todo = {}
+    for command in ours:
+        marker = passed / _tidy_digest(command, headers)
+        if not marker.exists():
+            todo[command["file"]] = marker
+
+    def tidy(file):
+        done = subprocess.run(["clang-tidy-19", "--quiet", "-p", BUILD / "clang", file], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, text=True, check=False)
+        return file, done.returncode, done.stdout + (done.stderr if done.returncode else "")
+
+    is_good = True
+    with ThreadPoolExecutor(os.cpu_count()) as pool, log.open("a") as output:
+        for file, status, said in pool.map(tidy, todo):
+            if status == 0:
+                todo[file].touch()
+            else:
+                is_good = False
+                output.write(said)
+    return is_good
+
+
+CHECKS = {"format": check_format, "layers": check_layers, "rules": check_rules, "shell": check_shell,
+          "python": check_python, "sparse": check_sparse, "tidy": check_tidy}
+
+
+def run_check(name, fix=False):
+    """(passed, log)"""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / f"lint-{name}.log"
+    log.write_bytes(b"")
+    try:
+        return (CHECKS[name](log, fix) if name == "format" else CHECKS[name](log)), log
+    except StillError as error:
+        with log.open("a") as output:
+            output.write(f"{error}\n{error.tail or ''}\n")
+        return False, log
+
+
+def main(arguments):
+    unknown = [name for name in arguments.names if name not in CHECKS]
+    if unknown:
+        raise StillError(f"no check '{unknown[0]}': there are {', '.join(CHECKS)}", status=2)
+    packages.need("lint", "build")
+    if not GCC.exists():
+        build("gcc")
+    failed = 0
+    for name in arguments.names or CHECKS:
+        passed, log = run_check(name, arguments.fix)
+        say(f"{paint('green', 'ok') if passed else paint('red', 'FAILED')}  {name}")
+        if not passed:
+            failed += 1
+            for line in tail_of(log, 30).splitlines():
+                say(f"   | {line}")
+            say(f"   log: {shown(log)}")
+    return 1 if failed else 0

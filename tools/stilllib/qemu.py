@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""QEMU's command line for the guest beside which the LWK runs."""
+import re
+from dataclasses import dataclass, field
+
+from .progress import StillError
+
+KERNEL_ARGS = ("console=ttyS0 mitigations=off tsc=reliable no_timer_check panic=-1 lpj=10384424 init_on_alloc=0 "
+               "oops=panic quiet")
+AGENT_PORT = "org.stillcore.agent"
+
+
+@dataclass
+class Machine:
+    smp: int = 4
+    mem: str = "4G"
+    numa: bool = False
+    kernel: str | None = None
+    kernel_args: str = ""
+    extra: list = field(default_factory=list)
+
+    def mem_bytes(self):
+        match = re.fullmatch(r"(\d+)([MG])", self.mem, re.IGNORECASE)
+        if not match:
+            raise StillError(f"--mem {self.mem}: give a number with M or G, as 2G or 1536M", status=2)
+        return int(match[1]) << {"M": 20, "G": 30}[match[2].upper()]
+
+    def check(self):
+        if not 1 <= self.smp <= 64:
+            raise StillError(f"--smp {self.smp}: give 1 to 64", status=2)
+        if self.mem_bytes() < 512 << 20:
+            raise StillError(f"--mem {self.mem}: the guest needs at least 512M", status=2)
+        if self.numa and self.smp % 2:
+            raise StillError("--numa makes two nodes of equal size: give an even --smp", status=2)
+
+
+def _topology(machine):
+    if not machine.numa:
+        return ["-smp", str(machine.smp), "-m", f"{machine.mem_bytes() >> 20}M"]
+    half_mem, half = machine.mem_bytes() // 2 >> 20, machine.smp // 2
+    # Without sockets=2 Linux warns that cores of one package are on two nodes.
+    arguments = ["-smp", f"{machine.smp},sockets=2,cores={half},threads=1", "-m", f"{half_mem * 2}M"]
+    for node in range(2):
+        arguments += ["-object", f"memory-backend-ram,id=node{node},size={half_mem}M",
+                      "-numa", f"node,nodeid={node},cpus={node * half}-{node * half + half - 1},memdev=node{node}"]
+    return [*arguments, "-numa", "dist,src=0,dst=1,val=20"]
+
+
+def command_line(machine, kernel, initramfs, agent_fd):
+    return [
+        "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-M", "q35", "-cpu", "max", *_topology(machine),
+        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+        "-serial", "file:console.log", "-serial", "file:lwk-serial.log",
+        "-kernel", str(kernel.vmlinux), "-initrd", str(initramfs),
+        "-append", f"{KERNEL_ARGS} {machine.kernel_args}".strip(),
+        "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
+        "-device", "virtio-serial-pci",
+        "-chardev", f"socket,id=agent,fd={agent_fd}",
+        "-device", f"virtserialport,chardev=agent,name={AGENT_PORT}",
+        *machine.extra,
+    ]
