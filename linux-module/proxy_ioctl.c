@@ -2,6 +2,7 @@
 /* mcexec's ioctls. Each argument is checked here, since the LWK reads still_proc_page as the truth. */
 #include <linux/cred.h>
 #include <linux/file.h>
+#include <linux/io.h>
 #include <linux/mman.h>
 #include <linux/pid.h>
 #include <linux/sched.h>

@@ -13,6 +13,7 @@
  * Locks: mmap_lock (or a VMA lock), then the page lock, then i_mmap (in unmap_mapping_pages). The page
  * lock is never held while waiting for the LWK; mmap_lock only if the faulter can't retry.
  */
+#include <linux/file.h>
 #include <linux/hash.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>

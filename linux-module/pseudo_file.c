@@ -13,6 +13,7 @@
 #include <linux/pseudo_fs.h>
 
 #include "compat.h"
+#include "os.h"
 #include "proxy.h"
 #include "proxy_mm.h"
 

@@ -5,6 +5,7 @@
  * once our reference is the only one. The pages are ours, so they are linked through page->lru and
  * remember the process in page->private: no memory is needed to do it.
  */
+#include <linux/io.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 

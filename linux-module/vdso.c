@@ -5,6 +5,7 @@
  * only what Linux itself calls [vvar] and [vdso] counts.
  */
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 #include <asm/vdso.h>
@@ -28,9 +29,8 @@ static u64 frame_of(unsigned long address, const char *name)
 	spinlock_t *lock;
 	u64 frame = 0;
 	pte_t *pte;
-	u8 byte;
 
-	if (get_user(byte, (u8 __user *)address))
+	if (fault_in_readable((const char __user *)address, 1))
 		return 0;
 	mmap_read_lock(current->mm);
 	vma = find_vma(current->mm, address);

@@ -23,6 +23,7 @@
  * takes page locks (waiting only), i_mmap locks and page-table locks: never mmap_lock, which a proxy may
  * hold while it waits for the LWK.
  */
+#include <linux/io.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
