@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* An LWK's boot and its end. os->lock is held throughout. */
+#include <linux/cpu.h>
+#include <linux/delay.h>
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/topology.h>
+#include <asm/apic.h>
+#include <asm/tsc.h>
+
+#include "clock.h"
+#include "cores.h"
+#include "doorbell.h"
+#include "ikc.h"
+#include "image.h"
+#include "os.h"
+#include "proxy.h"
+#include "text.h"
+#include "zap.h"
+
+#define BOOT_TIMEOUT_MS 10000
+#define SHUTDOWN_TIMEOUT_MS 5000
+#define MAPPED_END (512ull << 30) /* what boot_cr3 maps */
+
+static unsigned long trampoline;
+module_param(trampoline, ulong, 0644);
+MODULE_PARM_DESC(trampoline, "physical address of the page below 1 MiB to start CPUs by, 0: find one");
+
+static DEFINE_MUTEX(trampoline_lock); /* one boot at a time */
+
+static int get_area(struct still_area *area, size_t size)
+{
+	area->size = size;
+	area->va = alloc_pages_exact(size, GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
+	return area->va ? 0 : -ENOMEM;
+}
+
+static void put_area(struct still_area *area)
+{
+	if (area->va)
+		free_pages_exact(area->va, area->size);
+	area->va = NULL;
+}
+
+/* Page tables that map the first 512 GiB one to one. The CPU loads CR3 while it has 32 bits. */
+static int build_tables(struct still_os *os)
+{
+	u64 lapic_gib, *table, i, lapic;
+	struct page *pages = alloc_pages(GFP_KERNEL | GFP_DMA32 | __GFP_ZERO, 1);
+
+	if (!pages)
+		return -ENOMEM;
+	os->tables_area.va = page_address(pages);
+	os->tables_area.size = 2 * PAGE_SIZE;
+	split_page(pages, 1); /* as alloc_pages_exact() has it */
+	rdmsrl(MSR_IA32_APICBASE, lapic);
+	lapic_gib = (lapic & MSR_IA32_APICBASE_BASE) >> 30;
+	table = os->tables_area.va;
+	table[0] = virt_to_phys(table + 512) | 3;
+	for (i = 0; i < 512; i++) /* present, writable, large; uncached where the APIC's registers are */
+		table[512 + i] = i << 30 | 0x83 | (i == lapic_gib ? 0x18 : 0);
+	return 0;
+}
+
+static int build_spans(struct still_os *os)
+{
+	struct still_range_node *range;
+	unsigned int i = 0;
+
+	kvfree(os->spans);
+	os->num_spans = 0;
+	os->spans = kvcalloc(still_pool_count(&os->memory), sizeof(*os->spans), GFP_KERNEL);
+	if (!os->spans)
+		return -ENOMEM;
+	/* Two ranges of different nodes may touch; a page frame that crosses them is nobody's. */
+	list_for_each_entry(range, &os->memory.ranges, list) {
+		os->spans[i].first_pfn = range->pfn;
+		os->spans[i++].end_pfn = range->pfn + range->pages;
+	}
+	os->num_spans = i;
+	return 0;
+}
+
+static u64 end_of_ram(void)
+{
+	u64 end = 0;
+	int node;
+
+	for_each_online_node(node)
+		end = max_t(u64, end, (u64)node_end_pfn(node) << PAGE_SHIFT);
+	return end;
+}
+
+/* A home for the image: in one range, on the first CPU's node if that has room. 0: none. */
+static u64 place_image(const struct still_os *os)
+{
+	const struct still_range_node *range;
+	u64 anywhere = 0;
+
+	list_for_each_entry(range, &os->memory.ranges, list) {
+		u64 start = (u64)range->pfn << PAGE_SHIFT;
+
+		if (os->image->span > (u64)range->pages << PAGE_SHIFT)
+			continue;
+		if (range->node == os->cores[0].node)
+			return start; /* ranges are aligned to 4 MiB */
+		if (!anywhere)
+			anywhere = start;
+	}
+	return anywhere;
+}
+
+static void list_partition(const struct still_os *os, struct still_boot_block *block)
+{
+	const struct still_range_node *range;
+	u32 highest = 0, i;
+	int a, b;
+
+	for (i = 0; i < os->num_cores; i++) {
+		block->cpus[i].apic_id = os->cores[i].apic_id;
+		block->cpus[i].linux_cpu = os->cores[i].cpu;
+		block->cpus[i].node = os->cores[i].node;
+		highest = max(highest, os->cores[i].node);
+	}
+	block->num_cpus = os->num_cores;
+	i = 0;
+	list_for_each_entry(range, &os->memory.ranges, list) {
+		block->ranges[i].start = (u64)range->pfn << PAGE_SHIFT;
+		block->ranges[i].end = (u64)(range->pfn + range->pages) << PAGE_SHIFT;
+		block->ranges[i++].node = range->node;
+		highest = max_t(u32, highest, range->node);
+	}
+	block->num_ranges = i;
+	block->num_nodes = highest + 1;
+	for (a = 0; a <= highest; a++)
+		for (b = 0; b <= highest; b++)
+			block->distance[a][b] = node_online(a) && node_online(b) ? node_distance(a, b) :
+				a == b ? 10 : 255;
+}
+
+static void fill_block(struct still_os *os, u64 image_phys)
+{
+	struct still_boot_block *block = os->block_area.va;
+	u64 lapic;
+
+	rdmsrl(MSR_IA32_APICBASE, lapic);
+	block->magic = STILL_MAGIC;
+	block->revision = STILL_REVISION;
+	block->size = sizeof(*block);
+	block->flags = STILL_BOOT_BESIDE_LINUX | (x2apic_enabled() ? STILL_BOOT_X2APIC : 0);
+	block->image_phys = image_phys;
+	block->image_size = os->image->span;
+	block->boot_cr3 = virt_to_phys(os->tables_area.va);
+	block->max_phys = end_of_ram();
+	block->shared_phys = virt_to_phys(os->shared);
+	block->log_phys = virt_to_phys(os->log);
+	block->log_size = sizeof(*os->log) + os->log->capacity;
+	block->rings_phys = virt_to_phys(os->rings_area.va);
+	block->lapic_phys = lapic & MSR_IA32_APICBASE_BASE;
+	block->tsc_khz = tsc_khz;
+	get_random_bytes(block->random_seed, sizeof(block->random_seed));
+	block->linux_state = still_linux_cpu_state;
+	strscpy(block->cmdline, os->cmdline, sizeof(block->cmdline));
+	list_partition(os, block);
+}
+
+/* Everything the LWK is told of must lie where it can see it before it has page tables of its own. */
+static int check_reach(struct still_os *os, char *text)
+{
+	const void *areas[] = { os->block_area.va, os->rings_area.va, os->shared, os->log };
+	struct still_range_node *last = list_last_entry(&os->memory.ranges, struct still_range_node, list);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(areas); i++)
+		if (virt_to_phys((void *)areas[i]) >= MAPPED_END - (16ull << 20))
+			return still_fail(text, -ENOMEM, "boot areas lie beyond 512 GiB");
+	if ((u64)(last->pfn + last->pages) << PAGE_SHIFT > MAPPED_END)
+		return still_fail(text, -EINVAL, "assigned memory beyond 512 GiB can't be used yet");
+	return 0;
+}
+
+static int check_ready(struct still_os *os, char *text)
+{
+	if (os->state != STILL_OS_INACTIVE)
+		return still_fail(text, -EBUSY, "instance %d is up already: shut it down first",
+				  os->index);
+	if (!os->image)
+		return still_fail(text, -EBADFD, "no image is loaded");
+	if (!os->num_cores)
+		return still_fail(text, -EBADFD, "no CPU is assigned");
+	if (list_empty(&os->memory.ranges))
+		return still_fail(text, -EBADFD, "no memory is assigned");
+	if (!place_image(os))
+		return still_fail(text, -ENOMEM,
+				  "no piece of the assigned memory holds the image (%llu KiB)",
+				  os->image->span >> 10);
+	return 0;
+}
+
+/* The cores are stopped, or were not started: everything that served them goes. */
+static void tear_down(struct still_os *os)
+{
+	spin_lock_irq(&os->procs_lock);
+	os->cores_running = false;
+	spin_unlock_irq(&os->procs_lock);
+	WRITE_ONCE(os->alive, false);
+	cancel_delayed_work_sync(&os->watch_work);
+	still_clock_withdraw(os->index);
+	still_doorbell_stop(os);
+	still_zapper_stop(os);
+	still_ikc_stop(os);
+	cancel_work_sync(&os->death_work);
+	still_procs_forget(os);
+	still_os_unmap_all(os);
+	still_quarantine_stop(os);
+	WRITE_ONCE(os->shared->doorbell, 0);
+	put_area(&os->block_area);
+	put_area(&os->rings_area);
+	put_area(&os->tables_area);
+	still_os_set_state(os, STILL_OS_INACTIVE);
+}
+
+static int set_up(struct still_os *os, char *text)
+{
+	int ret;
+
+	memset(os->shared, 0, sizeof(*os->shared));
+	os->shared->magic = STILL_MAGIC;
+	os->shared->revision = STILL_REVISION;
+	os->shared->num_cpus = os->num_cores;
+	os->log->head = 0;
+	os->log->capacity = 512ul << 10;
+	os->log_cleared = 0;
+	os->death[0] = 0;
+	ret = build_spans(os);
+	if (!ret)
+		ret = get_area(&os->block_area, sizeof(struct still_boot_block));
+	if (!ret)
+		ret = get_area(&os->rings_area, os->num_cores * sizeof(struct still_ring_pair));
+	if (!ret)
+		ret = build_tables(os);
+	if (ret)
+		return still_fail(text, ret, "no memory for the boot areas of %u CPUs", os->num_cores);
+	ret = check_reach(os, text);
+	if (ret)
+		return ret;
+	ret = still_ikc_start(os);
+	if (!ret)
+		ret = still_zapper_start(os);
+	if (ret)
+		return still_fail(text, ret, "no memory for the rings' service");
+	still_clock_publish(os->index, os->shared);
+	ret = still_doorbell_start(os);
+	if (ret)
+		return still_fail(text, ret, "Linux has no interrupt for the doorbell (error %d)", -ret);
+	return 0;
+}
+
+/* All RAM below 640 KiB is reserved since Linux's own boot; an all-zero page of it is in nobody's use. */
+static phys_addr_t find_trampoline(void)
+{
+	unsigned long pfn;
+
+	if (trampoline)
+		return trampoline < (1ul << 20) ? trampoline & PAGE_MASK : 0;
+	for (pfn = 8; pfn < 0xa0; pfn++)
+		if (page_is_ram(pfn) && !memchr_inv(__va(pfn << PAGE_SHIFT), 0, PAGE_SIZE))
+			return pfn << PAGE_SHIFT;
+	return 0;
+}
+
+static void write_trampoline(struct still_os *os, void *page, u64 entry)
+{
+	struct still_trampoline_args *args =
+		page + (still_trampoline_args - still_trampoline_start);
+
+	memcpy(page, still_trampoline_start, still_trampoline_end - still_trampoline_start);
+	args->cr3 = virt_to_phys(os->tables_area.va);
+	args->entry = entry;
+	args->boot_block = virt_to_phys(os->block_area.va);
+}
+
+static int boot_failure(struct still_os *os, u32 timeout_ms, char *text)
+{
+	const struct still_shared *shared = os->shared;
+
+	if (fatal_signal_pending(current))
+		return still_fail(text, -EINTR, "interrupted");
+	switch (READ_ONCE(shared->state)) {
+	case STILL_STATE_PANIC:
+		return still_fail(text, -EIO, "the LWK panicked at boot: %.*s",
+				  (int)strnlen(shared->panic_text, 120), shared->panic_text);
+	case STILL_STATE_NONE:
+		return still_fail(text, -ETIMEDOUT,
+				  "CPU %u did not enter the image within %u ms (INIT, SIPI sent)",
+				  os->cores[0].cpu, timeout_ms);
+	case STILL_STATE_BOOTING:
+		return still_fail(text, -ETIMEDOUT,
+				  "the LWK did not finish its boot within %u ms: %u of %u CPUs are up",
+				  timeout_ms, READ_ONCE(shared->cpus_up), os->num_cores);
+	default:
+		return still_fail(text, -EIO, "the LWK is in state %u instead of running",
+				  READ_ONCE(shared->state));
+	}
+}
+
+static bool still_booting(const struct still_os *os)
+{
+	u32 state = READ_ONCE(os->shared->state);
+
+	return state == STILL_STATE_NONE || state == STILL_STATE_BOOTING;
+}
+
+/* From INIT to the LWK's word that it runs. CPU hotplug is off: Linux uses the page for its CPUs too. */
+static int start_cores(struct still_os *os, u64 entry, u32 timeout_ms, struct still_boot *request)
+{
+	phys_addr_t page_phys = find_trampoline();
+	void *page = __va(page_phys), *saved;
+	ktime_t begin, deadline;
+	int ret = 0;
+
+	if (!page_phys)
+		return still_fail(request->text, -ENOMEM, "no free page below 1 MiB to start CPUs by");
+	saved = kmemdup(page, PAGE_SIZE, GFP_KERNEL);
+	if (!saved)
+		return -ENOMEM;
+	((struct still_boot_block *)os->block_area.va)->trampoline_phys = page_phys;
+	write_trampoline(os, page, entry);
+	spin_lock_irq(&os->procs_lock);
+	os->cores_running = true;
+	spin_unlock_irq(&os->procs_lock);
+	os->memory_used = true;
+	mb(); /* all of it is in memory before another CPU looks */
+
+	begin = ktime_get();
+	deadline = ktime_add_ms(begin, timeout_ms);
+	still_cores_init(os);
+	still_core_start(os->cores[0].apic_id, page_phys);
+	while (still_booting(os) && ktime_before(ktime_get(), deadline) &&
+	       !fatal_signal_pending(current))
+		usleep_range(200, 500);
+	request->boot_us = ktime_us_delta(ktime_get(), begin);
+
+	if (READ_ONCE(os->shared->state) != STILL_STATE_RUNNING) {
+		ret = boot_failure(os, timeout_ms, request->text);
+		still_cores_init(os);
+	}
+	memcpy(page, saved, PAGE_SIZE);
+	kfree(saved);
+	return ret;
+}
+
+int still_os_boot(struct still_os *os, struct still_boot *request)
+{
+	u32 timeout_ms = request->timeout_ms ?: BOOT_TIMEOUT_MS;
+	u64 image_phys;
+	int ret = check_ready(os, request->text);
+
+	if (ret)
+		return ret;
+	still_os_set_state(os, STILL_OS_BOOTING);
+	ret = set_up(os, request->text);
+	if (ret)
+		goto fail;
+	image_phys = place_image(os);
+	still_image_place(os->image, __va(image_phys));
+	fill_block(os, image_phys);
+
+	mutex_lock(&trampoline_lock);
+	cpu_hotplug_disable();
+	ret = start_cores(os, image_phys + (os->image->entry - os->image->lowest), timeout_ms, request);
+	cpu_hotplug_enable();
+	mutex_unlock(&trampoline_lock);
+	if (ret)
+		goto fail;
+
+	spin_lock_irq(&os->state_lock);
+	os->state = STILL_OS_RUNNING;
+	WRITE_ONCE(os->alive, true);
+	spin_unlock_irq(&os->state_lock);
+	os->watch_ticks = 0;
+	queue_delayed_work(system_wq, &os->watch_work, HZ);
+	still_ikc_drain(os); /* what came while it booted */
+	return 0;
+fail:
+	tear_down(os);
+	return ret;
+}
+
+/* Asks the LWK to stop; true if it says that it has. */
+static bool ask_to_stop(struct still_os *os, u32 timeout_ms)
+{
+	struct still_msg msg = { .kind = STILL_MSG_SHUTDOWN };
+	ktime_t deadline = ktime_add_ms(ktime_get(), timeout_ms);
+	int ret;
+
+	do {
+		ret = still_ikc_try_send(&os->channels[0], &msg);
+		if (ret == -EAGAIN)
+			usleep_range(500, 1000);
+	} while (ret == -EAGAIN && ktime_before(ktime_get(), deadline));
+	if (ret)
+		return false;
+	while (still_os_check(os) && ktime_before(ktime_get(), deadline)) {
+		if (READ_ONCE(os->shared->state) == STILL_STATE_STOPPED)
+			return true;
+		usleep_range(500, 1000);
+	}
+	return READ_ONCE(os->shared->state) == STILL_STATE_STOPPED;
+}
+
+int still_os_shutdown(struct still_os *os, struct still_shutdown *request)
+{
+	request->orderly = 0;
+	if (os->state == STILL_OS_INACTIVE)
+		return still_fail(request->text, -EBADFD, "instance %d is not up", os->index);
+	if (os->state == STILL_OS_RUNNING) {
+		still_os_set_state(os, STILL_OS_SHUTDOWN);
+		request->orderly = ask_to_stop(os, request->timeout_ms ?: SHUTDOWN_TIMEOUT_MS);
+	}
+	still_os_died(os, STILL_OS_INACTIVE, "shut down");
+	still_cores_init(os);
+	tear_down(os);
+	return 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* All that differs between Linux versions. Built for 6.1; the 6.3+ branches follow prototypes/newer. */
+#ifndef STILL_COMPAT_H
+#define STILL_COMPAT_H
+
+#include <linux/device.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
+#define still_const_devnode
+#else
+#define still_const_devnode const
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+#define still_class_create(name) class_create(THIS_MODULE, name)
+#else
+#define still_class_create(name) class_create(name)
+#endif
+
+static inline int still_alloc_contig(unsigned long pfn, unsigned long pages)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+	return alloc_contig_range(pfn, pfn + pages, MIGRATE_MOVABLE, GFP_KERNEL | __GFP_NOWARN);
+#else
+	return alloc_contig_range(pfn, pfn + pages, ACR_FLAGS_NONE, GFP_KERNEL | __GFP_NOWARN);
+#endif
+}
+
+/* In ->fault, before waiting: lets go of what the fault holds. The handler must return VM_FAULT_RETRY. */
+static inline void still_release_fault_lock(struct vm_fault *vmf)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+	mmap_read_unlock(vmf->vma->vm_mm);
+#else
+	release_fault_lock(vmf);
+#endif
+}
+
+#endif

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Interrupts to CPUs outside of Linux, through the apic driver that Linux uses. Always physical
+ * destinations. In xAPIC mode a send is two register writes that nothing on this CPU may come between.
+ */
+#include <linux/delay.h>
+#include <linux/irqflags.h>
+#include <asm/apic.h>
+#include <asm/barrier.h>
+#include <stillcore/ikc.h>
+
+#include "cores.h"
+#include "os.h"
+
+static void send(u32 apic_id, u32 command)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	weak_wrmsr_fence(); /* x2APIC: the write does not wait for earlier stores */
+	if (apic->wait_icr_idle)
+		apic->wait_icr_idle();
+	apic->icr_write(command, apic_id);
+	if (apic->wait_icr_idle)
+		apic->wait_icr_idle();
+	local_irq_restore(flags);
+}
+
+void still_core_doorbell(u32 apic_id)
+{
+	send(apic_id, APIC_DM_FIXED | STILL_VECTOR_DOORBELL);
+}
+
+static void assert_init(const struct still_os *os)
+{
+	unsigned int i;
+
+	for (i = 0; i < os->num_cores; i++)
+		send(os->cores[i].apic_id, APIC_INT_LEVELTRIG | APIC_INT_ASSERT | APIC_DM_INIT);
+}
+
+static void deassert_init(const struct still_os *os)
+{
+	unsigned int i;
+
+	for (i = 0; i < os->num_cores; i++)
+		send(os->cores[i].apic_id, APIC_INT_LEVELTRIG | APIC_DM_INIT);
+}
+
+/* All cores of the instance wait for a SIPI afterwards: none of them touches memory any more. */
+void still_cores_init(const struct still_os *os)
+{
+	assert_init(os);
+	usleep_range(10000, 11000); /* what Linux waits at most (the SDM's 10 ms) */
+	deassert_init(os);
+}
+
+void still_cores_init_at_once(const struct still_os *os)
+{
+	assert_init(os);
+	deassert_init(os);
+}
+
+void still_core_start(u32 apic_id, phys_addr_t trampoline)
+{
+	send(apic_id, APIC_DM_STARTUP | (trampoline >> 12));
+}

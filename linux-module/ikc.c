@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sending. Any context may send; a full ring is answered with -EAGAIN, and whoever may sleep retries.
+ * Replies, which come from threads that must not wait for the LWK, go to a backlog instead.
+ */
+#include <linux/delay.h>
+#include <linux/slab.h>
+
+#include "cores.h"
+#include "ikc.h"
+#include "os.h"
+
+/* tx_lock held. 0, -EAGAIN: full, -EIO: the instance is down. */
+static int push(struct still_channel *channel, const struct still_msg *msg)
+{
+	if (!channel->tx.ring)
+		return -EIO;
+	switch (still_ring_push(&channel->tx, (const struct still_cell *)msg)) {
+	case STILL_RING_OK:
+		return 0;
+	case STILL_RING_FULL:
+		return -EAGAIN;
+	default:
+		still_os_died(channel->os, STILL_OS_HUNGUP, "it scribbled over a ring");
+		return -EIO;
+	}
+}
+
+/* tx_lock held. What was held back goes first. True: the backlog is empty. */
+static bool flush_backlog(struct still_channel *channel)
+{
+	struct still_letter *letter, *next;
+
+	list_for_each_entry_safe(letter, next, &channel->backlog, list) {
+		if (push(channel, &letter->msg) == -EAGAIN)
+			return false;
+		list_del(&letter->list);
+		still_letter_put(letter);
+	}
+	return true;
+}
+
+/* tx_lock held. */
+static bool must_ring(struct still_channel *channel)
+{
+	return channel->tx.ring && still_ring_must_notify(&channel->tx);
+}
+
+int still_ikc_try_send(struct still_channel *channel, const struct still_msg *msg)
+{
+	unsigned long flags;
+	bool ring;
+	int ret;
+
+	spin_lock_irqsave(&channel->tx_lock, flags);
+	ret = flush_backlog(channel) ? push(channel, msg) : -EAGAIN;
+	ring = must_ring(channel);
+	spin_unlock_irqrestore(&channel->tx_lock, flags);
+	if (ring)
+		still_core_doorbell(channel->apic_id);
+	return ret;
+}
+
+/* May sleep. Ends when there is room or when the LWK is dead, which the watch finds out. */
+int still_ikc_send(struct still_os *os, u32 cpu, const struct still_msg *msg)
+{
+	int ret;
+
+	while (still_os_check(os)) {
+		ret = still_ikc_try_send(&os->channels[cpu], msg);
+		if (ret != -EAGAIN)
+			return ret;
+		usleep_range(100, 300);
+	}
+	return -EIO;
+}
+
+void still_ikc_reply(struct still_letter *letter, s64 result, u64 arg1)
+{
+	struct still_channel *channel = letter->channel;
+	struct still_msg reply = {
+		.kind = STILL_MSG_REPLY,
+		.proc = letter->msg.proc,
+		.token = letter->msg.token,
+		.arg = { (u64)result, arg1 },
+	};
+	unsigned long flags;
+	bool ring, later;
+	int ret;
+
+	letter->msg = reply;
+	spin_lock_irqsave(&channel->tx_lock, flags);
+	ret = flush_backlog(channel) ? push(channel, &reply) : -EAGAIN;
+	later = ret == -EAGAIN;
+	if (later)
+		list_add_tail(&letter->list, &channel->backlog);
+	ring = must_ring(channel);
+	spin_unlock_irqrestore(&channel->tx_lock, flags);
+	if (ring)
+		still_core_doorbell(channel->apic_id);
+	if (later)
+		queue_delayed_work(system_highpri_wq, &channel->os->flush_work, 1);
+	else
+		still_letter_put(letter);
+}
+
+static void flush_backlogs(struct work_struct *work)
+{
+	struct still_os *os = container_of(to_delayed_work(work), struct still_os, flush_work);
+	bool done = true;
+	unsigned int i;
+
+	for (i = 0; i < os->num_channels; i++) {
+		struct still_channel *channel = &os->channels[i];
+		bool ring = false;
+
+		spin_lock_irq(&channel->tx_lock);
+		if (!list_empty(&channel->backlog)) {
+			done &= flush_backlog(channel);
+			ring = must_ring(channel);
+		}
+		spin_unlock_irq(&channel->tx_lock);
+		if (ring)
+			still_core_doorbell(channel->apic_id);
+	}
+	if (!done && READ_ONCE(os->alive))
+		queue_delayed_work(system_highpri_wq, &os->flush_work, 1);
+}
+
+/* A CPU for a request that any CPU can serve: an idle one by its own word, else each in turn. */
+u32 still_ikc_pick_cpu(struct still_os *os)
+{
+	u32 count = READ_ONCE(os->num_channels), first, i;
+
+	if (!count)
+		return 0;
+	first = (u32)atomic_inc_return(&os->next_cpu) % count;
+	for (i = 0; i < count; i++) {
+		u32 cpu = (first + i) % count;
+
+		if (READ_ONCE(os->shared->cpus[cpu].mode) == STILL_CPU_IDLE)
+			return cpu;
+	}
+	return first;
+}
+
+/* Once for each instance. */
+int still_ikc_create(struct still_os *os)
+{
+	unsigned int i;
+
+	os->channels = kvcalloc(STILL_MAX_CPUS, sizeof(*os->channels), GFP_KERNEL);
+	if (!os->channels)
+		return -ENOMEM;
+	for (i = 0; i < STILL_MAX_CPUS; i++) {
+		struct still_channel *channel = &os->channels[i];
+
+		channel->os = os;
+		channel->cpu = i;
+		spin_lock_init(&channel->tx_lock);
+		spin_lock_init(&channel->rx_lock);
+		INIT_LIST_HEAD(&channel->backlog);
+	}
+	spin_lock_init(&os->letter_lock);
+	INIT_LIST_HEAD(&os->free_letters);
+	INIT_WORK(&os->drain_work, still_ikc_drain_work);
+	INIT_DELAYED_WORK(&os->flush_work, flush_backlogs);
+	xa_init_flags(&os->calls, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_IRQ);
+	return 0;
+}
+
+int still_ikc_start(struct still_os *os)
+{
+	struct still_ring_pair *pairs = os->rings_area.va;
+	unsigned int i;
+	int ret;
+
+	ret = still_letters_init(os);
+	if (ret)
+		return ret;
+	os->workers = alloc_workqueue("still%d", WQ_UNBOUND | WQ_HIGHPRI, 0, os->index);
+	if (!os->workers) {
+		still_letters_free(os);
+		return -ENOMEM;
+	}
+	for (i = 0; i < os->num_cores; i++) {
+		struct still_channel *channel = &os->channels[i];
+
+		channel->apic_id = os->cores[i].apic_id;
+		channel->stuck = 0;
+		atomic_set(&channel->calls, 0);
+		still_ring_init(&pairs[i].to_lwk);
+		still_ring_init(&pairs[i].to_linux);
+		channel->tx.index = 0;
+		channel->rx.index = 0;
+		channel->tx.ring = &pairs[i].to_lwk;
+		channel->rx.ring = &pairs[i].to_linux;
+	}
+	WRITE_ONCE(os->num_channels, os->num_cores);
+	return 0;
+}
+
+/*
+ * The cores are stopped, the doorbell is gone, os->alive is false: nothing arrives any more. Senders find
+ * no ring from here on, waiters get -EIO, and the rings' memory is free afterwards.
+ */
+void still_ikc_stop(struct still_os *os)
+{
+	struct still_letter *letter, *next;
+	unsigned int i;
+
+	if (!os->workers)
+		return;
+	for (i = 0; i < os->num_channels; i++) {
+		struct still_channel *channel = &os->channels[i];
+
+		spin_lock_irq(&channel->rx_lock);
+		channel->rx.ring = NULL;
+		spin_unlock_irq(&channel->rx_lock);
+		spin_lock_irq(&channel->tx_lock);
+		channel->tx.ring = NULL;
+		spin_unlock_irq(&channel->tx_lock);
+	}
+	still_ikc_fail_calls(os);
+	cancel_work_sync(&os->drain_work);
+	destroy_workqueue(os->workers);
+	os->workers = NULL;
+	cancel_delayed_work_sync(&os->flush_work);
+	for (i = 0; i < os->num_channels; i++)
+		list_for_each_entry_safe(letter, next, &os->channels[i].backlog, list) {
+			list_del(&letter->list);
+			still_letter_put(letter);
+		}
+	cancel_work_sync(&os->drain_work); /* the putting may have asked for it once more */
+	still_letters_free(os);
+}
+
+void still_ikc_destroy(struct still_os *os)
+{
+	xa_destroy(&os->calls);
+	kvfree(os->channels);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Messages between Linux and an LWK: a channel (ring pair) for each LWK CPU. */
+#ifndef STILL_IKC_CHANNEL_H
+#define STILL_IKC_CHANNEL_H
+
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <stillcore/ikc.h>
+
+struct still_os;
+
+struct still_channel {
+	struct still_os *os;
+	u32 cpu; /* the LWK's number */
+	u32 apic_id;
+	atomic_t calls; /* requests without an answer yet */
+
+	spinlock_t tx_lock;
+	struct still_ring_end tx; /* ring is NULL once the instance is down */
+	struct list_head backlog; /* replies that found the ring full */
+
+	spinlock_t rx_lock;
+	struct still_ring_end rx;
+
+	u32 watched_head; /* watch.c */
+	unsigned int stuck;
+};
+
+/*
+ * A received message on its way to a thread that handles it. Taken from a fixed stock before a cell is
+ * taken from the ring: when there is none, the message stays in the ring. It also carries the reply, so
+ * replying never needs memory.
+ */
+struct still_letter {
+	struct list_head list;
+	struct work_struct work;
+	struct still_channel *channel;
+	struct still_msg msg;
+};
+
+#define STILL_TOKEN_PING (~0ull) /* the watch's pings, whose replies nobody waits for */
+
+/* ikc.c */
+int still_ikc_create(struct still_os *os);
+void still_ikc_destroy(struct still_os *os);
+int still_ikc_start(struct still_os *os);
+void still_ikc_stop(struct still_os *os);
+int still_ikc_try_send(struct still_channel *channel, const struct still_msg *msg);
+int still_ikc_send(struct still_os *os, u32 cpu, const struct still_msg *msg);
+void still_ikc_reply(struct still_letter *letter, s64 result, u64 arg1);
+u32 still_ikc_pick_cpu(struct still_os *os);
+
+/* ikc_receive.c */
+int still_letters_init(struct still_os *os);
+void still_letters_free(struct still_os *os);
+void still_letter_put(struct still_letter *letter);
+void still_ikc_drain(struct still_os *os);
+void still_ikc_drain_work(struct work_struct *work);
+
+/* ikc_call.c */
+int still_ikc_call(struct still_os *os, u32 cpu, struct still_msg *msg, u64 *arg1, bool killable);
+void still_ikc_answered(struct still_channel *channel, const struct still_msg *reply);
+void still_ikc_fail_calls(struct still_os *os);
+
+#endif

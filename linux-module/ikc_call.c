@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Requests to the LWK and their answers. A request lies on its asker's stack; the table maps its token to
+ * it, and only under the table's lock may an answer touch it.
+ */
+#include <linux/completion.h>
+#include <linux/sched/signal.h>
+
+#include "ikc.h"
+#include "os.h"
+
+struct call {
+	struct completion done;
+	struct still_channel *channel;
+	s64 result;
+	u64 arg1;
+};
+
+static void finish(struct still_os *os, unsigned long id, struct call *call, s64 result, u64 arg1)
+{
+	call->result = result;
+	call->arg1 = arg1;
+	__xa_erase(&os->calls, id);
+	atomic_dec(&call->channel->calls);
+	complete(&call->done);
+}
+
+void still_ikc_answered(struct still_channel *channel, const struct still_msg *reply)
+{
+	struct still_os *os = channel->os;
+	unsigned long flags;
+	struct call *call;
+
+	if (reply->token == STILL_TOKEN_PING)
+		return;
+	xa_lock_irqsave(&os->calls, flags);
+	call = reply->token <= U32_MAX ? xa_load(&os->calls, reply->token) : NULL;
+	if (call && call->channel == channel)
+		finish(os, reply->token, call, (s64)reply->arg[0], reply->arg[1]);
+	xa_unlock_irqrestore(&os->calls, flags);
+}
+
+void still_ikc_fail_calls(struct still_os *os)
+{
+	unsigned long id, flags;
+	struct call *call;
+
+	xa_lock_irqsave(&os->calls, flags);
+	xa_for_each(&os->calls, id, call)
+		finish(os, id, call, -EIO, 0);
+	xa_unlock_irqrestore(&os->calls, flags);
+}
+
+/* False: it was answered meanwhile. */
+static bool give_up(struct still_os *os, u32 id, struct call *call)
+{
+	unsigned long flags;
+	bool mine;
+
+	xa_lock_irqsave(&os->calls, flags);
+	mine = xa_load(&os->calls, id) == call;
+	if (mine) {
+		__xa_erase(&os->calls, id);
+		atomic_dec(&call->channel->calls);
+	}
+	xa_unlock_irqrestore(&os->calls, flags);
+	return mine;
+}
+
+/*
+ * Sends the request and waits for its answer: 0 or more, or the LWK's error, -EIO when the LWK died, and
+ * if killable -EINTR when the caller is being killed. There is no deadline: an LWK that does not answer is
+ * declared dead by the watch. Not killable means that the LWK uses memory that the caller would free.
+ */
+int still_ikc_call(struct still_os *os, u32 cpu, struct still_msg *msg, u64 *arg1, bool killable)
+{
+	struct call call = { .channel = &os->channels[cpu] };
+	int ret;
+	u32 id;
+
+	init_completion(&call.done);
+	ret = xa_alloc_cyclic_irq(&os->calls, &id, &call, XA_LIMIT(1, U32_MAX), &os->next_call,
+				  GFP_KERNEL);
+	if (ret < 0)
+		return ret;
+	atomic_inc(&call.channel->calls);
+	msg->token = id;
+	ret = still_ikc_send(os, cpu, msg);
+	if (ret) {
+		give_up(os, id, &call);
+		return ret;
+	}
+	/* Death fails all calls that it finds in the table; look again in case ours came after that. */
+	while (!try_wait_for_completion(&call.done)) {
+		if (!still_os_check(os)) {
+			if (give_up(os, id, &call))
+				return -EIO;
+			break;
+		}
+		if (!killable)
+			wait_for_completion_io_timeout(&call.done, HZ);
+		else if (wait_for_completion_killable_timeout(&call.done, HZ) == -ERESTARTSYS) {
+			if (give_up(os, id, &call))
+				return -EINTR;
+			break;
+		}
+	}
+	if (arg1)
+		*arg1 = call.arg1;
+	return call.result < -MAX_ERRNO || call.result > INT_MAX ? -EIO : (int)call.result;
+}

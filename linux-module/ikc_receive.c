@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Receiving, in the doorbell's interrupt. What only wakes or signals somebody is done at once; all else
+ * goes to a thread: zaps to the zapper (zap.c), file reads to a workqueue.
+ */
+#include <linux/slab.h>
+
+#include "ikc.h"
+#include "os.h"
+#include "proxy.h"
+#include "zap.h"
+
+#define LETTERS_PER_CPU 64
+#define BATCH 256 /* messages of one CPU in one interrupt; the rest is left to a worker */
+
+int still_letters_init(struct still_os *os)
+{
+	unsigned int count = (os->num_cores + 1) * LETTERS_PER_CPU, i;
+
+	os->letters = kvcalloc(count, sizeof(*os->letters), GFP_KERNEL);
+	if (!os->letters)
+		return -ENOMEM;
+	INIT_LIST_HEAD(&os->free_letters);
+	os->starved = false;
+	for (i = 0; i < count; i++)
+		list_add(&os->letters[i].list, &os->free_letters);
+	return 0;
+}
+
+void still_letters_free(struct still_os *os)
+{
+	kvfree(os->letters);
+	os->letters = NULL;
+}
+
+static struct still_letter *letter_get(struct still_channel *channel)
+{
+	struct still_os *os = channel->os;
+	struct still_letter *letter;
+	unsigned long flags;
+
+	spin_lock_irqsave(&os->letter_lock, flags);
+	letter = list_first_entry_or_null(&os->free_letters, struct still_letter, list);
+	if (letter)
+		list_del(&letter->list);
+	else
+		os->starved = true;
+	spin_unlock_irqrestore(&os->letter_lock, flags);
+	if (letter)
+		letter->channel = channel;
+	return letter;
+}
+
+void still_letter_put(struct still_letter *letter)
+{
+	struct still_os *os = letter->channel->os;
+	unsigned long flags;
+	bool drain;
+
+	spin_lock_irqsave(&os->letter_lock, flags);
+	list_add(&letter->list, &os->free_letters);
+	drain = os->starved;
+	os->starved = false;
+	spin_unlock_irqrestore(&os->letter_lock, flags);
+	if (drain)
+		queue_work(system_highpri_wq, &os->drain_work);
+}
+
+static void bad_message(struct still_letter *letter)
+{
+	atomic64_inc(&letter->channel->os->bad_messages);
+	if (letter->msg.token)
+		still_ikc_reply(letter, -EINVAL, 0);
+	else
+		still_letter_put(letter);
+}
+
+/* Process context, one of the workers. */
+static void work_on(struct work_struct *work)
+{
+	struct still_letter *letter = container_of(work, struct still_letter, work);
+
+	if (letter->msg.kind == STILL_MSG_FILL) {
+		still_proxy_fill(letter);
+	} else {
+		still_proxy_file_close(letter->channel->os, &letter->msg);
+		still_letter_put(letter);
+	}
+}
+
+/* rx_lock held. Takes the letter over. */
+static void deliver(struct still_channel *channel, struct still_letter *letter)
+{
+	struct still_os *os = channel->os;
+	const struct still_msg *msg = &letter->msg;
+
+	switch (msg->kind) {
+	case STILL_MSG_REPLY:
+		still_ikc_answered(channel, msg);
+		break;
+	case STILL_MSG_PROXY_WAKE:
+		still_slot_wake(os, msg);
+		break;
+	case STILL_MSG_PROXY_INTERRUPT:
+		still_slot_interrupt(os, msg);
+		break;
+	case STILL_MSG_ZAP:
+		still_zap_queue(os, letter);
+		return;
+	case STILL_MSG_FILL:
+	case STILL_MSG_FILE_CLOSE:
+		INIT_WORK(&letter->work, work_on);
+		queue_work(os->workers, &letter->work);
+		return;
+	default:
+		bad_message(letter);
+		return;
+	}
+	still_letter_put(letter);
+}
+
+/* True: there may be more, and no doorbell will announce it. */
+static bool drain_channel(struct still_channel *channel)
+{
+	struct still_letter *letter;
+	unsigned long flags;
+	bool more = false;
+	int count;
+
+	spin_lock_irqsave(&channel->rx_lock, flags);
+	if (!channel->rx.ring)
+		goto out;
+	still_ring_awake(&channel->rx);
+	for (count = 0;;) {
+		if (count == BATCH) {
+			more = true;
+			break;
+		}
+		letter = letter_get(channel);
+		if (!letter) /* asleep stays clear; the next letter put back drains again */
+			break;
+		switch (still_ring_pop(&channel->rx, (struct still_cell *)&letter->msg)) {
+		case STILL_RING_OK:
+			deliver(channel, letter);
+			count++;
+			continue;
+		case STILL_RING_EMPTY:
+			still_letter_put(letter);
+			if (still_ring_sleep(&channel->rx))
+				goto out;
+			still_ring_awake(&channel->rx);
+			continue;
+		default:
+			still_letter_put(letter);
+			still_os_died(channel->os, STILL_OS_HUNGUP, "it scribbled over a ring");
+			goto out;
+		}
+	}
+out:
+	spin_unlock_irqrestore(&channel->rx_lock, flags);
+	return more;
+}
+
+void still_ikc_drain(struct still_os *os)
+{
+	unsigned int i;
+	bool more = false;
+
+	for (i = 0; i < READ_ONCE(os->num_channels); i++)
+		more |= drain_channel(&os->channels[i]);
+	if (more)
+		queue_work(system_highpri_wq, &os->drain_work);
+}
+
+void still_ikc_drain_work(struct work_struct *work)
+{
+	still_ikc_drain(container_of(work, struct still_os, drain_work));
+}

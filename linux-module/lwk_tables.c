@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The tables belong to another kernel that changes them while we read. So: each level's frame is checked
+ * against the instance's memory before it is read, each entry is read once, a walk counts itself in
+ * still_proc_page.walkers (the LWK reuses a table page only when it saw 0 there after unlinking it), and
+ * it is an RCU read side, so that still_procs_forget() can wait for it before the memory changes hands.
+ */
+#include <linux/atomic.h>
+#include <linux/rcupdate.h>
+#include <linux/sizes.h>
+
+#include "lwk_tables.h"
+#include "os.h"
+#include "proxy.h"
+
+/* SAFETY: u32 and atomic_t have one layout; the LWK only reads it. */
+static atomic_t *walkers(struct still_proc *proc)
+{
+	return (atomic_t *)&proc->page->walkers;
+}
+
+bool still_walk_begin(struct still_proc *proc)
+{
+	rcu_read_lock();
+	if (READ_ONCE(proc->dead)) {
+		rcu_read_unlock();
+		return false;
+	}
+	atomic_inc(walkers(proc));
+	smp_mb__after_atomic(); /* before the first read of a table */
+	return true;
+}
+
+void still_walk_end(struct still_proc *proc)
+{
+	smp_mb__before_atomic();
+	atomic_dec(walkers(proc));
+	rcu_read_unlock();
+}
+
+static int fill_leaf(struct still_proc *proc, struct still_leaf *leaf)
+{
+	u64 frame = leaf->value & STILL_PTE_ADDRESS & ~(leaf->size - 1);
+
+	leaf->first_pfn = frame >> PAGE_SHIFT;
+	if (leaf->value & STILL_PTE_FOREIGN)
+		return 0;
+	if (!(leaf->value & (STILL_PTE_PRESENT | STILL_PTE_DEPARTING))) {
+		leaf->is_leaf = false; /* a hole */
+		return 0;
+	}
+	return still_os_owns(proc->os, leaf->first_pfn, leaf->size >> PAGE_SHIFT) ? 0 : -EIO;
+}
+
+/* -EIO: the tables are corrupt. Else *leaf is the entry, or the hole, that the address lies in. */
+int still_walk(struct still_proc *proc, u64 address, struct still_leaf *leaf)
+{
+	u64 table = proc->root;
+	unsigned int shift;
+
+	leaf->writable = true;
+	for (shift = 39;; shift -= 9) {
+		if (!still_os_owns(proc->os, table >> PAGE_SHIFT, 1))
+			goto corrupt;
+		leaf->entry = (u64 *)__va(table) + (address >> shift & 511);
+		leaf->value = READ_ONCE(*leaf->entry);
+		leaf->size = 1ull << shift;
+		leaf->address = address & ~(leaf->size - 1);
+		leaf->writable &= !!(leaf->value & STILL_PTE_WRITE);
+		leaf->is_leaf = shift == PAGE_SHIFT || (leaf->value & STILL_PTE_LARGE);
+		if (leaf->is_leaf) {
+			if (shift > 30 || fill_leaf(proc, leaf))
+				goto corrupt;
+			return 0;
+		}
+		if (!(leaf->value & STILL_PTE_PRESENT))
+			return 0;
+		table = leaf->value & STILL_PTE_ADDRESS;
+	}
+corrupt:
+	atomic64_inc(&proc->os->bad_messages);
+	leaf->is_leaf = false;
+	return -EIO;
+}
+
+int still_look(struct still_proc *proc, u64 address, struct still_leaf *leaf)
+{
+	int ret;
+
+	if (!still_walk_begin(proc))
+		return -EIO;
+	ret = still_walk(proc, address, leaf);
+	still_walk_end(proc);
+	return ret;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Walking an LWK's page tables from Linux. */
+#ifndef STILL_LWK_TABLES_H
+#define STILL_LWK_TABLES_H
+
+#include <linux/types.h>
+#include <stillcore/pte.h>
+
+struct still_proc;
+
+struct still_leaf {
+	u64 *entry;  /* good until still_walk_end() */
+	u64 value;   /* as it was read */
+	u64 address; /* where the leaf, or the hole, begins */
+	u64 size;    /* of the leaf, or of the hole */
+	bool is_leaf;
+	bool writable; /* on every level */
+	unsigned long first_pfn;
+};
+
+bool still_walk_begin(struct still_proc *proc);
+void still_walk_end(struct still_proc *proc);
+int still_walk(struct still_proc *proc, u64 address, struct still_leaf *leaf);
+
+/* begin, walk, end: for callers that only read. */
+int still_look(struct still_proc *proc, u64 address, struct still_leaf *leaf);
+
+static inline bool still_leaf_present(const struct still_leaf *leaf)
+{
+	return leaf->is_leaf && (leaf->value & STILL_PTE_PRESENT);
+}
+
+static inline bool still_leaf_departing(const struct still_leaf *leaf)
+{
+	return leaf->is_leaf && !(leaf->value & STILL_PTE_PRESENT) &&
+	       (leaf->value & STILL_PTE_DEPARTING);
+}
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * An OS instance, /dev/ihkN.
+ *
+ * Locks, outermost first:
+ *   os->lock                  configuration, boot, shutdown
+ *   still_partition_lock      what belongs to whom (partition.h)
+ *   proc->lock                order of a process's ioctls
+ *   channel->rx_lock          spin, irqs off; inside it:
+ *     os->procs_lock -> proc->slot_lock -> Linux's sighand lock
+ *     channel->tx_lock, os->letter_lock, xa_lock of os->calls, os->zap_lock: leaves
+ *   os->state_lock            spin, irqs off, a leaf
+ * page lock -> i_mmap lock in proxy_mm.c and zap.c, as in Linux's own truncate; nothing of the above is
+ * taken inside them but RCU and the counters.
+ */
+#ifndef STILL_OS_H
+#define STILL_OS_H
+
+#include <linux/cdev.h>
+#include <linux/device.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <stillcore/ioctl_admin.h>
+
+#include "ikc.h"
+#include "partition.h"
+
+#define STILL_MAX_PROCS 1024 /* entry 0 is not used: process ids are never 0 */
+
+struct still_image;
+struct still_proc;
+
+/* Pages of Linux that an LWK is told of. */
+struct still_area {
+	void *va;
+	size_t size;
+};
+
+struct still_span {
+	unsigned long first_pfn;
+	unsigned long end_pfn;
+};
+
+struct still_os {
+	struct device dev;
+	struct cdev cdev;
+	struct list_head list; /* still_partition_lock */
+	int index;
+	struct mutex lock;
+	bool gone; /* destroyed, only open files are left */
+
+	spinlock_t state_lock;
+	enum still_os_state state; /* written under lock, by death under state_lock */
+	bool alive;		   /* cores run an LWK that answers */
+	bool cores_running;	   /* cores may touch memory: INITed only when false. procs_lock */
+	struct work_struct death_work;
+	char death[64];
+
+	struct still_core cores[STILL_MAX_CPUS];
+	unsigned int num_cores;
+	struct still_pool memory;
+	bool memory_used; /* since it was assigned an LWK ran in it */
+	struct still_span *spans; /* the memory, sorted, fixed while the instance is up */
+	unsigned int num_spans;
+
+	struct still_image *image;
+	char cmdline[1024];
+
+	/* As long-lived as the instance, so that readers and senders need not ask whether it is up. */
+	struct still_shared *shared;
+	struct still_log *log;
+	u64 log_cleared;
+	struct still_channel *channels; /* [STILL_MAX_CPUS] */
+	unsigned int num_channels;	/* CPUs of the last boot */
+
+	struct still_area block_area;
+	struct still_area rings_area;
+	struct still_area tables_area;
+
+	unsigned int irq;
+	atomic64_t doorbells;
+
+	struct still_letter *letters;
+	struct list_head free_letters;
+	spinlock_t letter_lock;
+	bool starved;
+	struct work_struct drain_work;
+	struct delayed_work flush_work;
+	struct xarray calls;
+	u32 next_call; /* xa_lock of calls */
+	struct workqueue_struct *workers;
+	atomic_t next_cpu;
+	atomic64_t bad_messages;
+
+	struct delayed_work watch_work;
+	unsigned int watch_ticks;
+
+	struct task_struct *zapper;
+	struct list_head zap_list;
+	spinlock_t zap_lock;
+	wait_queue_head_t zap_wait;
+	atomic64_t zaps;
+
+	struct list_head quarantine; /* by page->lru */
+	spinlock_t quarantine_lock;
+	unsigned long num_quarantined;
+	struct delayed_work quarantine_work;
+
+	struct inode *inode; /* of the unified address space */
+	atomic64_t faults;
+	atomic64_t fault_ins;
+	atomic64_t fills;
+
+	spinlock_t procs_lock;
+	struct still_proc *procs[STILL_MAX_PROCS];
+	u16 generations[STILL_MAX_PROCS];
+	unsigned int num_procs;
+	struct list_head zombies; /* not released by a dead LWK: freed once its cores are stopped */
+};
+
+/* os.c */
+extern struct list_head still_instances;
+int still_os_create(void);
+int still_os_destroy(int index, char *text);
+void still_os_list(struct still_instances *list);
+bool still_os_memory_overlaps(unsigned long pfn, unsigned long pages);
+void still_os_stop_everything(u32 timeout_ms);
+void still_os_destroy_all(void);
+void still_os_died(struct still_os *os, enum still_os_state state, const char *why);
+bool still_os_check(struct still_os *os);
+bool still_os_owns(const struct still_os *os, unsigned long pfn, unsigned long pages);
+void still_os_unmap_all(struct still_os *os);
+void still_os_death_work(struct work_struct *work);
+void still_os_set_state(struct still_os *os, enum still_os_state state);
+
+/* os_device.c */
+int still_device_init(void);
+void still_device_exit(void);
+int still_device_add(struct still_os *os);
+void still_device_del(struct still_os *os);
+static inline void still_os_get(struct still_os *os)
+{
+	get_device(&os->dev);
+}
+static inline void still_os_put(struct still_os *os)
+{
+	put_device(&os->dev);
+}
+
+/* os_ioctl.c, status.c */
+long still_os_ioctl(struct still_os *os, unsigned int cmd, void __user *arg);
+int still_status(struct still_os *os, struct still_status *status);
+int still_kmsg(struct still_os *os, struct still_kmsg *kmsg);
+int still_clear_kmsg(struct still_os *os);
+
+/* boot.c */
+int still_os_boot(struct still_os *os, struct still_boot *request);
+int still_os_shutdown(struct still_os *os, struct still_shutdown *request);
+
+/* watch.c */
+int still_watch_init(void);
+void still_watch_exit(void);
+void still_watch_work(struct work_struct *work);
+
+#endif

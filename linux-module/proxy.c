@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The table of processes, and their end.
+ *
+ * A process's area (page and slots) is memory that the LWK uses, so it is freed only after the LWK has
+ * answered PROC_RELEASE, or after its cores were stopped: a process that a dead LWK can't release waits
+ * on os->zombies for still_procs_forget().
+ */
+#include <linux/delay.h>
+#include <linux/mm.h>
+#include <linux/pid.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "ikc.h"
+#include "os.h"
+#include "proxy.h"
+#include "zap.h"
+
+static struct workqueue_struct *reaper;
+
+int still_proxy_init(void)
+{
+	reaper = alloc_workqueue("still_reaper", WQ_UNBOUND, 0);
+	return reaper ? 0 : -ENOMEM;
+}
+
+void still_proxy_exit(void)
+{
+	destroy_workqueue(reaper);
+}
+
+void still_proxy_flush(void)
+{
+	flush_workqueue(reaper);
+}
+
+static void free_area(struct still_proc *proc)
+{
+	unsigned int i;
+
+	if (!proc->area)
+		return;
+	for (i = 0; i < 1u << STILL_AREA_ORDER; i++)
+		__free_page(proc->area + i); /* a page still in a VMA goes with that */
+}
+
+static void free_proc(struct kref *ref)
+{
+	struct still_proc *proc = container_of(ref, struct still_proc, ref);
+
+	still_proxy_files_free(proc);
+	still_slots_free(proc);
+	free_area(proc);
+	if (proc->mm)
+		mmdrop(proc->mm);
+	put_pid(proc->tgid);
+	still_os_put(proc->os);
+	kfree(proc);
+}
+
+/* Process context: the last one frees. */
+void still_proc_put(struct still_proc *proc)
+{
+	kref_put(&proc->ref, free_proc);
+}
+
+static void reap(struct work_struct *work);
+
+struct still_proc *still_proc_new(struct still_os *os)
+{
+	struct still_proc *proc = kzalloc(sizeof(*proc), GFP_KERNEL);
+	unsigned int i;
+
+	if (!proc)
+		return NULL;
+	kref_init(&proc->ref);
+	still_os_get(os);
+	proc->os = os;
+	proc->dead = true;
+	atomic_set(&proc->holders, 1);
+	INIT_WORK(&proc->reap_work, reap);
+	INIT_LIST_HEAD(&proc->zombie);
+	mutex_init(&proc->lock);
+	spin_lock_init(&proc->slot_lock);
+	spin_lock_init(&proc->file_lock);
+	spin_lock_init(&proc->fault_lock);
+	proc->tgid = get_pid(task_tgid(current));
+	proc->mm = current->mm;
+	mmgrab(proc->mm);
+	proc->workers = kvcalloc(STILL_PROC_SLOTS, sizeof(*proc->workers), GFP_KERNEL);
+	proc->files = kvcalloc(STILL_MAX_FILES, sizeof(*proc->files), GFP_KERNEL);
+	if (!proc->workers || !proc->files)
+		goto fail;
+	for (i = 0; i < STILL_PROC_SLOTS; i++)
+		init_waitqueue_head(&proc->workers[i].wait);
+	proc->area = alloc_pages(GFP_KERNEL | __GFP_ZERO, STILL_AREA_ORDER);
+	if (!proc->area)
+		goto fail;
+	split_page(proc->area, STILL_AREA_ORDER); /* the slots are mapped page by page */
+	proc->page = page_address(proc->area);
+	proc->slots = (void *)proc->page + PAGE_SIZE;
+	return proc;
+fail:
+	still_proc_put(proc);
+	return NULL;
+}
+
+/* Enters it into the table, which holds the reference that still_proc_new() returned. */
+int still_proc_add(struct still_proc *proc)
+{
+	struct still_os *os = proc->os;
+	unsigned long flags;
+	unsigned int i;
+	int ret = -EAGAIN; /* as for fork: too many processes */
+
+	spin_lock_irqsave(&os->procs_lock, flags);
+	if (!os->alive) {
+		ret = -EIO;
+		goto out;
+	}
+	for (i = 1; i < STILL_MAX_PROCS; i++) {
+		if (os->procs[i])
+			continue;
+		if (!++os->generations[i])
+			os->generations[i] = 1;
+		proc->id = i | (u32)os->generations[i] << 16;
+		proc->dead = false;
+		os->procs[i] = proc;
+		os->num_procs++;
+		ret = 0;
+		break;
+	}
+out:
+	spin_unlock_irqrestore(&os->procs_lock, flags);
+	return ret;
+}
+
+struct still_proc *still_proc_find(struct still_os *os, u32 id)
+{
+	struct still_proc *proc = NULL;
+	unsigned long flags;
+
+	if ((id & 0xffff) >= STILL_MAX_PROCS)
+		return NULL;
+	spin_lock_irqsave(&os->procs_lock, flags);
+	proc = os->procs[id & 0xffff];
+	if (proc && proc->id == id && !proc->dead)
+		kref_get(&proc->ref);
+	else
+		proc = NULL;
+	spin_unlock_irqrestore(&os->procs_lock, flags);
+	return proc;
+}
+
+/* Goes through the table: the first process at *index or behind it, referenced. */
+struct still_proc *still_proc_next(struct still_os *os, unsigned int *index)
+{
+	struct still_proc *proc = NULL;
+
+	spin_lock_irq(&os->procs_lock);
+	for (; !proc && *index < STILL_MAX_PROCS; ++*index) {
+		proc = os->procs[*index];
+		if (proc)
+			kref_get(&proc->ref);
+	}
+	spin_unlock_irq(&os->procs_lock);
+	return proc;
+}
+
+bool still_proc_alive(const struct still_proc *proc)
+{
+	return !READ_ONCE(proc->dead) && READ_ONCE(proc->os->alive);
+}
+
+bool still_proc_in_app_range(const struct still_proc *proc, u64 start, u64 end)
+{
+	unsigned int i;
+
+	for (i = 0; i < proc->page->num_app_ranges; i++)
+		if (start >= proc->page->app[i].start && end <= proc->page->app[i].end)
+			return start < end;
+	return false;
+}
+
+/* Out of the table, and freed if the LWK can't touch its area any more. */
+static void forget(struct still_proc *proc, bool released)
+{
+	struct still_os *os = proc->os;
+	bool zombie;
+
+	spin_lock_irq(&os->procs_lock);
+	WRITE_ONCE(proc->dead, true);
+	if (os->procs[still_proc_index(proc)] == proc) {
+		os->procs[still_proc_index(proc)] = NULL;
+		os->num_procs--;
+	}
+	zombie = !released && os->cores_running;
+	if (zombie)
+		list_add(&proc->zombie, &os->zombies);
+	spin_unlock_irq(&os->procs_lock);
+	if (!zombie)
+		still_proc_put(proc);
+}
+
+/* Nobody holds it: no proxy thread, no descriptor, no mapping. */
+static void reap(struct work_struct *work)
+{
+	struct still_proc *proc = container_of(work, struct still_proc, reap_work);
+	struct still_msg msg = { .kind = STILL_MSG_PROC_RELEASE, .proc = proc->id };
+	bool was_dead = READ_ONCE(proc->dead);
+	int ret = 0;
+
+	if (!was_dead && proc->stage >= STILL_STAGE_CREATED) {
+		while (still_proc_alive(proc) && still_quarantine_process(proc))
+			msleep(20);
+		ret = still_ikc_call(proc->os, still_ikc_pick_cpu(proc->os), &msg, NULL, false);
+	} else if (!was_dead) {
+		ret = -EIO; /* PROC_CREATE had no answer */
+	}
+	/* Any answer means that the LWK does not use it. was_dead: its cores have been stopped since. */
+	forget(proc, was_dead || ret != -EIO);
+}
+
+void still_proc_drop_holder(struct still_proc *proc)
+{
+	if (atomic_dec_and_test(&proc->holders))
+		queue_work(reaper, &proc->reap_work);
+}
+
+/* The device's file was closed, by exit, by SIGKILL or on purpose: its threads on the LWK stop now. */
+void still_proc_closed(struct still_proc *proc)
+{
+	struct still_msg msg = { .kind = STILL_MSG_PROC_KILL, .proc = proc->id };
+
+	if (still_proc_alive(proc) && proc->stage >= STILL_STAGE_CREATED)
+		still_ikc_send(proc->os, still_ikc_pick_cpu(proc->os), &msg);
+	still_proc_drop_holder(proc);
+}
+
+/* The LWK has died: whoever waits on its behalf is told, and blocked calls of proxies are interrupted. */
+void still_procs_died(struct still_os *os)
+{
+	struct still_proc *proc;
+	unsigned int index = 0;
+
+	while ((proc = still_proc_next(os, &index))) {
+		still_slots_end_waits(proc);
+		still_proc_put(proc);
+	}
+}
+
+/*
+ * The cores are stopped and os->cores_running is false: no process of this boot means anything to an LWK.
+ * Those still open stay in the table, marked, until their holders are gone.
+ */
+void still_procs_forget(struct still_os *os)
+{
+	struct still_proc *proc, *next;
+	LIST_HEAD(zombies);
+	unsigned int i;
+
+	spin_lock_irq(&os->procs_lock);
+	for (i = 0; i < STILL_MAX_PROCS; i++)
+		if (os->procs[i])
+			WRITE_ONCE(os->procs[i]->dead, true);
+	list_splice_init(&os->zombies, &zombies);
+	spin_unlock_irq(&os->procs_lock);
+	list_for_each_entry_safe(proc, next, &zombies, zombie)
+		still_proc_put(proc);
+	still_procs_died(os);
+	synchronize_rcu(); /* no walk of the LWK's page tables is under way any more */
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A process of an instance as Linux sees it: mcexec's open file, its slots, its part of the unified
+ * address space. Two things keep it: the device's open file and the pseudo file (held by every mapping).
+ * When both are gone, the reaper asks the LWK to forget it and frees it.
+ */
+#ifndef STILL_PROXY_H
+#define STILL_PROXY_H
+
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <stillcore/ikc.h>
+#include <stillcore/ioctl_proc.h>
+
+struct still_letter;
+struct still_os;
+
+#define STILL_MAX_FILES 4096	 /* mapped files of a process */
+#define STILL_FAULT_ERRORS 64	 /* a power of two */
+#define STILL_WINDOW_SHIFT 47	 /* file offset = index << 47 | address */
+#define STILL_AREA_ORDER 5	 /* still_proc_page and the slots */
+
+enum still_stage { STILL_STAGE_NEW, STILL_STAGE_CREATED, STILL_STAGE_BUILT, STILL_STAGE_STARTED };
+
+/* The proxy thread of a slot. */
+struct still_worker {
+	wait_queue_head_t wait;
+	struct task_struct *task; /* slot_lock */
+};
+
+/* The answer to a fault-in that could not be returned, since the handler had to say RETRY. */
+struct still_fault_error {
+	const struct task_struct *task; /* compared, never followed */
+	unsigned long address;
+	int error;
+};
+
+struct still_proc {
+	struct kref ref;
+	struct still_os *os;
+	u32 id; /* table index | generation << 16 */
+	bool dead; /* the LWK does not know it (any more): nothing is sent. procs_lock */
+	atomic_t holders;
+	struct work_struct reap_work;
+	struct list_head zombie;
+
+	struct mutex lock;
+	enum still_stage stage;
+	struct pid *tgid;
+	struct mm_struct *mm; /* mmgrab: compared only */
+
+	struct page *area;
+	struct still_proc_page *page;
+	struct still_slot *slots;
+	u64 root; /* physical address of the LWK's top-level table */
+
+	spinlock_t slot_lock;
+	struct still_worker *workers; /* [STILL_PROC_SLOTS] */
+
+	spinlock_t file_lock;
+	struct file **files; /* [STILL_MAX_FILES] */
+
+	spinlock_t fault_lock;
+	struct still_fault_error fault_errors[STILL_FAULT_ERRORS];
+};
+
+static inline u32 still_proc_index(const struct still_proc *proc)
+{
+	return proc->id & 0xffff;
+}
+
+static inline u64 still_proc_window(const struct still_proc *proc)
+{
+	return (u64)still_proc_index(proc) << STILL_WINDOW_SHIFT;
+}
+
+/* What an open /dev/ihkN is. */
+struct still_handle {
+	struct still_os *os;
+	struct mutex lock;
+	struct still_proc *proc;
+};
+
+/* proxy.c */
+int still_proxy_init(void);
+void still_proxy_exit(void);
+void still_proxy_flush(void);
+struct still_proc *still_proc_new(struct still_os *os);
+int still_proc_add(struct still_proc *proc);
+void still_proc_put(struct still_proc *proc);
+struct still_proc *still_proc_find(struct still_os *os, u32 id);
+struct still_proc *still_proc_next(struct still_os *os, unsigned int *index);
+bool still_proc_alive(const struct still_proc *proc);
+void still_proc_drop_holder(struct still_proc *proc);
+void still_proc_closed(struct still_proc *proc);
+void still_procs_forget(struct still_os *os);
+void still_procs_died(struct still_os *os);
+bool still_proc_in_app_range(const struct still_proc *proc, u64 start, u64 end);
+
+/* proxy_ioctl.c */
+long still_proxy_ioctl(struct still_handle *handle, unsigned int cmd, void __user *arg);
+
+/* slots.c */
+int still_slots_mmap(struct still_proc *proc, struct vm_area_struct *vma);
+int still_slot_attach(struct still_proc *proc, u32 slot);
+int still_slot_sleep(struct still_proc *proc, const struct still_slot_wait *wait);
+int still_slot_answered(struct still_proc *proc, u32 slot);
+void still_slot_wake(struct still_os *os, const struct still_msg *msg);
+void still_slot_interrupt(struct still_os *os, const struct still_msg *msg);
+bool still_slot_is_mine(struct still_proc *proc, u32 slot);
+void still_slots_end_waits(struct still_proc *proc);
+void still_slots_free(struct still_proc *proc);
+
+/* vdso.c */
+void still_vdso_frames(struct still_proc_page *page);
+
+/* proxy_files.c */
+int still_proxy_map_file(struct still_proc *proc, struct still_map_file *request);
+bool still_proxy_has_file(struct still_proc *proc, int handle);
+void still_proxy_fill(struct still_letter *letter);
+void still_proxy_file_close(struct still_os *os, const struct still_msg *msg);
+void still_proxy_files_free(struct still_proc *proc);
+
+/* pseudo_file.c */
+int still_pseudo_init(void);
+void still_pseudo_exit(void);
+struct inode *still_pseudo_inode(void);
+struct file *still_pseudo_open(struct still_proc *proc);
+
+#endif

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Files that the program maps privately. The module keeps the struct file from mmap on (the program may
+ * close its descriptor at once) and reads from it into the LWK's memory, never in a proxy's thread.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/kdev_t.h>
+#include <linux/major.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/mount.h>
+#include <linux/slab.h>
+
+#include "ikc.h"
+#include "os.h"
+#include "proxy.h"
+
+#define FILL_MAX (2ul << 20)
+#define ZERO_MINOR 5
+
+static bool mounted_noexec(const struct file *file)
+{
+	return (file->f_path.mnt->mnt_flags & MNT_NOEXEC) ||
+	       (file_inode(file)->i_sb->s_iflags & SB_I_NOEXEC);
+}
+
+static bool is_dev_zero(const struct file *file)
+{
+	const struct inode *inode = file_inode(file);
+
+	return S_ISCHR(inode->i_mode) && imajor(inode) == MEM_MAJOR && iminor(inode) == ZERO_MINOR;
+}
+
+/* Its contents are what kernel_read() gives: other devices map something else. */
+static bool readable_as_mapped(const struct file *file)
+{
+	const struct inode *inode = file_inode(file);
+
+	if (S_ISREG(inode->i_mode) || S_ISBLK(inode->i_mode))
+		return file->f_op->read_iter && !file->f_op->read;
+	return is_dev_zero(file);
+}
+
+/* In Linux's order, so that the error is Linux's too. */
+static int check(const struct file *file, const struct still_map_file *request)
+{
+	if (!request->len || request->len > TASK_SIZE_MAX)
+		return request->len ? -ENOMEM : -EINVAL;
+	if (request->offset & ~PAGE_MASK)
+		return -EINVAL;
+	if (request->offset + PAGE_ALIGN(request->len) < request->offset ||
+	    request->offset + request->len > MAX_LFS_FILESIZE)
+		return -EOVERFLOW;
+	if ((request->flags & MAP_TYPE) != MAP_PRIVATE)
+		return -ENODEV;
+	if (!(file->f_mode & FMODE_READ))
+		return -EACCES;
+	if ((request->prot & PROT_EXEC) && mounted_noexec(file))
+		return -EPERM;
+	if (!file->f_op->mmap || !readable_as_mapped(file))
+		return -ENODEV;
+	return 0;
+}
+
+static int keep(struct still_proc *proc, struct file *file)
+{
+	int handle;
+
+	spin_lock(&proc->file_lock);
+	for (handle = 0; handle < STILL_MAX_FILES; handle++)
+		if (!proc->files[handle]) {
+			proc->files[handle] = file;
+			break;
+		}
+	spin_unlock(&proc->file_lock);
+	return handle < STILL_MAX_FILES ? handle : -ENFILE;
+}
+
+int still_proxy_map_file(struct still_proc *proc, struct still_map_file *request)
+{
+	struct file *file = fget(request->fd);
+	int ret;
+
+	if (!file)
+		return -EBADF;
+	ret = check(file, request);
+	if (!ret)
+		ret = keep(proc, file);
+	if (ret < 0) {
+		fput(file);
+		return ret;
+	}
+	request->handle = ret;
+	return 0;
+}
+
+static struct file *get_kept(struct still_proc *proc, u64 handle)
+{
+	struct file *file = NULL;
+
+	if (handle >= STILL_MAX_FILES)
+		return NULL;
+	spin_lock(&proc->file_lock);
+	file = proc->files[handle];
+	if (file)
+		get_file(file);
+	spin_unlock(&proc->file_lock);
+	return file;
+}
+
+bool still_proxy_has_file(struct still_proc *proc, int handle)
+{
+	return handle >= 0 && handle < STILL_MAX_FILES && READ_ONCE(proc->files[handle]);
+}
+
+static long read_into(struct file *file, void *to, size_t bytes, loff_t offset)
+{
+	size_t done = 0;
+
+	if (is_dev_zero(file)) { /* has no read that kernel_read() takes */
+		memset(to, 0, bytes);
+		return bytes;
+	}
+	while (done < bytes) {
+		ssize_t got = kernel_read(file, to + done, bytes - done, &offset);
+
+		if (got == -EINTR || got == -ERESTARTSYS)
+			continue;
+		if (got < 0)
+			return got;
+		if (!got)
+			break;
+		done += got;
+	}
+	return done;
+}
+
+static long fill(struct still_os *os, const struct still_msg *msg)
+{
+	u64 phys = msg->arg[2], bytes = msg->arg[3];
+	struct still_proc *proc;
+	struct file *file;
+	long ret;
+
+	if (!bytes || bytes > FILL_MAX || msg->arg[1] > MAX_LFS_FILESIZE - FILL_MAX ||
+	    phys > PHYS_ADDR_MAX - FILL_MAX ||
+	    !still_os_owns(os, PHYS_PFN(phys), PFN_UP(phys + bytes) - PHYS_PFN(phys))) {
+		atomic64_inc(&os->bad_messages);
+		return -EINVAL;
+	}
+	proc = still_proc_find(os, msg->proc);
+	if (!proc)
+		return -ESRCH;
+	file = get_kept(proc, msg->arg[0]);
+	ret = -EBADF;
+	if (file) {
+		ret = read_into(file, __va(phys), bytes, msg->arg[1]);
+		fput(file);
+		atomic64_inc(&os->fills);
+	}
+	still_proc_put(proc);
+	return ret;
+}
+
+void still_proxy_fill(struct still_letter *letter)
+{
+	still_ikc_reply(letter, fill(letter->channel->os, &letter->msg), 0);
+}
+
+void still_proxy_file_close(struct still_os *os, const struct still_msg *msg)
+{
+	struct still_proc *proc = still_proc_find(os, msg->proc);
+	struct file *file = NULL;
+
+	if (proc && msg->arg[0] < STILL_MAX_FILES) {
+		spin_lock(&proc->file_lock);
+		file = proc->files[msg->arg[0]];
+		proc->files[msg->arg[0]] = NULL;
+		spin_unlock(&proc->file_lock);
+	}
+	if (file)
+		fput(file);
+	if (proc)
+		still_proc_put(proc);
+}
+
+void still_proxy_files_free(struct still_proc *proc)
+{
+	int handle;
+
+	for (handle = 0; proc->files && handle < STILL_MAX_FILES; handle++)
+		if (proc->files[handle])
+			fput(proc->files[handle]);
+	kvfree(proc->files);
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Faults in the unified address space: the LWK's page at that address is put into Linux's page table, with
+ * no more rights than the LWK has given. Proved by prototypes/mirror; why a zap can't miss an insertion
+ * is argued in zap.c, whose other half is here:
+ *
+ *   Whoever inserts a page holds that page's lock from before it marks the LWK's entry SEEN until the
+ *   Linux entry is made (we return VM_FAULT_LOCKED, Linux unlocks after inserting).
+ *
+ * Because there is a page_mkwrite, Linux inserts every page read-only first and asks again for a write.
+ * page->mapping stays NULL, so page_mkwrite must return LOCKED, never 0 (or Linux loops).
+ *
+ * Locks: mmap_lock (or a VMA lock), then the page lock, then i_mmap (in unmap_mapping_pages). The page
+ * lock is never held while waiting for the LWK; mmap_lock only if the faulter can't retry.
+ */
+#include <linux/file.h>
+#include <linux/hash.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+
+#include "compat.h"
+#include "ikc.h"
+#include "lwk_tables.h"
+#include "os.h"
+#include "proxy.h"
+#include "proxy_mm.h"
+
+static u64 address_of(struct still_proc *proc, struct vm_fault *vmf)
+{
+	return ((u64)vmf->pgoff << PAGE_SHIFT) - still_proc_window(proc);
+}
+
+static bool allows(const struct still_leaf *leaf, bool write)
+{
+	return still_leaf_present(leaf) && (leaf->value & STILL_PTE_USER) &&
+	       !(leaf->value & STILL_PTE_FOREIGN) && (!write || leaf->writable);
+}
+
+static struct page *page_at(const struct still_leaf *leaf, u64 address)
+{
+	return pfn_to_page(leaf->first_pfn + ((address - leaf->address) >> PAGE_SHIFT));
+}
+
+/* The page, referenced; NULL: not there with that right; or an error. */
+static struct page *find_page(struct still_proc *proc, u64 address, bool write)
+{
+	struct still_leaf leaf;
+	struct page *page = NULL;
+	int ret;
+
+	if (!still_walk_begin(proc))
+		return ERR_PTR(-EIO);
+	ret = still_walk(proc, address, &leaf);
+	if (!ret && still_leaf_present(&leaf) && (leaf.value & STILL_PTE_FOREIGN))
+		ret = -EFAULT;
+	if (!ret && allows(&leaf, write)) {
+		page = page_at(&leaf, address);
+		get_page(page);
+	}
+	still_walk_end(proc);
+	return ret ? ERR_PTR(ret) : page;
+}
+
+/*
+ * The page is locked. Marks the entry SEEN if it still leads to that page with that right. The tables are
+ * walked anew, since table pages may have gone while we waited for the lock.
+ */
+static bool mark_seen(struct still_proc *proc, u64 address, struct page *page, bool write)
+{
+	struct still_leaf leaf;
+	bool marked = false;
+
+	if (!still_walk_begin(proc))
+		return false;
+	while (!marked && !still_walk(proc, address, &leaf) && allows(&leaf, write) &&
+	       page_at(&leaf, address) == page)
+		marked = cmpxchg(leaf.entry, leaf.value, leaf.value | STILL_PTE_SEEN) == leaf.value;
+	still_walk_end(proc);
+	return marked;
+}
+
+static struct still_fault_error *error_of(struct still_proc *proc)
+{
+	return &proc->fault_errors[hash_ptr(current, ilog2(STILL_FAULT_ERRORS))];
+}
+
+static void remember_error(struct still_proc *proc, unsigned long address, int error)
+{
+	struct still_fault_error *record = error_of(proc);
+
+	spin_lock(&proc->fault_lock);
+	record->task = current;
+	record->address = address;
+	record->error = error;
+	spin_unlock(&proc->fault_lock);
+}
+
+/* What the last attempt of this task at this address ended with, once. */
+static int recall_error(struct still_proc *proc, unsigned long address)
+{
+	struct still_fault_error *record = error_of(proc);
+	int error = 0;
+
+	spin_lock(&proc->fault_lock);
+	if (record->task == current && record->address == address) {
+		error = record->error;
+		record->task = NULL;
+	}
+	spin_unlock(&proc->fault_lock);
+	return error;
+}
+
+static vm_fault_t as_fault(int error)
+{
+	return error == -EFAULT || error == -EACCES ? VM_FAULT_SIGSEGV : VM_FAULT_SIGBUS;
+}
+
+static int ask(struct still_proc *proc, u64 address, bool write)
+{
+	struct still_msg msg = {
+		.kind = STILL_MSG_FAULT_IN,
+		.proc = proc->id,
+		.arg = { address, write },
+	};
+
+	atomic64_inc(&proc->os->fault_ins);
+	return still_ikc_call(proc->os, still_ikc_pick_cpu(proc->os), &msg, NULL, true);
+}
+
+/*
+ * Asks the LWK for the page. 0: look again. The wait is without mmap_lock wherever the faulter lets us
+ * drop it, as userfaultfd does; an error is then kept for the retry, which must not ask once more.
+ */
+static vm_fault_t fault_in(struct still_proc *proc, struct vm_fault *vmf, u64 address, bool write)
+{
+	struct file *file;
+	int ret;
+
+	if (vmf->flags & FAULT_FLAG_TRIED) {
+		ret = recall_error(proc, address);
+		if (ret)
+			return as_fault(ret);
+	}
+	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY)) {
+		ret = ask(proc, address, write);
+		return ret < 0 ? as_fault(ret) : 0;
+	}
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
+	file = get_file(vmf->vma->vm_file); /* keeps proc, once the VMA can go */
+	still_release_fault_lock(vmf);
+	ret = ask(proc, address, write);
+	if (ret < 0 && !fatal_signal_pending(current))
+		remember_error(proc, address, ret);
+	fput(file);
+	return VM_FAULT_RETRY;
+}
+
+static vm_fault_t proxy_fault(struct vm_fault *vmf)
+{
+	struct still_proc *proc = vmf->vma->vm_file->private_data;
+	bool write = vmf->flags & FAULT_FLAG_WRITE;
+	u64 address = address_of(proc, vmf);
+	struct page *page;
+	vm_fault_t ret;
+
+	for (;;) {
+		if (!still_os_check(proc->os))
+			return VM_FAULT_SIGBUS;
+		page = find_page(proc, address, write);
+		if (IS_ERR(page))
+			return as_fault(PTR_ERR(page));
+		if (!page) {
+			ret = fault_in(proc, vmf, address, write);
+			if (ret)
+				return ret;
+			continue;
+		}
+		lock_page(page);
+		if (mark_seen(proc, address, page, write))
+			break;
+		unlock_page(page);
+		put_page(page);
+	}
+	atomic64_inc(&proc->os->faults);
+	vmf->page = page;
+	return VM_FAULT_LOCKED;
+}
+
+/*
+ * A store to a page that is mapped read-only. If the LWK's entry does not allow it as it is, the Linux
+ * mapping is dropped and the store faults again, in proxy_fault(), where one can wait for the LWK.
+ */
+static vm_fault_t proxy_mkwrite(struct vm_fault *vmf)
+{
+	struct still_proc *proc = vmf->vma->vm_file->private_data;
+	struct page *page = vmf->page;
+
+	lock_page(page);
+	if (mark_seen(proc, address_of(proc, vmf), page, true))
+		return VM_FAULT_LOCKED;
+	unmap_mapping_pages(proc->os->inode->i_mapping, vmf->pgoff, 1, false);
+	unlock_page(page);
+	return VM_FAULT_NOPAGE;
+}
+
+const struct vm_operations_struct still_proxy_vm_ops = {
+	.fault = proxy_fault,
+	.page_mkwrite = proxy_mkwrite,
+};

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Quarantine: pages that left an LWK process while Linux still refers to them (O_DIRECT or vmsplice under
+ * way, a fault that is just giving up). Marked in the LWK's entry, listed here, given back by PAGE_FREE
+ * once our reference is the only one. The pages are ours, so they are linked through page->lru and
+ * remember the process in page->private: no memory is needed to do it.
+ */
+#include <linux/io.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+
+#include "ikc.h"
+#include "lwk_tables.h"
+#include "os.h"
+#include "proxy.h"
+#include "zap.h"
+
+#define POLL msecs_to_jiffies(10)
+
+static void add(struct still_proc *proc, struct page *page)
+{
+	struct still_os *os = proc->os;
+
+	spin_lock(&os->quarantine_lock);
+	if (!page_private(page)) { /* else another process brought it here already */
+		set_page_private(page, proc->id);
+		list_add_tail(&page->lru, &os->quarantine);
+		os->num_quarantined++;
+	}
+	spin_unlock(&os->quarantine_lock);
+	queue_delayed_work(system_wq, &os->quarantine_work, POLL);
+}
+
+/* A 4 KiB entry. It may change meanwhile: then whoever changed it deals with the page. */
+static void quarantine_page(struct still_proc *proc, const struct still_leaf *seen)
+{
+	struct page *page = pfn_to_page(seen->first_pfn);
+	struct still_leaf leaf;
+	bool marked = false;
+
+	if (!still_walk_begin(proc))
+		return;
+	while (!marked && !still_walk(proc, seen->address, &leaf) && leaf.is_leaf &&
+	       leaf.size == PAGE_SIZE && leaf.first_pfn == seen->first_pfn &&
+	       !(leaf.value & STILL_PTE_QUARANTINED))
+		marked = cmpxchg(leaf.entry, leaf.value, leaf.value | STILL_PTE_QUARANTINED) ==
+			 leaf.value;
+	if (marked)
+		add(proc, page);
+	still_walk_end(proc);
+}
+
+static unsigned long pinned_pages(const struct still_leaf *leaf)
+{
+	unsigned long i, count = 0;
+
+	for (i = 0; i < leaf->size >> PAGE_SHIFT; i++)
+		count += page_count(pfn_to_page(leaf->first_pfn + i)) > 1;
+	return count;
+}
+
+/*
+ * Quarantines what is pinned below departing entries of the range, or below all that Linux has seen.
+ * Returns the number of pinned pages below large entries, which can't be marked.
+ */
+unsigned long still_quarantine_range(struct still_proc *proc, u64 start, u64 end, bool departing_only)
+{
+	unsigned long left = 0, pinned;
+	struct still_leaf leaf;
+	u64 at = start;
+
+	while (at < end && !still_look(proc, at, &leaf)) {
+		at = leaf.address + leaf.size;
+		cond_resched();
+		if (!leaf.is_leaf || (leaf.value & STILL_PTE_FOREIGN))
+			continue;
+		if (departing_only ? !still_leaf_departing(&leaf) : !(leaf.value & STILL_PTE_SEEN))
+			continue;
+		pinned = pinned_pages(&leaf);
+		if (pinned && leaf.size == PAGE_SIZE)
+			quarantine_page(proc, &leaf);
+		else
+			left += pinned;
+	}
+	return left;
+}
+
+/* At the end of a process. Not 0: pins below large entries; ask again. */
+unsigned long still_quarantine_process(struct still_proc *proc)
+{
+	unsigned long left = 0;
+	u32 i;
+
+	for (i = 0; i < proc->page->num_app_ranges; i++)
+		left += still_quarantine_range(proc, proc->page->app[i].start, proc->page->app[i].end,
+					       false);
+	return left;
+}
+
+static void poll(struct work_struct *work)
+{
+	struct still_os *os = container_of(to_delayed_work(work), struct still_os, quarantine_work);
+	struct page *page, *next;
+	LIST_HEAD(pages);
+
+	spin_lock(&os->quarantine_lock);
+	list_splice_init(&os->quarantine, &pages);
+	spin_unlock(&os->quarantine_lock);
+	list_for_each_entry_safe(page, next, &pages, lru) {
+		struct still_msg msg = {
+			.kind = STILL_MSG_PAGE_FREE,
+			.proc = page_private(page),
+			.arg = { page_to_phys(page) },
+		};
+
+		if (page_count(page) != 1)
+			continue;
+		list_del(&page->lru);
+		set_page_private(page, 0); /* the LWK may use it as soon as the message is out */
+		if (still_ikc_try_send(&os->channels[still_ikc_pick_cpu(os)], &msg) == -EAGAIN) {
+			set_page_private(page, msg.proc);
+			list_add(&page->lru, &pages);
+			break;
+		}
+		spin_lock(&os->quarantine_lock);
+		os->num_quarantined--;
+		spin_unlock(&os->quarantine_lock);
+	}
+	spin_lock(&os->quarantine_lock);
+	list_splice_tail(&pages, &os->quarantine);
+	if (!list_empty(&os->quarantine) && READ_ONCE(os->alive))
+		queue_delayed_work(system_wq, &os->quarantine_work, POLL);
+	spin_unlock(&os->quarantine_lock);
+}
+
+void still_quarantine_init(struct still_os *os)
+{
+	INIT_LIST_HEAD(&os->quarantine);
+	spin_lock_init(&os->quarantine_lock);
+	INIT_DELAYED_WORK(&os->quarantine_work, poll);
+}
+
+/* The cores are stopped and no process is left alive: the pages are the module's again as all others. */
+void still_quarantine_stop(struct still_os *os)
+{
+	struct page *page, *next;
+
+	cancel_delayed_work_sync(&os->quarantine_work);
+	list_for_each_entry_safe(page, next, &os->quarantine, lru) {
+		list_del(&page->lru);
+		set_page_private(page, 0);
+	}
+	os->num_quarantined = 0;
+}
