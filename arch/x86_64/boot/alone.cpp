@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Booted without Linux: makes the boot block from what PVH or multiboot2 and ACPI tell.
+// (Xen's public start_info.h; Multiboot2 specification 3.6; ACPI 6.5, 5.2.)
+#include <arch/boot.hpp>
+#include <arch/cpu.hpp>
+
+extern "C" {
+extern char low_pml4[], still_image_end[];
+}
+
+namespace still::arch {
+
+namespace {
+
+// SAFETY (whole file): low memory is mapped one to one, and the loader's tables lie below 4 GiB.
+template <class T> const T* at(u64 phys)
+{
+    return reinterpret_cast<const T*>(phys);
+}
+
+struct PvhInfo {
+    u32 magic, version, flags, modules;
+    u64 module_list, cmdline, rsdp, memory_map;
+    u32 memory_map_entries, reserved;
+};
+struct PvhMemory {
+    u64 address, size;
+    u32 type, reserved;
+};
+struct MultibootTag {
+    u32 type, size;
+};
+struct __attribute__((packed)) AcpiHeader {
+    char signature[4];
+    u32 length;
+    u8 revision, checksum;
+    char oem[24 + 2];
+};
+static_assert(sizeof(AcpiHeader) == 36);
+constexpr u32 ram = 1;
+constexpr u64 low_limit = 1 * MiB; // the trampoline and the firmware's tables live below
+
+void copy_text(char* to, const char* from, usize room)
+{
+    usize i = 0;
+    for (; i + 1 < room && from[i] != '\0'; ++i)
+        to[i] = from[i];
+    to[i] = '\0';
+}
+
+void add_memory(still_boot_block& block, u64 start, u64 size, u32 type)
+{
+    const u64 end = min((start + size) & ~(page_size - 1), 4 * GiB); // what the low tables reach
+    start = max((start + page_size - 1) & ~(page_size - 1), low_limit);
+    if (type != ram || start >= end || block.num_ranges == STILL_MAX_RANGES)
+        return;
+    block.ranges[block.num_ranges++] = {start, end, 0, 0};
+    block.max_phys = max(block.max_phys, end);
+}
+
+void read_madt(still_boot_block& block, const AcpiHeader* madt, u32 self)
+{
+    block.lapic_phys = *at<u32>(reinterpret_cast<u64>(madt) + 36);
+    const u64 end = reinterpret_cast<u64>(madt) + madt->length;
+    for (u64 p = reinterpret_cast<u64>(madt) + 44; p + 8 <= end; p += *at<u8>(p + 1)) {
+        const u8 length = *at<u8>(p + 1);
+        if (length < 2)
+            return;
+        const u8 id = *at<u8>(p + 3);
+        if (*at<u8>(p) == 0 && (*at<u32>(p + 4) & 1) != 0 && id != self && block.num_cpus < STILL_MAX_CPUS)
+            block.cpus[block.num_cpus++] = {id, id, 0, 0};
+    }
+}
+
+void read_acpi(still_boot_block& block, u64 rsdp, u32 self)
+{
+    if (rsdp == 0)
+        return;
+    const u64 rsdt = *at<u32>(rsdp + 16);
+    const auto* table = at<AcpiHeader>(rsdt);
+    for (u64 p = rsdt + sizeof(AcpiHeader); p + 4 <= rsdt + table->length; p += 4) {
+        const auto* child = at<AcpiHeader>(*at<u32>(p));
+        if (__builtin_memcmp(child->signature, "APIC", 4) == 0)
+            read_madt(block, child, self);
+    }
+}
+
+u64 read_pvh(still_boot_block& block, u64 info_phys)
+{
+    const auto* info = at<PvhInfo>(info_phys);
+    if (info->cmdline != 0)
+        copy_text(block.cmdline, at<char>(info->cmdline), sizeof(block.cmdline));
+    for (u32 i = 0; i < info->memory_map_entries; ++i) {
+        const auto* m = at<PvhMemory>(info->memory_map) + i;
+        add_memory(block, m->address, m->size, m->type);
+    }
+    return info->rsdp;
+}
+
+u64 read_multiboot(still_boot_block& block, u64 info_phys)
+{
+    u64 rsdp = 0;
+    const u64 end = info_phys + *at<u32>(info_phys);
+    for (u64 p = info_phys + 8; p + sizeof(MultibootTag) <= end;) {
+        const auto* tag = at<MultibootTag>(p);
+        if (tag->type == 0)
+            break;
+        if (tag->type == 1)
+            copy_text(block.cmdline, at<char>(p + 8), sizeof(block.cmdline));
+        if (tag->type == 6) {
+            const u32 step = *at<u32>(p + 8);
+            for (u64 m = p + 16; step != 0 && m + step <= p + tag->size; m += step)
+                add_memory(block, *at<u64>(m), *at<u64>(m + 8), *at<u32>(m + 16));
+        }
+        if (tag->type == 14 || tag->type == 15)
+            rsdp = p + 8;
+        p += (tag->size + 7) & ~7u;
+    }
+    return rsdp;
+}
+
+} // namespace
+
+u64 measure_tsc_khz()
+{
+    // PIT channel 2 counts 20 ms down (Intel 8254; port 0x61 bit 5 shows its output).
+    constexpr u32 count = 1193182 / 50;
+    out8(0x61, (in8(0x61) & ~2) | 1);
+    out8(0x43, 0xb0);
+    out8(0x42, count & 0xff);
+    out8(0x42, count >> 8);
+    const u64 start = read_tsc();
+    for (u64 spins = 0; spins < 100'000'000 && (in8(0x61) & 0x20) == 0; ++spins)
+        __builtin_ia32_pause();
+    return (read_tsc() - start) / 20;
+}
+
+const char* read_boot_block(still_boot_block& block, u64 info_phys, u32 loader_magic, PhysAddr image)
+{
+    if (loader_magic == 0) {
+        block = *at<still_boot_block>(info_phys);
+        if (block.magic != STILL_MAGIC || block.revision != STILL_REVISION || block.size != sizeof(block))
+            return "boot block of another revision";
+        if (block.num_cpus == 0 || block.num_cpus > STILL_MAX_CPUS || block.num_ranges == 0 ||
+            block.num_ranges > STILL_MAX_RANGES || block.num_nodes > STILL_MAX_NODES)
+            return "boot block: number of CPUs, ranges or nodes out of bounds";
+        for (u32 i = 0; i < block.num_ranges; ++i)
+            if (block.ranges[i].start >= block.ranges[i].end || block.ranges[i].node >= STILL_MAX_NODES ||
+                (i > 0 && block.ranges[i].start < block.ranges[i - 1].end))
+                return "boot block: memory ranges overlap or are not sorted";
+        block.cmdline[sizeof(block.cmdline) - 1] = '\0';
+        return nullptr;
+    }
+    out8(0x21, 0xff); // the old interrupt controllers stay silent
+    out8(0xa1, 0xff);
+    block.magic = STILL_MAGIC;
+    block.revision = STILL_REVISION;
+    block.size = sizeof(block);
+    block.num_nodes = 1;
+    block.distance[0][0] = 10;
+    block.image_phys = image.raw();
+    block.image_size = reinterpret_cast<u64>(still_image_end) - image.raw();
+    block.boot_cr3 = reinterpret_cast<u64>(low_pml4);
+    block.trampoline_phys = 0x8000;
+    block.lapic_phys = 0xfee00000;
+    const u32 self = cpuid(1).b >> 24;
+    block.num_cpus = 1;
+    block.cpus[0] = {self, self, 0, 0};
+    u64 rsdp = 0;
+    if (loader_magic == loader_pvh)
+        rsdp = read_pvh(block, info_phys);
+    else if (loader_magic == loader_multiboot2)
+        rsdp = read_multiboot(block, info_phys);
+    else
+        return "unknown loader";
+    read_acpi(block, rsdp, self);
+    block.tsc_khz = measure_tsc_khz();
+    for (u64& word : block.random_seed)
+        word = read_tsc() * 0x9e3779b97f4a7c15;
+    return block.num_ranges == 0 ? "the loader named no memory" : nullptr;
+}
+
+void power_off(u8 code)
+{
+    out8(0xf4, code); // QEMU's isa-debug-exit, if it is there
+    halt_forever();
+    __builtin_unreachable();
+}
+
+} // namespace still::arch

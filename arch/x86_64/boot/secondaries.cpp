@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Starting the other CPUs, all at once (SDM vol. 3, 8.4.4).
+#include <arch/apic.hpp>
+#include <arch/boot.hpp>
+#include <arch/cpu.hpp>
+#include <arch/layout.hpp>
+#include <arch/page_table.hpp>
+#include <arch/upcalls.hpp>
+
+extern "C" {
+extern const char ap_trampoline[], ap_trampoline_end[], ap_trampoline_cr3[], ap_trampoline_root[],
+    ap_trampoline_entry[], ap_trampoline_far32[], ap_trampoline_far64[], ap_trampoline_gdt_pointer[];
+extern char entry64_ap[];
+extern still::u64 ap_stacks[256];
+}
+
+namespace still::arch {
+
+namespace {
+
+void wait_us(const still_boot_block& block, u64 us)
+{
+    const u64 start = read_tsc();
+    while (read_tsc() - start < block.tsc_khz * us / 1000)
+        __builtin_ia32_pause();
+}
+
+template <class T> T& field(u8* page, const char* symbol, u64 skip = 0)
+{
+    // SAFETY: symbol lies inside the trampoline, which was copied to page; x86 allows unaligned access.
+    return *reinterpret_cast<T*>(page + (symbol - ap_trampoline) + skip);
+}
+
+} // namespace
+
+u32 start_secondaries(const still_boot_block& block, PhysAddr image, const u64* stack_tops, u32 (*up)())
+{
+    if (block.num_cpus == 1)
+        return 0;
+    const PhysAddr at(block.trampoline_phys);
+    if (!map_lent(at, page_size))
+        still_abort("no memory to map the trampoline");
+    auto* page = direct<u8>(at);
+    __builtin_memcpy(page, ap_trampoline, static_cast<usize>(ap_trampoline_end - ap_trampoline));
+    field<u32>(page, ap_trampoline_cr3) = static_cast<u32>(block.boot_cr3);
+    field<u64>(page, ap_trampoline_root) = kernel_root().raw();
+    field<u64>(page, ap_trampoline_entry) = image.raw() + (reinterpret_cast<u64>(entry64_ap) - image_link_offset);
+    field<u32>(page, ap_trampoline_far32) += static_cast<u32>(at.raw());
+    field<u32>(page, ap_trampoline_far64) += static_cast<u32>(at.raw());
+    field<u32>(page, ap_trampoline_gdt_pointer, 2) += static_cast<u32>(at.raw());
+    for (u32 i = 1; i < block.num_cpus; ++i)
+        ap_stacks[i] = stack_tops[i];
+    for (u32 i = 1; i < block.num_cpus; ++i)
+        send_init(block.cpus[i].apic_id);
+    wait_us(block, 10'000);
+    for (u32 round = 0; round < 2 && up() < block.num_cpus; ++round) {
+        for (u32 i = 1; i < block.num_cpus; ++i)
+            send_startup(block.cpus[i].apic_id, at);
+        // One is always enough where we looked; the second is for CPUs that want two.
+        for (u32 ms = 0; ms < (round == 0 ? 200u : 3000u) && up() < block.num_cpus; ++ms)
+            wait_us(block, 1000);
+    }
+    return block.num_cpus - up();
+}
+
+} // namespace still::arch

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <arch/context.hpp>
+#include <arch/cpu.hpp>
+#include <arch/linux_state.hpp>
+
+extern "C" void still_stack_start();
+
+namespace still::arch {
+
+u64 make_stack(u64 top, void (*entry)(void*), void* argument)
+{
+    // What still_switch_stack pops: r15 r14 r13 r12 rbx rbp, then the return address.
+    // SAFETY: the words below top belong to the new stack.
+    auto* sp = reinterpret_cast<u64*>(top) - 8;
+    sp[0] = sp[1] = sp[2] = sp[5] = 0;
+    sp[3] = reinterpret_cast<u64>(argument);
+    sp[4] = reinterpret_cast<u64>(entry);
+    sp[6] = reinterpret_cast<u64>(&still_stack_start);
+    sp[7] = 0;
+    return reinterpret_cast<u64>(sp);
+}
+
+void save_segments(UserSegments& s)
+{
+    if ((read_cr4() & cr4::fsgsbase) != 0) {
+        // SAFETY: reads a register.
+        asm volatile("rdfsbase %0" : "=r"(s.fs_base));
+    } else {
+        s.fs_base = read_msr(msr::fs_base);
+    }
+    s.gs_base = read_msr(msr::kernel_gs_base);
+}
+
+void load_segments(const UserSegments& s)
+{
+    if ((read_cr4() & cr4::fsgsbase) != 0) {
+        // SAFETY: the user's FS base; the kernel does not use FS.
+        asm volatile("wrfsbase %0" ::"r"(s.fs_base));
+    } else {
+        write_msr(msr::fs_base, s.fs_base);
+    }
+    write_msr(msr::kernel_gs_base, s.gs_base);
+}
+
+namespace {
+
+struct FxHeader {
+    u16 control, status;
+    u8 tag, reserved0;
+    u16 opcode;
+    u64 instruction, data;
+    u32 mxcsr, mxcsr_mask;
+};
+constexpr usize legacy_size = 512;
+constexpr u32 default_mxcsr = 0x1f80;
+
+struct XsaveHeader {
+    u64 components, compacted, reserved[6];
+};
+
+} // namespace
+
+u64 fpu_size()
+{
+    return cpuid(0xd, 0).b;
+}
+
+u64 fpu_mask()
+{
+    return read_xcr0();
+}
+
+void fpu_init(void* area)
+{
+    __builtin_memset(area, 0, fpu_size());
+    auto* fx = static_cast<FxHeader*>(area);
+    fx->control = 0x37f;
+    fx->mxcsr = default_mxcsr;
+}
+
+void fpu_save(void* area)
+{
+    // SAFETY: area is 64-byte aligned and fpu_size() long.
+    asm volatile("xsave64 (%0)" ::"r"(area), "a"(~0u), "d"(~0u) : "memory");
+}
+
+void fpu_load(const void* area)
+{
+    // SAFETY: written by fpu_save or fpu_init, or checked by fpu_valid.
+    asm volatile("xrstor64 (%0)" ::"r"(area), "a"(~0u), "d"(~0u) : "memory");
+}
+
+bool fpu_valid(const void* area)
+{
+    const auto* fx = static_cast<const FxHeader*>(area);
+    // SAFETY: the XSAVE header follows the legacy region (SDM vol. 1, 13.4.2).
+    const auto* header = reinterpret_cast<const XsaveHeader*>(static_cast<const u8*>(area) + legacy_size);
+    if ((header->components & ~fpu_mask()) != 0 || header->compacted != 0)
+        return false;
+    for (u64 r : header->reserved)
+        if (r != 0)
+            return false;
+    return (fx->mxcsr & ~0xffffu) == 0;
+}
+
+} // namespace still::arch

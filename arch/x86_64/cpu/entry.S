@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Entries from user mode and interrupts, the way back, and the stack switch. The frame is
+ * arch/trap_frame.hpp; CpuLocal's first fields are self, kernel_stack, user_rsp.
+ */
+#define CPU_KERNEL_STACK 8
+#define CPU_USER_RSP 16
+#define FRAME_CS 144
+#define MSR_GS_BASE 0xc0000101
+#define IST_STACK_SIZE 8192
+
+.macro push_registers
+	pushq %rdi
+	pushq %rsi
+	pushq %rdx
+	pushq %rcx
+	pushq %rax
+	pushq %r8
+	pushq %r9
+	pushq %r10
+	pushq %r11
+	pushq %rbx
+	pushq %rbp
+	pushq %r12
+	pushq %r13
+	pushq %r14
+	pushq %r15
+.endm
+.macro pop_registers
+	popq %r15
+	popq %r14
+	popq %r13
+	popq %r12
+	popq %rbp
+	popq %rbx
+	popq %r11
+	popq %r10
+	popq %r9
+	popq %r8
+	popq %rax
+	popq %rcx
+	popq %rdx
+	popq %rsi
+	popq %rdi
+.endm
+
+.text
+.globl still_syscall_entry
+still_syscall_entry:
+	swapgs
+	movq %rsp, %gs:CPU_USER_RSP
+	movq %gs:CPU_KERNEL_STACK, %rsp
+	pushq $0x2b
+	pushq %gs:CPU_USER_RSP
+	pushq %r11
+	pushq $0x33
+	pushq %rcx
+	pushq $0
+	pushq %rax
+	push_registers
+	xorl %ebp, %ebp
+	movq %rsp, %rdi
+	call still_syscall
+	testl %eax, %eax
+	jnz return_to_user
+	pop_registers
+	/* RCX and R11 are RIP and RFLAGS already: nobody rewrote the frame */
+	movq 40(%rsp), %rsp
+	swapgs
+	sysretq
+
+/* RDI: frame, at the top of this thread's stack */
+.globl still_enter_user
+still_enter_user:
+	movq %rdi, %rsp
+return_to_user:
+	pop_registers
+	addq $16, %rsp
+	swapgs
+.globl still_iret
+still_iret:
+	iretq
+
+.globl still_vectors
+.balign 16
+still_vectors:
+	.set i, 0
+	.rept 256
+	.balign 16
+	.if (i != 8) && (i != 10) && (i != 11) && (i != 12) && (i != 13) && (i != 14) && (i != 17) && (i != 21)
+	pushq $0
+	.endif
+	pushq $i
+	.if (i == 2) || (i == 8) || (i == 18)
+	jmp urgent
+	.else
+	jmp trap
+	.endif
+	.set i, i + 1
+	.endr
+
+trap:
+	cld
+	push_registers
+	testb $3, FRAME_CS(%rsp)
+	jz 1f
+	swapgs
+1:	/* the user's AC must not open user memory to us */
+	pushfq
+	andl $~0x40000, (%rsp)
+	popfq
+	xorl %ebp, %ebp
+	movq %rsp, %rdi
+	call still_trap
+	testb $3, FRAME_CS(%rsp)
+	jnz return_to_user
+	pop_registers
+	addq $16, %rsp
+	iretq
+
+/* May hit anywhere, also between SWAPGS and its neighbours: the CPU's pointer lies at the stack's end. */
+urgent:
+	cld
+	push_registers
+	movl $MSR_GS_BASE, %ecx
+	rdmsr
+	shlq $32, %rdx
+	orq %rdx, %rax
+	movq %rax, %r12
+	movq %rsp, %rbx
+	orq $(IST_STACK_SIZE - 1), %rbx
+	movq -7(%rbx), %rax
+	movq %rax, %rdx
+	shrq $32, %rdx
+	wrmsr
+	pushfq
+	andl $~0x40000, (%rsp)
+	popfq
+	xorl %ebp, %ebp
+	movq %rsp, %rdi
+	movq %rsp, %rbx
+	andq $-16, %rsp
+	call still_urgent_trap
+	movq %rbx, %rsp
+	movl $MSR_GS_BASE, %ecx
+	movq %r12, %rax
+	movq %r12, %rdx
+	shrq $32, %rdx
+	wrmsr
+	pop_registers
+	addq $16, %rsp
+	iretq
+
+.globl still_switch_stack
+still_switch_stack:
+	pushq %rbp
+	pushq %rbx
+	pushq %r12
+	pushq %r13
+	pushq %r14
+	pushq %r15
+	movq %rsp, (%rdi)
+	movq %rsi, %rsp
+	popq %r15
+	popq %r14
+	popq %r13
+	popq %r12
+	popq %rbx
+	popq %rbp
+	ret
+
+/* First code of a fresh stack: RBX entry, R12 argument (make_stack) */
+.globl still_stack_start
+still_stack_start:
+	movq %r12, %rdi
+	xorl %ebp, %ebp
+	call *%rbx
+	ud2
+
+.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <arch/console.hpp>
+#include <arch/cpu.hpp>
+
+namespace still::arch {
+
+namespace {
+constexpr u16 port = 0x3f8; // COM1
+bool present = false;
+} // namespace
+
+void init_serial()
+{
+    out8(port + 7, 0x5a); // scratch register
+    present = in8(port + 7) == 0x5a;
+    if (!present)
+        return;
+    out8(port + 1, 0);
+    out8(port + 3, 0x80);
+    out8(port + 0, 1); // 115200
+    out8(port + 1, 0);
+    out8(port + 3, 3);
+    out8(port + 2, 7);
+}
+
+void write_serial(std::string_view text)
+{
+    if (!present)
+        return;
+    for (char c : text) {
+        if (c == '\n')
+            out8(port, '\r');
+        for (int spins = 0; spins < 100000 && (in8(port + 5) & 0x20) == 0; ++spins)
+            __builtin_ia32_pause();
+        out8(port, static_cast<u8>(c));
+    }
+}
+
+} // namespace still::arch

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// From the first instruction to a kernel with its own page tables.
+#pragma once
+
+#include <base/types.hpp>
+#include <stillcore/boot_block.h>
+
+namespace still::arch {
+
+constexpr u32 loader_pvh = 0x336ec578;
+constexpr u32 loader_multiboot2 = 0x36d76289;
+
+// The boot block, copied from the loader or, booted alone, made from what PVH or multiboot2 and ACPI
+// tell. Low memory is still mapped one to one. Returns what is wrong, or nullptr.
+const char* read_boot_block(still_boot_block& block, u64 info_phys, u32 loader_magic, PhysAddr image);
+
+// Early pages for page tables, from the boot block's memory; see reserved_low().
+void init_early_pages(const still_boot_block& block);
+// What init_early_pages and its users took: this range of that memory is in use.
+struct PhysRange {
+    PhysAddr start;
+    PhysAddr end;
+};
+[[nodiscard]] PhysRange early_pages_taken();
+
+// The kernel's page tables: direct map of the instance's memory, the image W^X. Switches to them.
+void build_kernel_map(const still_boot_block& block, PhysAddr image);
+
+// Starts all other CPUs at once through the trampoline page; each enters still_secondary_main with a
+// ticket 1..n-1 on stack_tops[ticket]. up() tells how many have arrived.
+// Returns the number of CPUs that did not come within the deadline.
+u32 start_secondaries(const still_boot_block& block, PhysAddr image, const u64* stack_tops, u32 (*up)());
+
+[[nodiscard]] u64 measure_tsc_khz(); // alone: against the PIT, takes 20 ms
+
+// Alone: ends the emulator with that code, else the machine stops.
+[[noreturn]] void power_off(u8 code);
+
+} // namespace still::arch

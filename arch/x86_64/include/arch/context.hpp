@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Switching kernel stacks, entering user mode, and the FPU state of a thread.
+#pragma once
+
+#include <arch/trap_frame.hpp>
+#include <base/types.hpp>
+
+namespace still::arch {
+
+// Saves the callee-saved registers on this stack, its pointer in *save, and goes on with that of next.
+extern "C" void still_switch_stack(u64* save, u64 next);
+// A fresh stack whose first switch calls entry(argument).
+u64 make_stack(u64 top, void (*entry)(void*), void* argument);
+// Leaves the kernel with these registers; the frame lies at the top of the current thread's stack.
+extern "C" [[noreturn]] void still_enter_user(TrapFrame* frame);
+
+struct UserSegments {
+    u64 fs_base = 0;
+    u64 gs_base = 0;
+};
+// Between save and load the CPU's registers belong to nobody. Call with the user's GS swapped out.
+void save_segments(UserSegments& s);
+void load_segments(const UserSegments& s);
+
+// XSAVE area: standard format, for the components that Linux enabled.
+[[nodiscard]] u64 fpu_size();
+[[nodiscard]] u64 fpu_mask();
+void fpu_init(void* area); // as a new program finds it
+void fpu_save(void* area);
+void fpu_load(const void* area);
+// Checks an area that came from user memory (rt_sigreturn): false if loading it would fault.
+[[nodiscard]] bool fpu_valid(const void* area);
+
+} // namespace still::arch

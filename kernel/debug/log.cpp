@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <arch/console.hpp>
+#include <arch/cpu.hpp>
+#include <base/spin_lock.hpp>
+#include <debug/log.hpp>
+
+namespace still {
+
+namespace {
+
+SpinLock lock;
+still_log* ring_header = nullptr;
+char* ring_data = nullptr;
+u64 ring_capacity = 0;
+u64 ring_head = 0;
+u64 khz = 1;
+u64 start_tsc = 0;
+
+void emit(std::string_view text) REQUIRES(lock)
+{
+    if (ring_header == nullptr) {
+        arch::write_serial(text);
+        return;
+    }
+    for (char c : text)
+        ring_data[ring_head++ & (ring_capacity - 1)] = c;
+    __atomic_store_n(&ring_header->head, ring_head, __ATOMIC_RELEASE);
+}
+
+} // namespace
+
+void init_log(still_log* ring, u64 tsc_khz)
+{
+    khz = tsc_khz != 0 ? tsc_khz : 1;
+    start_tsc = arch::read_tsc();
+    if (ring == nullptr) {
+        arch::init_serial();
+        return;
+    }
+    ring_capacity = ring->capacity;
+    ring_head = ring->head;
+    // SAFETY: the data follow the header (stillcore/shared.h).
+    ring_data = reinterpret_cast<char*>(ring + 1);
+    ring_header = ring;
+}
+
+void break_log_lock()
+{
+    for (u32 spins = 0; spins < 1'000'000; ++spins) {
+        if (lock.try_lock())
+            break;
+        cpu_pause();
+    }
+    lock.unlock();
+}
+
+void log_line(std::string_view text)
+{
+    char room[32];
+    TextBuffer stamp(room);
+    const u64 us = (arch::read_tsc() - start_tsc) * 1000 / khz;
+    stamp.put('[');
+    stamp.put_number(us / 1'000'000, 10, 3);
+    stamp.put('.');
+    stamp.put_number(us % 1'000'000, 10, 6);
+    stamp.put("] ");
+    LockGuard guard(lock);
+    emit(stamp.view());
+    emit(text);
+    emit("\n");
+}
+
+} // namespace still

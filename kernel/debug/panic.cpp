@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <arch/cpu.hpp>
+#include <arch/layout.hpp>
+#include <arch/upcalls.hpp>
+#include <atomic>
+#include <debug/log.hpp>
+#include <debug/panic.hpp>
+#include <debug/symbols.hpp>
+
+extern "C" const char still_text_start[], still_text_end[];
+
+namespace still {
+
+namespace {
+
+std::atomic<bool> panicking{false};
+void (*panic_hook)(std::string_view) = nullptr;
+
+void show_frame(const arch::TrapFrame& f)
+{
+    log("rip {:x} {}  cs {:x} flags {:x}", f.rip, symbol_of(f.rip).name, f.cs, f.rflags);
+    log("rsp {:p} ss {:x} error {:x} vector {} cr2 {:x}", f.rsp, f.ss, f.error, f.vector, arch::read_cr2());
+    log("rax {:p} rbx {:p} rcx {:p} rdx {:p}", f.rax, f.rbx, f.rcx, f.rdx);
+    log("rsi {:p} rdi {:p} rbp {:p} r8  {:p}", f.rsi, f.rdi, f.rbp, f.r8);
+    log("r9  {:p} r10 {:p} r11 {:p} r12 {:p}", f.r9, f.r10, f.r11, f.r12);
+    log("r13 {:p} r14 {:p} r15 {:p}", f.r13, f.r14, f.r15);
+}
+
+bool is_kernel_stack(u64 a)
+{
+    return a >= arch::direct_base && a < 0xfffffffffffff000 && (a & 7) == 0;
+}
+
+void show_backtrace(u64 rip, u64 rbp)
+{
+    log("backtrace:");
+    for (u32 depth = 0; depth < 24; ++depth) {
+        const Symbol s = symbol_of(rip);
+        log("  {:x} {}+{:x}", rip, s.name, s.offset);
+        const u64 previous = rbp;
+        if (!is_kernel_stack(rbp))
+            return;
+        // SAFETY: frame pointers of kernel code point into mapped kernel stacks; the chain must ascend.
+        const auto* link = reinterpret_cast<const u64*>(rbp);
+        rbp = link[0];
+        rip = link[1];
+        const u64 text_start = reinterpret_cast<u64>(still_text_start);
+        const u64 text_end = reinterpret_cast<u64>(still_text_end);
+        if (rip < text_start || rip >= text_end || (rbp != 0 && rbp <= previous))
+            return;
+    }
+}
+
+} // namespace
+
+void set_panic_hook(void (*hook)(std::string_view))
+{
+    panic_hook = hook;
+}
+
+bool is_panicking()
+{
+    return panicking.load(std::memory_order_relaxed);
+}
+
+void panic_text(std::string_view why, const arch::TrapFrame* frame)
+{
+    asm volatile("cli");
+    if (panicking.exchange(true))
+        arch::halt_forever();
+    break_log_lock();
+    log("PANIC: {}", why);
+    if (frame != nullptr) {
+        show_frame(*frame);
+        if (!frame->from_user())
+            show_backtrace(frame->rip, frame->rbp);
+    } else {
+        show_backtrace(reinterpret_cast<u64>(__builtin_return_address(0)),
+                       reinterpret_cast<u64>(__builtin_frame_address(0)));
+    }
+    if (panic_hook != nullptr)
+        panic_hook(why);
+    arch::halt_forever();
+    __builtin_unreachable();
+}
+
+} // namespace still
+
+extern "C" void still_abort(const char* what)
+{
+    still::panic_text(what, nullptr);
+}

@@ -1,0 +1,542 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Life of processes and tasks, as the module's messages and the tasks themselves drive it.
+#include <arch/apic.hpp>
+#include <arch/cpu.hpp>
+#include <arch/layout.hpp>
+#include <arch/page_table.hpp>
+#include <debug/log.hpp>
+#include <debug/panic.hpp>
+#include <exec/process.hpp>
+#include <exec/user_memory.hpp>
+#include <mm/frame_allocator.hpp>
+#include <mm/object_cache.hpp>
+#include <offload/ikc.hpp>
+#include <sched/clock.hpp>
+
+namespace still {
+
+namespace {
+
+ObjectCache<Process> process_cache;
+ObjectCache<Task> task_cache;
+
+constexpr u32 max_processes = 1024;
+SpinLock table_lock;
+Process* table[max_processes] GUARDED_BY(table_lock);
+std::atomic<u32> process_count{0};
+
+Process* lookup_locked(u32 handle) REQUIRES(table_lock)
+{
+    Process* p = table[(handle & 0xffff) % max_processes];
+    return p != nullptr && p->handle == handle ? p : nullptr;
+}
+
+// Only for the service threads: a process is freed by PROC_RELEASE alone, which the module sends last.
+Process* lookup(u32 handle)
+{
+    LockGuard guard(table_lock);
+    return lookup_locked(handle);
+}
+
+void kill_process(Process& p)
+{
+    p.killed.store(true);
+    p.dying.store(true);
+    LockGuard guard(p.lock);
+    for (Task* t = p.tasks; t != nullptr; t = t->next_task) {
+        unpark(*t);
+        kick(*t);
+    }
+}
+
+u32 count_tasks(Process& p)
+{
+    LockGuard guard(p.lock);
+    return p.num_tasks;
+}
+
+void reap_task(Thread* thread)
+{
+    Task* task = static_cast<Task*>(thread);
+    Process& p = *task->owner;
+    free_thread_memory(*task);
+    task_cache.destroy(task);
+    // Last: PROC_RELEASE frees the process once nobody is left.
+    LockGuard guard(p.lock);
+    --p.num_tasks;
+}
+
+void first_user_entry(void* argument)
+{
+    Task& task = *static_cast<Task*>(argument);
+    // SAFETY: the frame lies at the top of this task's own stack, above everything in use.
+    auto* frame = reinterpret_cast<arch::TrapFrame*>(task.stack_top() - sizeof(arch::TrapFrame));
+    leave_if_dying(task);
+    *frame = task.start;
+    arch::still_enter_user(frame);
+}
+
+u32 fpu_order()
+{
+    u32 order = 0;
+    while (order_bytes(order) < arch::fpu_size())
+        ++order;
+    return order;
+}
+
+// A task on that slot, not yet running and not yet in the process's list.
+Task* make_task(Process& p, u32 slot, u32 tid, NodeId node)
+{
+    Task* task = task_cache.make();
+    if (task == nullptr)
+        return nullptr;
+    task->owner = &p;
+    task->process = &p;
+    task->space = &p.space;
+    task->tid = tid;
+    task->name = "task";
+    task->on_reap = reap_task;
+    task->fpu_order = fpu_order();
+    task->fpu = frames::allocate_memory(node, task->fpu_order);
+    if (task->fpu == nullptr || !prepare_thread(*task, node, first_user_entry, task)) {
+        free_thread_memory(*task);
+        task_cache.destroy(task);
+        return nullptr;
+    }
+    arch::fpu_init(task->fpu);
+    task->slot.bind(&p.slots[slot], p.handle, slot, tid, p.page->poll_ticks);
+    return task;
+}
+
+void link_task(Process& p, Task& task)
+{
+    LockGuard guard(p.lock);
+    task.next_task = p.tasks;
+    p.tasks = &task;
+    ++p.num_tasks;
+}
+
+Status create(const still_msg& m, u64& root)
+{
+    const PhysAddr at(m.arg[0]);
+    const u64 slots = m.arg[1];
+    if (!at.aligned(page_size) || slots == 0 || slots > STILL_PROC_SLOTS || frames::lookup(at) != nullptr ||
+        lookup(m.proc) != nullptr)
+        return fail(Errno::inval);
+    const u64 bytes = (page_size + slots * sizeof(still_slot) + page_size - 1) & ~(page_size - 1);
+    TRY_STATUS(arch::map_lent(at, bytes));
+    auto* page = arch::direct<still_proc_page>(at);
+    const still_proc_page copy = *page;
+    if (copy.magic != STILL_MAGIC)
+        return fail(Errno::inval);
+    Process* p = process_cache.make();
+    if (p == nullptr)
+        return fail(Errno::nomem);
+    p->handle = m.proc;
+    p->pid = copy.pid;
+    p->uid = copy.uid;
+    p->page = page;
+    p->slots = arch::direct<still_slot>(at + page_size);
+    p->num_slots = static_cast<u32>(slots);
+    p->lent_start = at;
+    p->lent_bytes = bytes;
+    p->limit_stack = copy.limit_stack;
+    p->limit_memlock = copy.limit_memlock;
+    for (u32 i = 0; i < num_signals; ++i)
+        if ((copy.ignored_signals >> i & 1) != 0)
+            p->actions.of[i].handler = 1;
+    if (const Status s = p->space.init(copy, &page->walkers); !s) {
+        p->space.destroy();
+        process_cache.destroy(p);
+        return s;
+    }
+    LockGuard guard(table_lock);
+    Process*& entry = table[(m.proc & 0xffff) % max_processes];
+    if (entry != nullptr) {
+        p->space.destroy();
+        process_cache.destroy(p);
+        return fail(Errno::again);
+    }
+    entry = p;
+    root = p->space.root().raw();
+    process_count.fetch_add(1);
+    return {};
+}
+
+Status build_memory(Process& p)
+{
+    const still_exec exec = p.page->exec; // copied once, then checked
+    if (exec.num_segments == 0 || exec.num_segments > STILL_MAX_SEGMENTS || p.started)
+        return fail(Errno::inval);
+    if (((exec.brk_start | exec.mmap_top) & (page_size - 1)) != 0)
+        return fail(Errno::inval);
+    p.space.brk_start = p.space.brk_end = UserAddr(exec.brk_start);
+    p.space.mmap_top = UserAddr(exec.mmap_top);
+    for (u32 i = 0; i < exec.num_segments; ++i) {
+        const still_segment& s = exec.segments[i];
+        if ((s.flags & STILL_SEGMENT_VDSO) != 0) {
+            const u32 pages = min<u32>(p.page->num_vdso_pages, STILL_MAX_VDSO_PAGES);
+            u64 list[STILL_MAX_VDSO_PAGES];
+            for (u32 n = 0; n < pages; ++n)
+                list[n] = p.page->vdso_frames[n] & STILL_PTE_ADDRESS;
+            TRY_STATUS(p.space.map_foreign(UserAddr(s.addr), list, pages, p.page->num_vvar_pages));
+            continue;
+        }
+        MapRequest request;
+        request.hint = UserAddr(s.addr);
+        request.length = s.len;
+        request.prot = s.prot & 7;
+        request.fixed = true;
+        request.stack = (s.flags & STILL_SEGMENT_STACK) != 0;
+        request.lazy = request.stack;
+        request.file_offset = s.file_offset;
+        if (((s.addr | s.len | s.file_offset) & (page_size - 1)) != 0 || s.len == 0)
+            return fail(Errno::inval);
+        if (s.file >= 0) {
+            request.kind = VmaKind::file;
+            request.file = p.space.find_or_make_file(static_cast<u32>(s.file));
+            if (request.file == nullptr)
+                return fail(Errno::nomem);
+        }
+        if (auto placed = map_area(p, request, false, !request.lazy); !placed)
+            return fail(placed.error());
+    }
+    return {};
+}
+
+Status start(Process& p, u64 entry, u64 stack)
+{
+    if (p.started || entry >= arch::user_limit || stack >= arch::user_limit)
+        return fail(Errno::inval);
+    u64 mask[STILL_MAX_CPUS / 64];
+    u64 any = 0;
+    for (u32 i = 0; i < STILL_MAX_CPUS / 64; ++i) {
+        mask[i] = p.page->cpu_mask[i];
+        if (num_cpus() <= i * 64)
+            mask[i] = 0;
+        else if (num_cpus() < (i + 1) * 64)
+            mask[i] &= (1ull << (num_cpus() % 64)) - 1;
+        any |= mask[i];
+    }
+    if (any == 0)
+        return fail(Errno::inval);
+    Cpu& c = choose_cpu(mask);
+    Task* task = make_task(p, 0, p.pid, c.arch.node);
+    if (task == nullptr)
+        return fail(Errno::nomem);
+    __builtin_memcpy(task->affinity, mask, sizeof(mask));
+    task->signals.mask = p.page->blocked_signals & ~(signal_bit(sig_kill) | signal_bit(sig_stop));
+    task->start.rip = entry;
+    task->start.rsp = stack;
+    task->start.cs = arch::user_code;
+    task->start.ss = arch::user_data;
+    task->start.rflags = arch::flag_if;
+    p.started = true;
+    link_task(p, *task);
+    start_thread(*task, c);
+    return {};
+}
+
+void release(const still_msg& m)
+{
+    Process* p = lookup(m.proc);
+    if (p == nullptr) {
+        ikc::reply(m, -static_cast<i64>(Errno::srch));
+        return;
+    }
+    kill_process(*p);
+    while (count_tasks(*p) != 0) {
+        kill_process(*p);
+        park_until(arch::read_tsc() + us_to_tsc(500));
+    }
+    destroy_memory(*p);
+    {
+        LockGuard guard(table_lock);
+        table[(m.proc & 0xffff) % max_processes] = nullptr;
+    }
+    // CPUs may keep translations of these pages; nobody uses those addresses until they are lent again.
+    arch::unmap_lent(p->lent_start, p->lent_bytes);
+    process_cache.destroy(p);
+    process_count.fetch_sub(1);
+    ikc::reply(m, 0);
+}
+
+void fault_in(Process& p, const still_msg& m)
+{
+    const FaultError e = resolve_fault(p, UserAddr(m.arg[0]), m.arg[1] != 0 ? Access::write : Access::read);
+    i64 status = 0;
+    if (e.signo == sig_kill)
+        status = -static_cast<i64>(Errno::nomem);
+    else if (e.signo != 0)
+        status = -static_cast<i64>(Errno::fault);
+    ikc::reply(m, status);
+}
+
+i64 to_status(const Status& s)
+{
+    return s ? 0 : -static_cast<i64>(s.error());
+}
+
+} // namespace
+
+bool handle_immediate(const still_msg& m)
+{
+    switch (m.kind) {
+    case STILL_MSG_SLOT_WAKE:
+    case STILL_MSG_PROC_KILL:
+    case STILL_MSG_SIGNAL:
+        break;
+    case STILL_MSG_PAGE_FREE: {
+        Frame* frame = frames::lookup(PhysAddr(m.arg[0]));
+        if (frame != nullptr && frame->state != Frame::State::free)
+            frames::release(frame, 0);
+        return true;
+    }
+    default:
+        return false;
+    }
+    LockGuard guard(table_lock);
+    Process* p = lookup_locked(m.proc);
+    if (p == nullptr)
+        return true;
+    if (m.kind == STILL_MSG_PROC_KILL) {
+        kill_process(*p);
+        return true;
+    }
+    if (m.kind == STILL_MSG_SLOT_WAKE) {
+        LockGuard inner(p->lock);
+        for (Task* t = p->tasks; t != nullptr; t = t->next_task)
+            if (t->slot.index() == m.arg[0])
+                unpark(*t);
+        return true;
+    }
+    SignalInfo info;
+    info.signo = static_cast<u32>(m.arg[0]);
+    info.code = static_cast<i32>(m.arg[2]);
+    info.pid = static_cast<u32>(m.arg[3]);
+    info.uid = static_cast<u32>(m.arg[3] >> 32);
+    info.value = m.arg[4];
+    Task* task = nullptr;
+    if (m.arg[1] != 0) {
+        LockGuard inner(p->lock);
+        task = find_task(*p, static_cast<u32>(m.arg[1]));
+    }
+    post_signal(*p, task, info);
+    return true;
+}
+
+void handle_deferred(const still_msg& m)
+{
+    if (m.kind == STILL_MSG_PROC_CREATE) {
+        u64 root = 0;
+        const i64 status = to_status(create(m, root));
+        ikc::reply(m, status, root);
+        return;
+    }
+    if (m.kind == STILL_MSG_PROC_RELEASE) {
+        release(m);
+        return;
+    }
+    Process* p = lookup(m.proc);
+    if (p == nullptr) {
+        ikc::reply(m, -static_cast<i64>(Errno::srch));
+        return;
+    }
+    switch (m.kind) {
+    case STILL_MSG_PROC_EXEC:
+        ikc::reply(m, to_status(build_memory(*p)));
+        break;
+    case STILL_MSG_PROC_START:
+        ikc::reply(m, to_status(start(*p, m.arg[0], m.arg[1])));
+        break;
+    case STILL_MSG_FAULT_IN:
+        fault_in(*p, m);
+        break;
+    default:
+        log("message of unknown kind {} dropped", m.kind);
+        ikc::reply(m, -static_cast<i64>(Errno::inval));
+    }
+}
+
+Task* find_task(Process& p, u32 tid)
+{
+    for (Task* t = p.tasks; t != nullptr; t = t->next_task)
+        if (t->tid == tid)
+            return t;
+    return nullptr;
+}
+
+u64 process_busy_ticks(Process& p)
+{
+    LockGuard guard(p.lock);
+    u64 sum = p.dead_ticks;
+    for (Task* t = p.tasks; t != nullptr; t = t->next_task)
+        sum += busy_ticks(*t);
+    return sum;
+}
+
+u32 num_processes()
+{
+    return process_count.load();
+}
+
+void kill_all_processes()
+{
+    LockGuard guard(table_lock);
+    for (Process* p : table)
+        if (p != nullptr)
+            kill_process(*p);
+}
+
+Result<i64> offload(Task& task, u32 nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
+{
+    const WaitConditions until{
+        [](void* t) { return static_cast<Task*>(t)->owner->dying.load(std::memory_order_relaxed); },
+        [](void* t) { return signal_pending(*static_cast<Task*>(t)); }, &task};
+    return task.slot.call({nr, {a0, a1, a2, a3, a4, a5}}, until);
+}
+
+namespace {
+
+// A slot that no task has and whose last proxy has left.
+Result<u32> take_slot(Process& p)
+{
+    LockGuard guard(p.lock);
+    for (u32 i = 1; i < p.num_slots; ++i) {
+        still_slot& s = p.slots[i];
+        if (__atomic_load_n(&s.tid, __ATOMIC_ACQUIRE) == 0 &&
+            __atomic_load_n(&s.answer_seq, __ATOMIC_ACQUIRE) == s.seq) {
+            __atomic_store_n(&s.tid, ~0u, __ATOMIC_RELEASE); // taken; the thread id follows
+            return i;
+        }
+    }
+    return fail(Errno::again);
+}
+
+void give_slot_back(Process& p, u32 slot)
+{
+    __atomic_store_n(&p.slots[slot].tid, 0, __ATOMIC_RELEASE);
+}
+
+} // namespace
+
+Result<u32> clone_task(Task& parent, const CloneRequest& request)
+{
+    Process& p = *parent.owner;
+    const u32 slot = TRY(take_slot(p));
+    Cpu& c = choose_cpu(parent.affinity);
+    Task* task = make_task(p, slot, ~0u, c.arch.node);
+    if (task == nullptr) {
+        give_slot_back(p, slot);
+        return fail(Errno::nomem);
+    }
+    const auto tid = offload(parent, STILL_CALL_CLONE, slot);
+    if (!tid || *tid <= 0) {
+        task->slot.unbind();
+        free_thread_memory(*task);
+        task_cache.destroy(task);
+        return fail(tid ? static_cast<Errno>(-*tid) : Errno::intr);
+    }
+    task->tid = static_cast<u32>(*tid);
+    task->slot.bind(&p.slots[slot], p.handle, slot, task->tid, p.page->poll_ticks);
+    __builtin_memcpy(task->affinity, parent.affinity, sizeof(task->affinity));
+    task->signals.mask = parent.signals.mask;
+    task->start = request.frame;
+    task->start.rax = 0;
+    arch::save_segments(task->segments); // the parent's, except as asked
+    if (request.set_fs)
+        task->segments.fs_base = request.fs_base;
+    arch::fpu_save(parent.fpu);
+    __builtin_memcpy(task->fpu, parent.fpu, arch::fpu_size());
+    task->clear_tid = request.child_tid_clear;
+    const u32 number = task->tid;
+    if (request.parent_tid != 0)
+        (void)copy_to_user(request.parent_tid, &number, sizeof(number));
+    if (request.child_tid_set != 0)
+        (void)copy_to_user(request.child_tid_set, &number, sizeof(number));
+    link_task(p, *task);
+    start_thread(*task, c);
+    return number;
+}
+
+namespace {
+
+[[noreturn]] void leave(Task& task)
+{
+    Process& p = *task.owner;
+    {
+        LockGuard guard(p.lock);
+        for (Task** at = &p.tasks; *at != nullptr; at = &(*at)->next_task) {
+            if (*at == &task) {
+                *at = task.next_task;
+                break;
+            }
+        }
+        p.dead_ticks += busy_ticks(task);
+    }
+    exit_current();
+}
+
+} // namespace
+
+void exit_task(Task& task, u64 status)
+{
+    Process& p = *task.owner;
+    bool last;
+    {
+        LockGuard guard(p.lock);
+        task.ending = true;
+        last = true;
+        for (Task* t = p.tasks; t != nullptr; t = t->next_task)
+            last &= t->ending;
+    }
+    if (last)
+        exit_process(task, status);
+    leave_robustly(task);
+    if (!p.dying.load()) {
+        task.slot.tell({STILL_CALL_THREAD_EXIT, {status}});
+        task.slot.unbind();
+    }
+    leave(task);
+}
+
+namespace {
+
+// The first to end the process tells the proxy; the others just go.
+[[noreturn]] void end_process(Task& task, const OffloadCall& last_words)
+{
+    Process& p = *task.owner;
+    if (p.dying.exchange(true))
+        leave(task);
+    {
+        LockGuard guard(p.lock);
+        for (Task* t = p.tasks; t != nullptr; t = t->next_task) {
+            if (t != &task) {
+                unpark(*t);
+                kick(*t);
+            }
+        }
+    }
+    task.slot.tell(last_words);
+    leave(task);
+}
+
+} // namespace
+
+void exit_process(Task& task, u64 status)
+{
+    end_process(task, {STILL_CALL_EXIT_GROUP, {status}});
+}
+
+void exit_process_by_signal(Task& task, u32 signo, bool core)
+{
+    end_process(task, {STILL_CALL_EXIT_SIGNAL, {signo, core ? 1ull : 0ull}});
+}
+
+void leave_if_dying(Task& task)
+{
+    if (task.owner->dying.load(std::memory_order_relaxed))
+        leave(task);
+}
+
+} // namespace still

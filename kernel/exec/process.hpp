@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A process of the LWK and its tasks. The proxy process on Linux has the same pid, each task's proxy thread
+// the same tid.
+#pragma once
+
+#include <exec/signal.hpp>
+#include <mm/address_space.hpp>
+#include <offload/slot.hpp>
+#include <sched/scheduler.hpp>
+#include <stillcore/ikc.h>
+#include <stillcore/process.h>
+
+namespace still {
+
+struct Process;
+
+// A thread of a process.
+struct Task : Thread {
+    Process* owner = nullptr;
+    Task* next_task = nullptr; // in the process, under its lock
+    Slot slot;
+    SignalState signals; // under the process's lock
+    u64 clear_tid = 0;   // user address, see set_tid_address(2)
+    u64 robust_list = 0; // user address
+    arch::TrapFrame start{}; // registers of its first instruction
+    bool exit_told = false;  // the proxy knows
+    bool ending = false;     // exit(2) was called
+    i32 restart_nr = -1;     // system call to be made again if no handler says otherwise
+    u64 saved_mask = 0;      // of rt_sigsuspend
+    bool restore_mask = false;
+};
+
+struct Process {
+    u32 handle = 0; // the module's name for it
+    u32 pid = 0;
+    u32 uid = 0;
+    still_proc_page* page = nullptr; // lent
+    still_slot* slots = nullptr;     // lent
+    u32 num_slots = 0;
+    PhysAddr lent_start;
+    u64 lent_bytes = 0;
+    AddressSpace space;
+    SpinLock brk_lock;
+
+    SpinLock lock;
+    Task* tasks GUARDED_BY(lock) = nullptr;
+    u32 num_tasks GUARDED_BY(lock) = 0;
+    SignalActions actions GUARDED_BY(lock);
+    SignalQueue pending GUARDED_BY(lock); // of the process as a whole
+    u64 dead_ticks GUARDED_BY(lock) = 0;  // CPU time of tasks that have ended
+    bool started = false;
+
+    std::atomic<bool> dying{false};  // tasks leave at the next opportunity
+    std::atomic<bool> killed{false}; // and don't talk to the proxy, which is gone
+
+    still_limit limit_stack{};
+    still_limit limit_memlock{};
+};
+
+[[nodiscard]] inline Task& current_task()
+{
+    return static_cast<Task&>(current_thread());
+}
+
+// Messages that concern processes. See stillcore/ikc.h.
+bool handle_immediate(const still_msg& m);
+void handle_deferred(const still_msg& m);
+
+// A new task of the process with these registers, on a free slot. The proxy makes its thread first.
+// Returns the thread id.
+struct CloneRequest {
+    arch::TrapFrame frame;
+    u64 fs_base = 0;
+    bool set_fs = false;
+    u64 parent_tid = 0; // user addresses, 0: none
+    u64 child_tid_set = 0;
+    u64 child_tid_clear = 0;
+};
+Result<u32> clone_task(Task& parent, const CloneRequest& request);
+
+// The end of the current task, or of its process; status as the proxy shall exit.
+[[noreturn]] void exit_task(Task& task, u64 status);
+[[noreturn]] void exit_process(Task& task, u64 status);
+[[noreturn]] void exit_process_by_signal(Task& task, u32 signo, bool core);
+// What a thread that ends owes others: its robust futexes and its clear_child_tid (exec/futex.cpp).
+void leave_robustly(Task& task);
+// At each way back to user mode: ends the task if its process is dying.
+void leave_if_dying(Task& task);
+
+// Sends a call to the task's proxy. intr: the process is ending.
+Result<i64> offload(Task& task, u32 nr, u64 a0 = 0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0, u64 a4 = 0, u64 a5 = 0);
+
+[[nodiscard]] Task* find_task(Process& p, u32 tid) REQUIRES(p.lock);
+[[nodiscard]] u64 process_busy_ticks(Process& p);
+[[nodiscard]] u32 num_processes();
+void kill_all_processes();
+
+} // namespace still

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <arch/cpu.hpp>
+#include <arch/layout.hpp>
+#include <arch/user_copy.hpp>
+#include <debug/log.hpp>
+#include <exec/user_memory.hpp>
+#include <mm/frame_allocator.hpp>
+#include <offload/ikc.hpp>
+
+namespace still {
+
+namespace {
+
+still_msg message(const Process& p, u32 kind)
+{
+    still_msg m{};
+    m.kind = kind;
+    m.proc = p.handle;
+    return m;
+}
+
+void close_files(Process& p, MappedFile* chain)
+{
+    while (chain != nullptr) {
+        MappedFile* file = chain;
+        chain = file->next_closed;
+        still_msg m = message(p, STILL_MSG_FILE_CLOSE);
+        m.arg[0] = file->handle;
+        ikc::send(m);
+        p.space.free_file(file);
+    }
+}
+
+// Waits until Linux has none of the departed mappings left, and large leaves with pins are split so that the
+// module can mark the pinned pages.
+void zap(Process& p, Departure& left)
+{
+    if (!left.zap)
+        return;
+    for (;;) {
+        still_msg m = message(p, STILL_MSG_ZAP);
+        m.arg[0] = left.range.start.raw();
+        m.arg[1] = left.range.size();
+        u64 pinned = 0;
+        (void)ikc::ask(m, &pinned);
+        if (pinned == 0 || !p.space.split_departed(left.range))
+            return;
+    }
+}
+
+void settle(Process& p, Departure& left)
+{
+    if (left.flush)
+        shoot_down(p.space);
+    zap(p, left);
+}
+
+Result<u64> fill_from_file(Process& p, const Chunk& chunk, PhysAddr block)
+{
+    still_msg m = message(p, STILL_MSG_FILL);
+    m.arg[0] = chunk.file->handle;
+    m.arg[1] = chunk.file_offset;
+    m.arg[2] = block.raw();
+    m.arg[3] = chunk.range.size();
+    const u64 bytes = TRY(ikc::ask(m));
+    return min((bytes + page_size - 1) & ~(page_size - 1), chunk.range.size());
+}
+
+// Clears, fills and installs one block. false in *useful: not a byte of the file was there.
+Status fill_chunk(Process& p, Chunk& chunk, bool* useful)
+{
+    Frame* block = frames::allocate(this_cpu().arch.node, chunk.order);
+    if (block == nullptr) {
+        p.space.abandon(chunk);
+        return fail(Errno::nomem);
+    }
+    const u64 bytes = chunk.range.size();
+    for (u64 at = 0; at < bytes; at += page_size_2m) {
+        frames::clear(block->address() + at, min(bytes - at, page_size_2m));
+        if (bytes > page_size_2m)
+            arch::interrupt_window();
+    }
+    u64 valid = bytes;
+    if (chunk.kind == VmaKind::file) {
+        const auto got = fill_from_file(p, chunk, block->address());
+        if (!got) {
+            p.space.abandon(chunk);
+            frames::release(block, chunk.order);
+            return fail(Errno::io);
+        }
+        valid = *got;
+    }
+    if (useful != nullptr)
+        *useful = valid != 0;
+    p.space.install(chunk, block, valid);
+    close_files(p, p.space.take_closed());
+    return {};
+}
+
+constexpr FaultError no_fault{0, 0};
+
+} // namespace
+
+FaultError resolve_fault(Process& p, UserAddr a, Access access)
+{
+    ++this_cpu().counters->page_faults;
+    Fault fault = p.space.examine(a, access);
+    switch (fault.kind) {
+    case FaultKind::resolved:
+        // Another CPU was first, or this CPU's translation was older than the entry.
+        arch::invalidate_page(a.raw());
+        return no_fault;
+    case FaultKind::no_area:
+        return {sig_segv, segv_maperr};
+    case FaultKind::no_right:
+        return {sig_segv, segv_accerr};
+    case FaultKind::fill:
+        break;
+    }
+    Status done = fill_chunk(p, fault.chunk, nullptr);
+    if (!done && done.error() == Errno::nomem) {
+        const UserAddr page = a.align_down(page_size);
+        Chunk small = p.space.next_empty(page, {page, page + page_size}, 0);
+        if (!small.range.empty())
+            done = fill_chunk(p, small, nullptr);
+        else
+            done = {};
+        if (!done && done.error() == Errno::nomem) {
+            log("out of memory: process {} is killed (fault at {:x})", p.pid, a);
+            return {sig_kill, si_kernel};
+        }
+    }
+    if (!done || !p.space.is_resident(a)) {
+        // The page lies behind the end of its file, or could not be read - or the area changed: look again.
+        if (p.space.examine_again(a))
+            return no_fault;
+        return {sig_bus, bus_adrerr};
+    }
+    return no_fault;
+}
+
+Status unmap(Process& p, UserRange range)
+{
+    Departure left;
+    for (;;) {
+        const Status begun = p.space.begin_unmap(range, left);
+        if (begun)
+            break;
+        if (begun.error() != Errno::again)
+            return begun;
+        yield();
+        arch::interrupt_window();
+    }
+    settle(p, left);
+    p.space.end_unmap(left, false);
+    close_files(p, left.closed);
+    return {};
+}
+
+Status protect(Process& p, UserRange range, u8 prot)
+{
+    Departure left;
+    TRY_STATUS(p.space.begin_protect(range, prot, left));
+    settle(p, left);
+    p.space.end_protect(left);
+    return {};
+}
+
+Status discard(Process& p, UserRange range)
+{
+    Departure left;
+    for (;;) {
+        const Status begun = p.space.begin_discard(range, left);
+        if (begun)
+            break;
+        if (begun.error() != Errno::again)
+            return begun;
+        yield();
+        arch::interrupt_window();
+    }
+    settle(p, left);
+    p.space.end_discard(left);
+    return {};
+}
+
+Status populate(Process& p, UserRange range)
+{
+    for (UserAddr a = range.start; a < range.end;) {
+        AddressSpace::AreaInfo area;
+        if (!p.space.area(a, area) || area.range.start > a)
+            return fail(Errno::nomem);
+        if (area.prot == prot_none) {
+            a = area.range.end;
+            continue;
+        }
+        const u32 largest = area.kind == VmaKind::anonymous && arch::has_1g_pages() ? order_1g : order_2m;
+        Chunk chunk = p.space.next_empty(a, range, largest);
+        if (chunk.range.empty()) {
+            a = area.range.end;
+            continue;
+        }
+        a = chunk.range.end;
+        bool useful = true;
+        Status done = fill_chunk(p, chunk, &useful);
+        if (!done && done.error() == Errno::nomem && chunk.order > 0) {
+            // No block of that size: go on with single pages.
+            a = chunk.range.start;
+            Chunk small = p.space.next_empty(a, range, chunk.order > order_2m ? order_2m : 0);
+            if (small.range.empty())
+                continue;
+            a = small.range.end;
+            done = fill_chunk(p, small, &useful);
+        }
+        if (!done)
+            return done;
+        if (!useful)
+            a = area.range.end; // behind the end of the file
+        if (p.dying.load(std::memory_order_relaxed))
+            return fail(Errno::intr);
+    }
+    return {};
+}
+
+Result<UserAddr> map_area(Process& p, MapRequest request, bool replace, bool eager)
+{
+    if (request.fixed && replace) {
+        const UserRange range{request.hint, request.hint + request.length};
+        if (!p.space.is_app_range(range))
+            return fail(Errno::nomem);
+        Departure left;
+        AddressSpace::AreaInfo area;
+        if (p.space.area(range.start, area) && area.range.start < range.end) {
+            for (;;) {
+                const Status begun = p.space.begin_unmap(range, left);
+                if (begun)
+                    break;
+                if (begun.error() != Errno::again)
+                    return fail(begun.error());
+                yield();
+                arch::interrupt_window();
+            }
+            settle(p, left);
+            p.space.end_unmap(left, true);
+            close_files(p, left.closed);
+            request.over_leaving = true;
+        }
+    }
+    const auto range = p.space.map(request);
+    if (!range) {
+        if (request.over_leaving)
+            (void)unmap(p, {request.hint, request.hint + request.length});
+        return fail(range.error());
+    }
+    if (eager && request.prot != prot_none) {
+        if (const Status filled = populate(p, *range); !filled && filled.error() == Errno::nomem) {
+            (void)unmap(p, *range);
+            return fail(Errno::nomem);
+        }
+    }
+    return range->start;
+}
+
+Status copy_pages(Process& p, UserAddr from, UserAddr to, u64 bytes)
+{
+    Frame* bounce = frames::allocate(this_cpu().arch.node, 0);
+    if (bounce == nullptr)
+        return fail(Errno::nomem);
+    void* page = arch::direct(bounce->address());
+    Status done{};
+    for (u64 at = 0; at < bytes && done; at += page_size) {
+        // What was never touched stays untouched.
+        if (!p.space.is_resident(from + at))
+            continue;
+        done = copy_from_user(page, from.raw() + at, page_size);
+        if (done)
+            done = copy_to_user(to.raw() + at, page, page_size);
+        arch::interrupt_window();
+    }
+    frames::release(bounce, 0);
+    return done;
+}
+
+void destroy_memory(Process& p)
+{
+    shoot_down(p.space); // CPUs that idle on it let go
+    p.space.destroy();
+    close_files(p, p.space.take_closed());
+}
+
+namespace {
+
+bool is_user_range(u64 address, u64 bytes)
+{
+    return address < arch::user_limit && bytes <= arch::user_limit - address;
+}
+
+} // namespace
+
+Status copy_from_user(void* to, u64 from, u64 bytes)
+{
+    if (!is_user_range(from, bytes) || arch::still_user_copy_in(to, from, bytes) != 0)
+        return fail(Errno::fault);
+    return {};
+}
+
+Status copy_to_user(u64 to, const void* from, u64 bytes)
+{
+    if (!is_user_range(to, bytes) || arch::still_user_copy_out(to, from, bytes) != 0)
+        return fail(Errno::fault);
+    return {};
+}
+
+Status clear_user(u64 to, u64 bytes)
+{
+    if (!is_user_range(to, bytes) || arch::still_user_clear(to, bytes) != 0)
+        return fail(Errno::fault);
+    return {};
+}
+
+} // namespace still

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Changing and filling a process's memory: the halves of AddressSpace's operations put together with TLB
+// shootdown, Linux's zaps and file contents. All of it may wait.
+#pragma once
+
+#include <exec/process.hpp>
+
+namespace still {
+
+// Faults as signal(7) tells them.
+struct FaultError {
+    u32 signo;
+    i32 code;
+};
+// nullptr-like: signo 0 if the page is there now.
+FaultError resolve_fault(Process& p, UserAddr a, Access access);
+
+Status unmap(Process& p, UserRange range);
+Status protect(Process& p, UserRange range, u8 prot);
+Status discard(Process& p, UserRange range);
+// Fills what is empty in the range; stops at holes and at the ends of files.
+Status populate(Process& p, UserRange range);
+// mmap's core: replace: an existing mapping may be in the way at a fixed place.
+Result<UserAddr> map_area(Process& p, MapRequest request, bool replace, bool eager);
+// Copies user memory to user memory of the current process, page by page.
+Status copy_pages(Process& p, UserAddr from, UserAddr to, u64 bytes);
+// Frees everything of a process that has no task left.
+void destroy_memory(Process& p);
+
+// User memory of the current process. fault: not accessible.
+Status copy_from_user(void* to, u64 from, u64 bytes);
+Status copy_to_user(u64 to, const void* from, u64 bytes);
+Status clear_user(u64 to, u64 bytes);
+
+// Direction in the type: what a system call may do with a pointer that it was given.
+template <class T> class UserIn {
+  public:
+    explicit UserIn(u64 address) : address_(address) {}
+    [[nodiscard]] bool is_null() const { return address_ == 0; }
+    Result<T> read(u64 index = 0) const
+    {
+        T value;
+        TRY_STATUS(copy_from_user(&value, address_ + index * sizeof(T), sizeof(T)));
+        return value;
+    }
+
+  private:
+    u64 address_;
+};
+
+template <class T> class UserOut {
+  public:
+    explicit UserOut(u64 address) : address_(address) {}
+    [[nodiscard]] bool is_null() const { return address_ == 0; }
+    Status write(const T& value, u64 index = 0) const
+    {
+        return copy_to_user(address_ + index * sizeof(T), &value, sizeof(T));
+    }
+
+  private:
+    u64 address_;
+};
+
+} // namespace still

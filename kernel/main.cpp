@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Boot: from the boot block to CPUs that wait for work.
+#include <arch/apic.hpp>
+#include <arch/boot.hpp>
+#include <arch/cpu.hpp>
+#include <arch/layout.hpp>
+#include <arch/linux_state.hpp>
+#include <arch/page_table.hpp>
+#include <arch/upcalls.hpp>
+#include <debug/log.hpp>
+#include <debug/panic.hpp>
+#include <debug/test.hpp>
+#include <exec/process.hpp>
+#include <exec/user_memory.hpp>
+#include <mm/frame_allocator.hpp>
+#include <offload/ikc.hpp>
+#include <sched/clock.hpp>
+#include <sched/scheduler.hpp>
+#include <string_view>
+
+extern "C" {
+typedef void (*Constructor)();
+extern const Constructor still_init_start[], still_init_end[];
+}
+
+namespace still {
+
+namespace {
+
+still_boot_block block;
+PhysAddr image;
+still_shared* shared = nullptr;
+std::atomic<u32> cpus_up{0};
+u64 stack_tops[STILL_MAX_CPUS];
+bool ignore_shutdown = false;
+constexpr u32 ist_order = 3; // three stacks of 8 KiB, rounded up to a power of two
+
+bool has_option(std::string_view word)
+{
+    const std::string_view line(block.cmdline);
+    for (usize at = line.find(word); at != std::string_view::npos; at = line.find(word, at + 1)) {
+        const usize end = at + word.size();
+        if ((at == 0 || line[at - 1] == ' ') && (end == line.size() || line[end] == ' '))
+            return true;
+    }
+    return false;
+}
+
+void set_state(u32 state)
+{
+    if (shared != nullptr)
+        __atomic_store_n(&shared->state, state, __ATOMIC_RELEASE);
+}
+
+void on_panic(std::string_view why)
+{
+    for (u32 i = 0; i < num_cpus(); ++i)
+        if (&cpu(CpuId(i)) != &this_cpu())
+            arch::send_nmi(cpu(CpuId(i)).arch.apic_id);
+    if (shared == nullptr)
+        arch::power_off(0x11);
+    const usize n = min(why.size(), sizeof(shared->panic_text) - 1);
+    __builtin_memcpy(shared->panic_text, why.data(), n);
+    shared->panic_text[n] = '\0';
+    shared->panic_cpu = this_cpu().arch.id.value;
+    set_state(STILL_STATE_PANIC);
+    ikc::ring_doorbell();
+}
+
+void publish_memory()
+{
+    if (shared == nullptr)
+        return;
+    for (u32 i = 0; i < block.num_nodes; ++i) {
+        shared->nodes[i].total = frames::total_bytes(NodeId(i));
+        shared->nodes[i].free = frames::free_bytes(NodeId(i));
+    }
+    shared->processes = num_processes();
+}
+
+// Never returns to its caller's work: the core is INITed by Linux.
+void shut_down()
+{
+    if (ignore_shutdown)
+        return;
+    kill_all_processes();
+    log("shutting down");
+    for (u32 i = 0; i < num_cpus(); ++i)
+        if (&cpu(CpuId(i)) != &this_cpu())
+            arch::send_nmi(cpu(CpuId(i)).arch.apic_id);
+    set_state(STILL_STATE_STOPPED);
+    ikc::ring_doorbell();
+    arch::halt_forever();
+}
+
+void inject(u64 what)
+{
+    switch (what) {
+    case STILL_INJECT_PANIC:
+        panic("injected panic");
+    case STILL_INJECT_HANG:
+        log("injected hang");
+        for (;;)
+            cpu_pause();
+    case STILL_INJECT_PAGE_FAULT:
+        // SAFETY: meant to fault: nothing is ever mapped there.
+        *reinterpret_cast<volatile u64*>(arch::kernel_base + 0x7000'0000) = 1;
+        break;
+    case STILL_INJECT_NO_SHUTDOWN:
+        ignore_shutdown = true;
+        break;
+    default:
+        log("unknown fault injection {}", what);
+    }
+}
+
+void deferred(const still_msg& m)
+{
+    switch (m.kind) {
+    case STILL_MSG_PING:
+        ikc::reply(m, 0);
+        break;
+    case STILL_MSG_SHUTDOWN:
+        shut_down();
+        break;
+    case STILL_MSG_INJECT:
+        inject(m.arg[0]);
+        break;
+    default:
+        handle_deferred(m);
+        publish_memory();
+    }
+}
+
+Cpu* make_cpu(u32 i)
+{
+    const still_boot_cpu& b = block.cpus[i];
+    const NodeId node(b.node < block.num_nodes ? b.node : 0);
+    u32 order = 0;
+    while (order_bytes(order) < sizeof(Cpu))
+        ++order;
+    void* room = frames::allocate_memory(node, order);
+    if (room == nullptr)
+        panic("no memory for CPU {}", i);
+    Cpu* c = new (room) Cpu;
+    c->arch.self = &c->arch;
+    c->arch.id = CpuId(i);
+    c->arch.apic_id = b.apic_id;
+    c->arch.node = node;
+    c->arch.linux_cpu = b.linux_cpu;
+    c->counters = shared != nullptr ? &shared->cpus[i] : &c->own_counters;
+    *c->counters = {};
+    add_cpu(CpuId(i), c);
+    return c;
+}
+
+// On the CPU itself.
+void set_up_cpu(Cpu& c)
+{
+    auto* stacks = static_cast<u8*>(frames::allocate_memory(c.arch.node, ist_order));
+    if (stacks == nullptr)
+        panic("no memory for the stacks of CPU {}", c.arch.id);
+    arch::init_cpu(c.arch, reinterpret_cast<u64>(stacks));
+    adopt_idle(c);
+}
+
+void connect(Cpu& c)
+{
+    if (shared == nullptr)
+        return;
+    auto* rings = arch::direct<still_ring_pair>(PhysAddr(block.rings_phys));
+    if (!ikc::attach(c, rings + c.arch.id.value))
+        panic("no memory for the service thread of CPU {}", c.arch.id);
+}
+
+void map_or_panic(u64 start, u64 bytes, const char* what)
+{
+    const u64 from = start & ~(page_size - 1);
+    if (!arch::map_lent(PhysAddr(from), (start + bytes - from + page_size - 1) & ~(page_size - 1)))
+        panic("no memory to map the {}", what);
+}
+
+void join_linux()
+{
+    map_or_panic(block.shared_phys, sizeof(still_shared), "shared area");
+    map_or_panic(block.log_phys, block.log_size, "log");
+    map_or_panic(block.rings_phys, block.num_cpus * sizeof(still_ring_pair), "rings");
+    auto* ring = arch::direct<still_log>(PhysAddr(block.log_phys));
+    const u64 capacity = ring->capacity;
+    if (ring->magic != STILL_MAGIC || capacity == 0 || (capacity & (capacity - 1)) != 0 ||
+        capacity > block.log_size - sizeof(still_log))
+        panic("the log ring is malformed");
+    init_log(ring, block.tsc_khz);
+    shared = arch::direct<still_shared>(PhysAddr(block.shared_phys));
+    set_state(STILL_STATE_BOOTING);
+}
+
+void compare_with_linux()
+{
+    const still_cpu_state& l = block.linux_state;
+    if (l.cr4 == 0)
+        return;
+    const u64 ignore = arch::cr4::pcid | arch::cr4::la57 | arch::cr4::cet | arch::cr4::smep | arch::cr4::smap;
+    if (((l.cr4 ^ arch::read_cr4()) & ~ignore) != 0)
+        log("CR4 differs from Linux's: {:x} against {:x}", arch::read_cr4(), l.cr4);
+    if (l.xcr0 != 0 && l.xcr0 != arch::read_xcr0())
+        log("XCR0 differs from Linux's: {:x} against {:x}", arch::read_xcr0(), l.xcr0);
+}
+
+[[noreturn]] void run_alone()
+{
+    bool good = true;
+    if (has_option("tests"))
+        good = run_kernel_tests();
+    else
+        log("nothing to do without Linux: boot with 'tests' to run the tests");
+    arch::power_off(good ? 0x10 : 0x11);
+}
+
+} // namespace
+
+} // namespace still
+
+extern "C" void still_main(unsigned long info_phys, unsigned long loader_magic, unsigned long image_phys)
+{
+    using namespace still;
+    for (const Constructor* c = still_init_start; c != still_init_end; ++c)
+        (*c)();
+    image = PhysAddr(image_phys);
+    const char* wrong = arch::read_boot_block(block, info_phys, static_cast<u32>(loader_magic), image);
+    const bool beside = (block.flags & STILL_BOOT_BESIDE_LINUX) != 0;
+    if (!beside)
+        init_log(nullptr, block.tsc_khz);
+    if (wrong != nullptr)
+        panic("{}", wrong);
+
+    arch::adopt_linux_state(block.linux_state);
+    arch::init_early_pages(block);
+    arch::build_kernel_map(block, image);
+    if (beside)
+        join_linux();
+    set_panic_hook(on_panic);
+    const arch::PhysRange early = arch::early_pages_taken();
+    const frames::Taken taken[] = {{PhysAddr(block.image_phys), PhysAddr(block.image_phys + block.image_size)},
+                                   {early.start, early.end}};
+    frames::init(block, taken);
+    arch::set_table_source(frames::table_page);
+    arch::init_apic(PhysAddr(block.lapic_phys), (block.flags & STILL_BOOT_X2APIC) != 0);
+
+    for (u32 i = 0; i < block.num_cpus; ++i)
+        make_cpu(i);
+    Cpu& self = cpu(CpuId(0));
+    set_up_cpu(self);
+    arch::calibrate_timer(block.tsc_khz);
+    init_clock(block.tsc_khz, shared != nullptr ? &shared->time : nullptr);
+    log("Stillcore: {} CPUs, {} MiB in {} ranges, image at {:x}, TSC {} kHz", block.num_cpus,
+        frames::total_bytes() / MiB, block.num_ranges, image, block.tsc_khz);
+    compare_with_linux();
+    ikc::init(shared, {handle_immediate, deferred});
+    connect(self);
+
+    cpus_up.store(1);
+    for (u32 i = 1; i < block.num_cpus; ++i) {
+        Thread& idle = cpu(CpuId(i)).idle;
+        if (!prepare_thread(idle, cpu(CpuId(i)).arch.node, nullptr, nullptr))
+            panic("no memory for the idle stack of CPU {}", i);
+        stack_tops[i] = idle.stack_top();
+    }
+    const u32 missing = arch::start_secondaries(block, image, stack_tops, [] { return cpus_up.load(); });
+    if (missing != 0)
+        panic("{} of {} CPUs did not start", missing, block.num_cpus);
+    if (shared != nullptr) {
+        shared->cpus_up = cpus_up.load();
+        publish_memory();
+    }
+    log("{} CPUs up, {} MiB free", cpus_up.load(), frames::free_bytes() / MiB);
+    if (!beside)
+        run_alone();
+    set_state(STILL_STATE_RUNNING);
+    ikc::drain();
+    idle_loop();
+}
+
+extern "C" void still_secondary_main(unsigned long)
+{
+    using namespace still;
+    // Tickets only give stacks: which CPU this is, its APIC id tells.
+    const u32 id = arch::raw_apic_id();
+    for (u32 i = 1; i < num_cpus(); ++i) {
+        Cpu& c = cpu(CpuId(i));
+        if (c.arch.apic_id != id)
+            continue;
+        set_up_cpu(c);
+        connect(c);
+        cpus_up.fetch_add(1);
+        ikc::drain();
+        idle_loop();
+    }
+    arch::halt_forever();
+}

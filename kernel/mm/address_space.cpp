@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <debug/panic.hpp>
+#include <mm/address_space.hpp>
+#include <mm/frame_allocator.hpp>
+#include <mm/object_cache.hpp>
+
+namespace still {
+
+namespace {
+
+ObjectCache<Vma> vma_cache;
+ObjectCache<MappedFile> file_cache;
+
+VmaSource vma_source()
+{
+    return {[](void*) { return vma_cache.make(); }, [](void*, Vma* v) { vma_cache.destroy(v); }, nullptr};
+}
+
+constexpr u64 lowest_hint = 64 * KiB;
+
+void chain_block(FrameChain& chain, PhysAddr address, u32 level)
+{
+    Frame* frame = frames::lookup(address);
+    STILL_ASSERT(frame != nullptr);
+    frame->order = 9 * level;
+    chain.push_back(*frame);
+}
+
+} // namespace
+
+AddressSpace::AddressSpace()
+    : areas_(vma_source()), table_({[](void*) { return frames::table_page(); }, retire_table, this})
+{
+}
+
+AddressSpace::~AddressSpace() = default;
+
+void AddressSpace::retire_table(void* self, PhysAddr page)
+{
+    Frame* frame = frames::lookup(page);
+    frame->order = 0;
+    static_cast<AddressSpace*>(self)->retired_.push_back(*frame);
+}
+
+Status AddressSpace::init(const still_proc_page& page, const u32* walkers)
+{
+    if (page.num_app_ranges == 0 || page.num_app_ranges > STILL_MAX_APP_RANGES)
+        return fail(Errno::inval);
+    u64 previous = page_size;
+    for (u32 i = 0; i < page.num_app_ranges; ++i) {
+        const still_range& r = page.app[i];
+        if (r.start < previous || r.end <= r.start || r.end > 0x7ffffffff000 || ((r.start | r.end) & (page_size - 1)))
+            return fail(Errno::inval);
+        app_[i] = {UserAddr(r.start), UserAddr(r.end)};
+        previous = r.end;
+    }
+    num_app_ = page.num_app_ranges;
+    walkers_ = walkers;
+    limit_as = page.limit_as;
+    limit_data = page.limit_data;
+    mmap_top = app_[num_app_ - 1].end;
+    return table_.create();
+}
+
+bool AddressSpace::is_app_range(UserRange range) const
+{
+    for (u32 i = 0; i < num_app_; ++i)
+        if (range.start >= app_[i].start && range.end <= app_[i].end && range.start < range.end)
+            return true;
+    return false;
+}
+
+Result<UserRange> AddressSpace::map(const MapRequest& request)
+{
+    LockGuard guard(lock_);
+    if (request.kind != VmaKind::leaving && !request.over_leaving &&
+        (request.length > limit_as.soft || areas_.mapped_bytes() > limit_as.soft - request.length))
+        return fail(Errno::nomem);
+    Vma proto;
+    proto.kind = request.kind;
+    proto.prot = request.prot;
+    proto.lazy = request.lazy;
+    proto.stack = request.stack;
+    proto.file = request.file;
+    proto.file_offset = request.file_offset;
+    proto.range = {request.hint, request.hint + request.length};
+    if (request.over_leaving) {
+        auto it = areas_.first_behind(proto.range.start);
+        STILL_ASSERT(it != areas_.end() && it->kind == VmaKind::leaving && it->range.start <= proto.range.start);
+        TRY_STATUS(areas_.split_around(proto.range));
+        (void)areas_.erase(areas_.first_behind(proto.range.start));
+    } else if (request.fixed) {
+        if (!is_app_range(proto.range))
+            return fail(Errno::nomem);
+        if (areas_.overlaps(proto.range))
+            return fail(Errno::exist);
+    } else if (request.hint.raw() < lowest_hint || !is_app_range(proto.range) || areas_.overlaps(proto.range)) {
+        const u64 align = request.length >= page_size_1g   ? page_size_1g
+                          : request.length >= page_size_2m ? page_size_2m
+                                                           : page_size;
+        Result<UserAddr> place = fail(Errno::nomem);
+        for (u32 i = num_app_; i-- > 0 && !place;) {
+            const UserRange bounds{max(app_[i].start, UserAddr(lowest_hint)), min(app_[i].end, mmap_top)};
+            if (bounds.empty())
+                continue;
+            place = areas_.find_gap(request.length, align, bounds);
+            if (!place && align != page_size)
+                place = areas_.find_gap(request.length, page_size, bounds);
+        }
+        if (!place)
+            return fail(place.error());
+        proto.range = {*place, *place + request.length};
+    }
+    TRY_STATUS(areas_.insert(proto));
+    return proto.range;
+}
+
+void AddressSpace::drop_file(MappedFile* file, MappedFile*& chain)
+{
+    if (file == nullptr)
+        return;
+    file->next_closed = chain;
+    chain = file;
+}
+
+// The leaf lies wholly in the range that leaves.
+void AddressSpace::remove_leaf(arch::Leaf leaf, Departure& left)
+{
+    u64 e = leaf.entry->load(std::memory_order_acquire);
+    for (;;) {
+        const bool departs = (e & STILL_PTE_SEEN) != 0;
+        const u64 next = departs ? (e & ~STILL_PTE_PRESENT) | STILL_PTE_DEPARTING : 0;
+        if (!leaf.entry->compare_exchange_weak(e, next, std::memory_order_acq_rel))
+            continue;
+        if (departs)
+            left.zap = true;
+        else if ((e & STILL_PTE_FOREIGN) == 0)
+            chain_block(left.frames, arch::leaf_frame(e, leaf.level), leaf.level);
+        left.flush = true;
+        return;
+    }
+}
+
+Status AddressSpace::begin_unmap(UserRange range, Departure& left)
+{
+    LockGuard guard(lock_);
+    left.range = range;
+    auto it = areas_.first_behind(range.start);
+    for (auto v = it; v != areas_.end() && v->range.start < range.end; ++v)
+        if (v->kind == VmaKind::leaving)
+            return fail(Errno::again); // somebody else is at it
+    TRY_STATUS(table_.split_at(range.start));
+    TRY_STATUS(table_.split_at(range.end));
+    TRY_STATUS(areas_.split_around(range));
+    for (it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end; ++it) {
+        table_.for_each(it->range, [&](arch::Leaf leaf) NO_THREAD_SAFETY { remove_leaf(leaf, left); });
+        if (it->file != nullptr && --it->file->refs == 0)
+            drop_file(it->file, left.closed);
+        it->file = nullptr;
+        it->kind = VmaKind::leaving;
+    }
+    left.tables.splice(left.tables.end(), retired_);
+    return {};
+}
+
+void AddressSpace::reap_departed(Departure& left)
+{
+    if (!left.zap)
+        return;
+    table_.for_each(left.range, [&](arch::Leaf leaf) NO_THREAD_SAFETY {
+        const u64 e = leaf.entry->load(std::memory_order_acquire);
+        if ((e & STILL_PTE_DEPARTING) == 0)
+            return;
+        leaf.entry->store(0, std::memory_order_release);
+        if ((e & STILL_PTE_QUARANTINED) == 0)
+            chain_block(left.frames, arch::leaf_frame(e, leaf.level), leaf.level);
+    });
+}
+
+void AddressSpace::release_tables(Departure& left)
+{
+    // A walker that is inside now may have entered before the pages left the tree: then they wait for the next.
+    if (__atomic_load_n(walkers_, __ATOMIC_SEQ_CST) == 0) {
+        frames::release(left.tables);
+        return;
+    }
+    LockGuard guard(lock_);
+    retired_.splice(retired_.end(), left.tables);
+}
+
+void AddressSpace::end_unmap(Departure& left, bool keep)
+{
+    {
+        LockGuard guard(lock_);
+        reap_departed(left);
+        auto it = areas_.first_behind(left.range.start);
+        while (it != areas_.end() && it->range.start < left.range.end) {
+            auto next = it;
+            ++next;
+            if (it->kind == VmaKind::leaving)
+                (void)areas_.erase(it);
+            it = next;
+        }
+        if (keep) {
+            // One area for the whole range; the freed Vma objects make room for it.
+            Vma proto;
+            proto.kind = VmaKind::leaving;
+            proto.range = left.range;
+            if (!areas_.overlaps(left.range))
+                STILL_ASSERT(areas_.insert(proto).has_value());
+        }
+    }
+    frames::release(left.frames);
+    release_tables(left);
+}
+
+Status AddressSpace::begin_protect(UserRange range, u8 prot, Departure& left)
+{
+    LockGuard guard(lock_);
+    left.range = range;
+    UserAddr covered = range.start;
+    for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end; ++it) {
+        if (it->range.start > covered || it->kind == VmaKind::leaving)
+            return fail(Errno::nomem);
+        if (it->kind == VmaKind::foreign && prot != it->prot)
+            return fail(Errno::acces);
+        covered = it->range.end;
+    }
+    if (covered < range.end)
+        return fail(Errno::nomem);
+    TRY_STATUS(table_.split_at(range.start));
+    TRY_STATUS(table_.split_at(range.end));
+    TRY_STATUS(areas_.split_around(range));
+    for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end; ++it) {
+        const bool loses = (it->prot & ~prot) != 0;
+        it->prot = prot;
+        if (it->kind == VmaKind::foreign)
+            continue;
+        table_.for_each(it->range, [&](arch::Leaf leaf) {
+            constexpr u64 keep = STILL_PTE_ADDRESS | STILL_PTE_SEEN;
+            u64 e = leaf.entry->load(std::memory_order_acquire);
+            u64 next;
+            do {
+                next = (e & keep) | arch::leaf_bits(prot, leaf.level);
+            } while (!leaf.entry->compare_exchange_weak(e, next, std::memory_order_acq_rel));
+            // Also a gain needs a flush where CPUs cache what they may not do; x86 faults and looks again.
+            if (loses && arch::is_present(e)) {
+                left.flush = true;
+                left.zap |= (e & STILL_PTE_SEEN) != 0;
+            }
+        });
+    }
+    areas_.merge_around(range);
+    return {};
+}
+
+void AddressSpace::end_protect(Departure& left)
+{
+    release_tables(left);
+}
+
+Status AddressSpace::begin_discard(UserRange range, Departure& left)
+{
+    LockGuard guard(lock_);
+    left.range = range;
+    for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end; ++it)
+        if (it->kind == VmaKind::leaving)
+            return fail(Errno::again);
+    TRY_STATUS(table_.split_at(range.start));
+    TRY_STATUS(table_.split_at(range.end));
+    for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end; ++it) {
+        if (it->kind == VmaKind::foreign)
+            continue;
+        const UserRange part{max(it->range.start, range.start), min(it->range.end, range.end)};
+        table_.for_each(part, [&](arch::Leaf leaf) NO_THREAD_SAFETY { remove_leaf(leaf, left); });
+    }
+    left.tables.splice(left.tables.end(), retired_);
+    return {};
+}
+
+void AddressSpace::end_discard(Departure& left)
+{
+    {
+        LockGuard guard(lock_);
+        reap_departed(left);
+    }
+    frames::release(left.frames);
+    release_tables(left);
+}
+
+bool AddressSpace::is_empty(UserRange range)
+{
+    bool empty = true;
+    table_.for_each(range, [&](arch::Leaf) { empty = false; });
+    return empty;
+}
+
+Chunk AddressSpace::chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest)
+{
+    u32 order = largest;
+    for (;; --order) {
+        const UserAddr start = a.align_down(order_bytes(order));
+        const UserRange block{start, start + order_bytes(order)};
+        const bool inside = block.start >= vma.range.start && block.end <= vma.range.end &&
+                            block.start >= limit.start && block.end <= limit.end;
+        if (order == 0 || (inside && is_empty(block))) {
+            Chunk chunk{block, order, vma.kind, vma.file, vma.offset_of(block.start)};
+            if (chunk.file != nullptr)
+                ++chunk.file->refs;
+            return chunk;
+        }
+        if (order == order_1g)
+            order = order_2m + 1;
+        else if (order == order_2m)
+            order = 5;
+        // Blocks of 64 KiB and below are made of small pages.
+    }
+}
+
+Fault AddressSpace::examine(UserAddr a, Access access)
+{
+    LockGuard guard(lock_);
+    Vma* vma = areas_.find(a);
+    if (vma == nullptr || vma->kind == VmaKind::leaving)
+        return {FaultKind::no_area, {}};
+    const u8 needed = access == Access::write ? prot_write : access == Access::execute ? prot_exec : prot_none;
+    if (vma->prot == prot_none || (vma->prot & needed) != needed)
+        return {FaultKind::no_right, {}};
+    const arch::Leaf leaf = table_.find(a);
+    if (leaf.entry != nullptr && leaf.entry->load(std::memory_order_acquire) != 0)
+        return {FaultKind::resolved, {}};
+    if (vma->kind == VmaKind::foreign)
+        return {FaultKind::no_area, {}};
+    return {FaultKind::fill, chunk_at(*vma, a, vma->range, 4)};
+}
+
+Chunk AddressSpace::next_empty(UserAddr a, UserRange limit, u32 max_chunk)
+{
+    LockGuard guard(lock_);
+    while (a < limit.end) {
+        Vma* vma = areas_.find(a);
+        if (vma == nullptr || vma->kind == VmaKind::leaving || vma->kind == VmaKind::foreign)
+            break;
+        const arch::Leaf leaf = table_.find(a);
+        if (leaf.entry != nullptr && leaf.entry->load(std::memory_order_acquire) != 0) {
+            a = leaf.start + arch::level_bytes(leaf.level);
+            continue;
+        }
+        return chunk_at(*vma, a, limit, max_chunk);
+    }
+    return {};
+}
+
+void AddressSpace::abandon(Chunk& chunk)
+{
+    LockGuard guard(lock_);
+    if (chunk.file != nullptr && --chunk.file->refs == 0)
+        drop_file(chunk.file, closed_);
+    chunk.file = nullptr;
+}
+
+void AddressSpace::install(Chunk& chunk, Frame* block, u64 valid_bytes)
+{
+    FrameChain rest;
+    {
+        LockGuard guard(lock_);
+        const u32 level = chunk.order >= order_1g ? arch::level_1g : chunk.order >= order_2m ? arch::level_2m : arch::level_4k;
+        const bool whole = level != arch::level_4k && valid_bytes >= chunk.range.size();
+        const u64 step = whole ? chunk.range.size() : page_size;
+        for (u64 at = 0; at < chunk.range.size(); at += step) {
+            const UserAddr a = chunk.range.start + at;
+            const PhysAddr frame = block->address() + at;
+            Vma* vma = areas_.find(a);
+            bool used = false;
+            if (at < valid_bytes && vma != nullptr && vma->kind == chunk.kind && vma->file == chunk.file &&
+                (chunk.file == nullptr || vma->offset_of(a) == chunk.file_offset + at) &&
+                (!whole || vma->range.end >= chunk.range.end)) {
+                const u32 leaf_level = whole ? level : arch::level_4k;
+                if (auto leaf = table_.prepare(a, leaf_level); leaf) {
+                    u64 empty = 0;
+                    used = leaf->entry->compare_exchange_strong(
+                        empty, frame.raw() | arch::leaf_bits(vma->prot, leaf_level), std::memory_order_acq_rel);
+                }
+            }
+            if (!used) {
+                Frame* unused = frames::lookup(frame);
+                unused->order = whole ? chunk.order : 0;
+                rest.push_back(*unused);
+            }
+        }
+        if (chunk.file != nullptr && --chunk.file->refs == 0)
+            drop_file(chunk.file, closed_);
+        chunk.file = nullptr;
+    }
+    frames::release(rest);
+}
+
+Status AddressSpace::map_foreign(UserAddr at, const u64* frame_list, u32 count, u32 data_pages)
+{
+    for (u32 i = 0; i < count; ++i) {
+        const u8 prot = i < data_pages ? prot_read : prot_read | prot_exec;
+        MapRequest request;
+        request.hint = at + i * page_size;
+        request.length = page_size;
+        request.prot = prot;
+        request.kind = VmaKind::foreign;
+        request.fixed = true;
+        TRY(map(request));
+        if (frame_list[i] == 0)
+            continue;
+        LockGuard guard(lock_);
+        const arch::Leaf leaf = TRY(table_.prepare(request.hint, arch::level_4k));
+        leaf.entry->store(frame_list[i] | arch::leaf_bits(prot, arch::level_4k) | STILL_PTE_FOREIGN,
+                          std::memory_order_release);
+    }
+    return {};
+}
+
+bool AddressSpace::area(UserAddr a, AreaInfo& info)
+{
+    LockGuard guard(lock_);
+    auto it = areas_.first_behind(a);
+    if (it == areas_.end())
+        return false;
+    info = {it->range, it->prot, it->kind, it->lazy};
+    return true;
+}
+
+bool AddressSpace::is_resident(UserAddr a)
+{
+    LockGuard guard(lock_);
+    const arch::Leaf leaf = table_.find(a);
+    return leaf.entry != nullptr && leaf.entry->load(std::memory_order_acquire) != 0;
+}
+
+bool AddressSpace::examine_again(UserAddr a)
+{
+    LockGuard guard(lock_);
+    Vma* vma = areas_.find(a);
+    return vma != nullptr && vma->kind != VmaKind::file;
+}
+
+bool AddressSpace::split_departed(UserRange range)
+{
+    LockGuard guard(lock_);
+    bool any = false;
+    table_.for_each(range, [&](arch::Leaf leaf) {
+        const u64 e = leaf.entry->load(std::memory_order_acquire);
+        if ((e & STILL_PTE_DEPARTING) != 0 && leaf.level != arch::level_4k)
+            any |= table_.split(leaf).has_value();
+    });
+    // A 1 GiB leaf became 2 MiB ones: the caller asks again and comes back for those.
+    return any;
+}
+
+u64 AddressSpace::mapped_bytes()
+{
+    LockGuard guard(lock_);
+    return areas_.mapped_bytes();
+}
+
+void AddressSpace::destroy()
+{
+    FrameChain all;
+    {
+        LockGuard guard(lock_);
+        for (u32 i = 0; i < num_app_; ++i) {
+            table_.for_each(app_[i], [&](arch::Leaf leaf) {
+                const u64 e = leaf.entry->load(std::memory_order_acquire);
+                if ((e & (STILL_PTE_FOREIGN | STILL_PTE_QUARANTINED)) == 0)
+                    chain_block(all, arch::leaf_frame(e, leaf.level), leaf.level);
+            });
+        }
+        for (auto it = areas_.first_behind(UserAddr(0)); it != areas_.end(); it = areas_.first_behind(UserAddr(0)))
+            if (MappedFile* file = areas_.erase(it); file != nullptr)
+                drop_file(file, closed_);
+        if (table_.root() != PhysAddr())
+            table_.dismantle();
+        all.splice(all.end(), retired_);
+    }
+    frames::release(all);
+}
+
+MappedFile* AddressSpace::take_closed()
+{
+    LockGuard guard(lock_);
+    MappedFile* chain = closed_;
+    closed_ = nullptr;
+    return chain;
+}
+
+MappedFile* AddressSpace::find_or_make_file(u32 handle)
+{
+    {
+        LockGuard guard(lock_);
+        for (auto it = areas_.first_behind(UserAddr(0)); it != areas_.end(); ++it)
+            if (it->file != nullptr && it->file->handle == handle)
+                return it->file;
+    }
+    MappedFile* file = file_cache.make();
+    if (file != nullptr)
+        file->handle = handle;
+    return file;
+}
+
+void AddressSpace::free_file(MappedFile* file)
+{
+    file_cache.destroy(file);
+}
+
+} // namespace still

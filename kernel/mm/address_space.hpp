@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The memory of one process: its areas, its page tables, and the steps of changing them.
+//
+// Nothing here blocks or sends messages. A change that takes rights away comes in two halves: begin_*()
+// alters areas and entries under the lock and says what is left to do (Departure); the caller flushes TLBs,
+// has Linux's mappings zapped, then calls end_*(), which frees what nobody can reach any more. Between the
+// halves the range is a 'leaving' area: not usable, not reusable.
+#pragma once
+
+#include <arch/page_table.hpp>
+#include <atomic>
+#include <base/spin_lock.hpp>
+#include <mm/frame.hpp>
+#include <mm/vma.hpp>
+#include <stillcore/process.h>
+
+namespace still {
+
+struct MapRequest {
+    UserAddr hint;
+    u64 length = 0;
+    u8 prot = prot_none;
+    VmaKind kind = VmaKind::anonymous;
+    bool fixed = false;   // exactly at hint, which must be free (exist otherwise)
+    bool over_leaving = false; // hint's range is a leaving area of the caller's own making
+    bool lazy = false;
+    bool stack = false;
+    MappedFile* file = nullptr;
+    u64 file_offset = 0;
+};
+
+// What is left to do after rights were taken away.
+struct Departure {
+    UserRange range;
+    bool flush = false; // some CPU may hold a translation
+    bool zap = false;   // Linux may have it mapped
+    FrameChain frames;  // free once flushed
+    FrameChain tables;  // likewise, and no walker left
+    MappedFile* closed = nullptr;
+};
+
+// A piece of an area that is to be filled with one block of memory.
+struct Chunk {
+    UserRange range; // the whole block
+    u32 order = 0;
+    VmaKind kind = VmaKind::anonymous;
+    MappedFile* file = nullptr; // with a reference, dropped by install() or abandon()
+    u64 file_offset = 0;
+};
+
+enum class Access : u8 { read, write, execute };
+enum class FaultKind : u8 { resolved, fill, no_area, no_right };
+struct Fault {
+    FaultKind kind;
+    Chunk chunk; // if fill
+};
+
+class AddressSpace {
+  public:
+    AddressSpace();
+    ~AddressSpace();
+    AddressSpace(const AddressSpace&) = delete;
+    AddressSpace& operator=(const AddressSpace&) = delete;
+
+    // walkers: the module's count of page-table walks under way (stillcore/pte.h).
+    Status init(const still_proc_page& page, const u32* walkers);
+    [[nodiscard]] PhysAddr root() const { return table_.root(); }
+    [[nodiscard]] bool is_app_range(UserRange range) const;
+
+    Result<UserRange> map(const MapRequest& request) EXCLUDES(lock_);
+    Status begin_unmap(UserRange range, Departure& left) EXCLUDES(lock_);
+    // keep: leave the range reserved as a leaving area, for map() with over_leaving.
+    void end_unmap(Departure& left, bool keep) EXCLUDES(lock_);
+    Status begin_protect(UserRange range, u8 prot, Departure& left) EXCLUDES(lock_);
+    void end_protect(Departure& left) EXCLUDES(lock_);
+    // Frees the pages of anonymous areas in the range, or of all if files is set (MADV_DONTNEED).
+    Status begin_discard(UserRange range, Departure& left) EXCLUDES(lock_);
+    void end_discard(Departure& left) EXCLUDES(lock_);
+    // Splits large departing leaves into small ones. false: nothing was split.
+    bool split_departed(UserRange range) EXCLUDES(lock_);
+
+    // What a fault at a needs. A chunk to fill comes with a reference to its file.
+    Fault examine(UserAddr a, Access access) EXCLUDES(lock_);
+    // The next empty piece at or behind a, in the area of a only, at most limit.end. nullopt-like: order of
+    // an empty range when nothing is left. At most 2^max_chunk frames.
+    [[nodiscard]] Chunk next_empty(UserAddr a, UserRange limit, u32 max_chunk) EXCLUDES(lock_);
+    // Puts the block in place where the area still is what it was; what did not fit is freed.
+    // valid_bytes: pages behind it (end of file) are left empty and freed.
+    void install(Chunk& chunk, Frame* block, u64 valid_bytes) EXCLUDES(lock_);
+    void abandon(Chunk& chunk) EXCLUDES(lock_);
+    // Maps frames of Linux's read-only (vvar pages) or executable (the others); 0: a hole.
+    Status map_foreign(UserAddr at, const u64* frames, u32 count, u32 data_pages) EXCLUDES(lock_);
+
+    struct AreaInfo {
+        UserRange range;
+        u8 prot = prot_none;
+        VmaKind kind = VmaKind::anonymous;
+        bool lazy = false;
+    };
+    // The area at a, or the first behind it; false if there is none.
+    bool area(UserAddr a, AreaInfo& info) EXCLUDES(lock_);
+    [[nodiscard]] bool is_resident(UserAddr a) EXCLUDES(lock_);
+    // After a fill that left a without a page: has the area become another one, so that trying again helps?
+    [[nodiscard]] bool examine_again(UserAddr a) EXCLUDES(lock_);
+    [[nodiscard]] u64 mapped_bytes() EXCLUDES(lock_);
+
+    // Frees all memory. No thread uses it, no CPU has it loaded, no Linux mapping is left.
+    void destroy() EXCLUDES(lock_);
+    // Files whose last mapping went since the last call, chained.
+    [[nodiscard]] MappedFile* take_closed() EXCLUDES(lock_);
+
+    // The one object for that handle: a fresh one, or that of an area which maps it already.
+    MappedFile* find_or_make_file(u32 handle) EXCLUDES(lock_);
+    void free_file(MappedFile* file);
+
+    // Heap and limits: set up before the first thread runs; brk_end changes under brk_lock.
+    UserAddr brk_start;
+    UserAddr brk_end;
+    UserAddr mmap_top;
+    still_limit limit_as{};
+    still_limit limit_data{};
+
+    // CPUs that may hold translations.
+    std::atomic<u64> active[STILL_MAX_CPUS / 64]{};
+
+  private:
+    void drop_file(MappedFile* file, MappedFile*& chain) REQUIRES(lock_);
+    void remove_leaf(arch::Leaf leaf, Departure& left) REQUIRES(lock_);
+    void reap_departed(Departure& left) REQUIRES(lock_);
+    void release_tables(Departure& left);
+    [[nodiscard]] Chunk chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest) REQUIRES(lock_);
+    [[nodiscard]] bool is_empty(UserRange range) REQUIRES(lock_);
+    static void retire_table(void* self, PhysAddr page);
+
+    SpinLock lock_;
+    VmaMap areas_ GUARDED_BY(lock_);
+    arch::PageTable table_;
+    FrameChain retired_; // table pages, under lock_
+    MappedFile* closed_ GUARDED_BY(lock_) = nullptr;
+    UserRange app_[STILL_MAX_APP_RANGES];
+    u32 num_app_ = 0;
+    const u32* walkers_ = nullptr;
+};
+
+} // namespace still

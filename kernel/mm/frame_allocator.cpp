@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <arch/layout.hpp>
+#include <array>
+#include <base/spin_lock.hpp>
+#include <debug/log.hpp>
+#include <debug/panic.hpp>
+#include <mm/buddy.hpp>
+#include <mm/frame_allocator.hpp>
+
+namespace still::frames {
+
+namespace {
+
+struct Node {
+    SpinLock lock;
+    BuddyAllocator buddy GUARDED_BY(lock);
+    u64 total = 0;
+    std::array<u8, STILL_MAX_NODES> nearest{}; // nodes by distance, itself first
+};
+
+std::array<Node, STILL_MAX_NODES> nodes;
+std::array<Zone, STILL_MAX_RANGES> zones; // ascending
+u32 num_zones = 0;
+u32 num_nodes = 1;
+
+Zone* zone_of(PhysAddr a)
+{
+    u32 low = 0;
+    u32 high = num_zones;
+    while (low < high) {
+        const u32 mid = (low + high) / 2;
+        if (zones[mid].start <= a)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low != 0 && zones[low - 1].contains(a) ? &zones[low - 1] : nullptr;
+}
+
+void sort_by_distance(const still_boot_block& block, u32 node)
+{
+    auto& order = nodes[node].nearest;
+    for (u32 i = 0; i < num_nodes; ++i)
+        order[i] = static_cast<u8>(i);
+    auto distance = [&](u32 to) { return to == node ? 0u : block.distance[node][to]; };
+    for (u32 i = 1; i < num_nodes; ++i)
+        for (u32 j = i; j > 0 && distance(order[j]) < distance(order[j - 1]); --j)
+            std::swap(order[j], order[j - 1]);
+}
+
+// A free part of a range: [from, to); the zone's metadata go to its end.
+void add_zone(PhysAddr from, PhysAddr to, u32 node)
+{
+    const u64 count = (to - from) / page_size;
+    const u64 metadata = (count * sizeof(Frame) + page_size - 1) & ~(page_size - 1);
+    if (metadata + page_size > to - from)
+        return; // too small to be worth it
+    if (num_zones == zones.size())
+        panic("memory is scattered over more than {} pieces", zones.size());
+    Zone& zone = zones[num_zones++];
+    zone.start = from;
+    zone.count = count;
+    zone.node = NodeId(node);
+    const PhysAddr metadata_at = to - metadata;
+    clear(metadata_at, metadata);
+    zone.frames = arch::direct<Frame>(metadata_at);
+    Node& n = nodes[node];
+    LockGuard guard(n.lock);
+    n.buddy.add(zone, from, metadata_at);
+}
+
+} // namespace
+
+void init(const still_boot_block& block, std::span<const Taken> taken)
+{
+    num_nodes = max(block.num_nodes, 1u);
+    for (u32 i = 0; i < num_nodes; ++i)
+        sort_by_distance(block, i);
+    for (u32 i = 0; i < block.num_ranges; ++i) {
+        const still_boot_range& r = block.ranges[i];
+        nodes[r.node].total += r.end - r.start;
+        PhysAddr from = PhysAddr(r.start).align_up(page_size);
+        const PhysAddr to = PhysAddr(r.end).align_down(page_size);
+        while (from < to) {
+            // The first piece in use at or behind from.
+            const Taken* next = nullptr;
+            for (const Taken& t : taken)
+                if (t.end > from && t.start < to && (next == nullptr || t.start < next->start))
+                    next = &t;
+            if (next == nullptr) {
+                add_zone(from, to, r.node);
+                break;
+            }
+            if (next->start > from)
+                add_zone(from, next->start, r.node);
+            from = next->end.align_up(page_size);
+        }
+    }
+}
+
+Frame* allocate(NodeId node, u32 order)
+{
+    for (u32 i = 0; i < num_nodes; ++i) {
+        Node& n = nodes[nodes[node.value].nearest[i]];
+        LockGuard guard(n.lock);
+        if (Frame* frame = n.buddy.allocate(order); frame != nullptr)
+            return frame;
+    }
+    return nullptr;
+}
+
+void release(Frame* frame, u32 order)
+{
+    Zone* zone = zone_of(frame->address());
+    STILL_ASSERT(zone != nullptr && frame->state != Frame::State::free);
+    Node& n = nodes[zone->node.value];
+    LockGuard guard(n.lock);
+    n.buddy.release(*zone, frame, order);
+}
+
+void release(FrameChain& chain)
+{
+    while (!chain.empty()) {
+        Frame& frame = chain.front();
+        chain.pop_front();
+        release(&frame, frame.order);
+    }
+}
+
+Frame* lookup(PhysAddr a)
+{
+    Zone* zone = zone_of(a);
+    return zone == nullptr ? nullptr : zone->frame(a);
+}
+
+u64 free_bytes(NodeId node)
+{
+    LockGuard guard(nodes[node.value].lock);
+    return nodes[node.value].buddy.free_bytes();
+}
+
+u64 free_bytes()
+{
+    u64 sum = 0;
+    for (u32 i = 0; i < num_nodes; ++i)
+        sum += free_bytes(NodeId(i));
+    return sum;
+}
+
+u64 total_bytes(NodeId node)
+{
+    return nodes[node.value].total;
+}
+
+u64 total_bytes()
+{
+    u64 sum = 0;
+    for (u32 i = 0; i < num_nodes; ++i)
+        sum += nodes[i].total;
+    return sum;
+}
+
+void clear(PhysAddr start, u64 bytes)
+{
+    __builtin_memset(arch::direct(start), 0, bytes);
+}
+
+PhysAddr table_page()
+{
+    Frame* frame = allocate(NodeId(0), 0);
+    if (frame == nullptr)
+        return PhysAddr();
+    clear(frame->address(), page_size);
+    return frame->address();
+}
+
+void* allocate_memory(NodeId node, u32 order)
+{
+    Frame* frame = allocate(node, order);
+    if (frame == nullptr)
+        return nullptr;
+    clear(frame->address(), order_bytes(order));
+    return arch::direct(frame->address());
+}
+
+void release_memory(void* memory, u32 order)
+{
+    release(lookup(arch::direct_to_phys(memory)), order);
+}
+
+} // namespace still::frames

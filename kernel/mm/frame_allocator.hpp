@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// All physical memory of the instance: a buddy allocator for each NUMA node.
+#pragma once
+
+#include <mm/frame.hpp>
+#include <span>
+#include <stillcore/boot_block.h>
+
+namespace still::frames {
+
+struct Taken {
+    PhysAddr start;
+    PhysAddr end;
+};
+
+// Builds the metadata inside the memory itself. taken: parts in use already, at most one range end each.
+void init(const still_boot_block& block, std::span<const Taken> taken);
+// A block of 2^order frames, from that node if it has one, else from the nearest that does. nullptr: none.
+// The contents are undefined.
+[[nodiscard]] Frame* allocate(NodeId node, u32 order);
+void release(Frame* frame, u32 order);
+void release(FrameChain& chain); // each block by its own order; empties the chain
+// Of an address in the instance's memory; nullptr for any other.
+[[nodiscard]] Frame* lookup(PhysAddr a);
+[[nodiscard]] u64 free_bytes();
+[[nodiscard]] u64 free_bytes(NodeId node);
+[[nodiscard]] u64 total_bytes(NodeId node);
+[[nodiscard]] u64 total_bytes();
+
+void clear(PhysAddr start, u64 bytes);
+// A zeroed page for a page table, from any node; address 0 if there is none.
+[[nodiscard]] PhysAddr table_page();
+// Kernel virtual address of a zeroed block, or nullptr. For stacks and long-lived objects.
+[[nodiscard]] void* allocate_memory(NodeId node, u32 order);
+void release_memory(void* memory, u32 order);
+
+} // namespace still::frames

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <mm/vma.hpp>
+
+namespace still {
+
+VmaMap::iterator VmaMap::first_behind(UserAddr a)
+{
+    auto it = tree_.upper_bound(a);
+    if (it != tree_.begin()) {
+        auto before = it;
+        --before;
+        if (before->range.end > a)
+            return before;
+    }
+    return it;
+}
+
+Vma* VmaMap::find(UserAddr a)
+{
+    auto it = first_behind(a);
+    return it != tree_.end() && it->range.contains(a) ? &*it : nullptr;
+}
+
+bool VmaMap::overlaps(UserRange range)
+{
+    auto it = first_behind(range.start);
+    return it != tree_.end() && it->range.start < range.end;
+}
+
+Status VmaMap::insert(const Vma& proto)
+{
+    Vma* vma = source_.allocate(source_.context);
+    if (vma == nullptr)
+        return fail(Errno::nomem);
+    vma->range = proto.range;
+    vma->kind = proto.kind;
+    vma->prot = proto.prot;
+    vma->lazy = proto.lazy;
+    vma->stack = proto.stack;
+    vma->file = proto.file;
+    vma->file_offset = proto.file_offset;
+    if (vma->file != nullptr)
+        ++vma->file->refs;
+    tree_.insert(*vma);
+    ++count_;
+    bytes_ += vma->range.size();
+    merge_around(proto.range);
+    return {};
+}
+
+Status VmaMap::split(UserAddr at)
+{
+    Vma* vma = find(at);
+    if (vma == nullptr || vma->range.start == at)
+        return {};
+    Vma* upper = source_.allocate(source_.context);
+    if (upper == nullptr)
+        return fail(Errno::nomem);
+    upper->range = {at, vma->range.end};
+    upper->kind = vma->kind;
+    upper->prot = vma->prot;
+    upper->lazy = vma->lazy;
+    upper->stack = vma->stack;
+    upper->file = vma->file;
+    upper->file_offset = vma->offset_of(at);
+    if (upper->file != nullptr)
+        ++upper->file->refs;
+    vma->range.end = at;
+    tree_.insert(*upper);
+    ++count_;
+    return {};
+}
+
+Status VmaMap::split_around(UserRange range)
+{
+    TRY_STATUS(split(range.start));
+    if (auto done = split(range.end); !done) {
+        merge_around({range.start, range.start});
+        return done;
+    }
+    return {};
+}
+
+MappedFile* VmaMap::erase(iterator it)
+{
+    Vma* vma = &*it;
+    MappedFile* last = nullptr;
+    if (vma->file != nullptr && --vma->file->refs == 0)
+        last = vma->file;
+    bytes_ -= vma->range.size();
+    --count_;
+    tree_.erase(it);
+    source_.release(source_.context, vma);
+    return last;
+}
+
+bool VmaMap::continues(const Vma& a, const Vma& b)
+{
+    if (a.range.end != b.range.start || a.kind != b.kind || a.prot != b.prot || a.lazy != b.lazy || a.stack ||
+        b.stack || a.file != b.file)
+        return false;
+    return a.file == nullptr || a.offset_of(a.range.end) == b.file_offset;
+}
+
+void VmaMap::merge_around(UserRange range)
+{
+    auto it = first_behind(range.start);
+    if (it != tree_.begin())
+        --it;
+    while (it != tree_.end() && it->range.start <= range.end) {
+        auto next = it;
+        ++next;
+        if (next == tree_.end())
+            break;
+        if (continues(*it, *next)) {
+            const UserAddr end = next->range.end;
+            const u64 size = next->range.size();
+            // Cannot be the file's last reference: *it holds one.
+            (void)erase(next);
+            bytes_ += size;
+            it->range.end = end;
+        } else {
+            it = next;
+        }
+    }
+}
+
+Result<UserAddr> VmaMap::find_gap(u64 size, u64 align, UserRange bounds)
+{
+    if (size == 0 || size > bounds.size())
+        return fail(Errno::nomem);
+    UserAddr top = bounds.end;
+    auto it = tree_.lower_bound(bounds.end);
+    for (;;) {
+        UserAddr floor = bounds.start;
+        UserAddr next_top = bounds.start;
+        const bool has_area = it != tree_.begin();
+        if (has_area) {
+            --it;
+            floor = max(floor, it->range.end);
+            next_top = it->range.start;
+        }
+        if (top.raw() >= size) {
+            const UserAddr place = UserAddr(top.raw() - size).align_down(align);
+            if (place >= floor)
+                return place;
+        }
+        if (!has_area || next_top <= bounds.start)
+            return fail(Errno::nomem);
+        top = min(top, next_top);
+    }
+}
+
+void VmaMap::clear()
+{
+    while (!tree_.empty())
+        (void)erase(tree_.begin());
+}
+
+} // namespace still

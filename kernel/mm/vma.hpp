@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The map of a process's virtual memory areas. Pure; the caller holds the address space's lock.
+#pragma once
+
+#include <base/prot.hpp>
+#include <base/result.hpp>
+#include <base/types.hpp>
+#include <boost/intrusive/set.hpp>
+
+namespace still {
+
+
+
+// A file as the module knows it; refs counts the VMAs that map it.
+struct MappedFile {
+    u32 handle = 0;
+    u32 refs = 0;
+    MappedFile* next_closed = nullptr; // chain of files whose last reference is gone
+};
+
+enum class VmaKind : u8 {
+    anonymous,
+    file,    // private file pages
+    foreign, // Linux's vDSO and time pages
+    leaving, // being unmapped: nobody may use or reuse it until that is done
+};
+
+using TreeHook = boost::intrusive::set_base_hook<
+    boost::intrusive::link_mode<boost::intrusive::normal_link>, boost::intrusive::optimize_size<true>>;
+
+struct Vma : TreeHook {
+    UserRange range;
+    VmaKind kind = VmaKind::anonymous;
+    u8 prot = prot_none;
+    bool lazy = false;  // filled on demand only
+    bool stack = false; // grows down on demand; not merged
+    MappedFile* file = nullptr;
+    u64 file_offset = 0; // of range.start
+
+    [[nodiscard]] u64 offset_of(UserAddr a) const { return file_offset + (a - range.start); }
+    bool operator<(const Vma& o) const { return range.start < o.range.start; }
+};
+
+struct VmaStart {
+    using type = UserAddr;
+    UserAddr operator()(const Vma& v) const { return v.range.start; }
+};
+
+// Where Vma objects come from; allocate() may return nullptr.
+struct VmaSource {
+    Vma* (*allocate)(void* context);
+    void (*release)(void* context, Vma* vma);
+    void* context;
+};
+
+class VmaMap {
+  public:
+    explicit VmaMap(VmaSource source) : source_(source) {}
+    ~VmaMap() { clear(); }
+    VmaMap(const VmaMap&) = delete;
+    VmaMap& operator=(const VmaMap&) = delete;
+
+    using Tree = boost::intrusive::set<Vma, boost::intrusive::key_of_value<VmaStart>>;
+    using iterator = Tree::iterator;
+
+    [[nodiscard]] Vma* find(UserAddr a);
+    // First area that ends behind a.
+    [[nodiscard]] iterator first_behind(UserAddr a);
+    [[nodiscard]] iterator end() { return tree_.end(); }
+    [[nodiscard]] bool overlaps(UserRange range);
+    // Copies proto into a new area (its file gains a reference) and merges it with equal neighbours.
+    // proto.range must be free.
+    Status insert(const Vma& proto);
+    // Afterwards no area straddles range.start or range.end. nomem changes nothing that can be seen.
+    Status split_around(UserRange range);
+    // Removes one area. Returns its file if that was the last reference, else nullptr.
+    [[nodiscard]] MappedFile* erase(iterator it);
+    // Merges areas in and next to the range where they continue each other.
+    void merge_around(UserRange range);
+    // Highest free place of that size below top and not below bottom; size and bounds page aligned.
+    [[nodiscard]] Result<UserAddr> find_gap(u64 size, u64 align, UserRange bounds);
+    [[nodiscard]] u64 count() const { return count_; }
+    [[nodiscard]] u64 mapped_bytes() const { return bytes_; }
+    void clear();
+
+  private:
+    Status split(UserAddr at);
+    [[nodiscard]] static bool continues(const Vma& a, const Vma& b);
+
+    VmaSource source_;
+    Tree tree_;
+    u64 count_ = 0;
+    u64 bytes_ = 0;
+};
+
+} // namespace still

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <arch/apic.hpp>
+#include <arch/cpu.hpp>
+#include <debug/log.hpp>
+#include <debug/panic.hpp>
+#include <mm/frame_allocator.hpp>
+#include <offload/ikc.hpp>
+#include <sched/scheduler.hpp>
+
+namespace still::ikc {
+
+namespace {
+
+still_shared* shared = nullptr;
+Handlers handlers{};
+
+// Requests for a service thread. Filled by the interrupt, emptied by the thread, both on one CPU.
+struct Inbox {
+    static constexpr u32 size = 256;
+    still_msg messages[size];
+    u32 head = 0;
+    u32 tail = 0;
+    [[nodiscard]] bool full() const { return tail - head == size; }
+};
+Inbox* inboxes[STILL_MAX_CPUS];
+
+// Waiters for replies. A token is index | generation << 32, so that a stale reply finds nobody.
+struct Pending {
+    Thread* thread = nullptr;
+    u32 generation = 0;
+    bool done = false;
+    i64 status = 0;
+    u64 extra = 0;
+};
+constexpr u32 max_pending = 2048;
+Pending pending[max_pending];
+SpinLock pending_lock;
+u32 pending_hint = 0;
+
+still_cell to_cell(const still_msg& m)
+{
+    return __builtin_bit_cast(still_cell, m);
+}
+
+void complete(const still_msg& m)
+{
+    const u32 index = static_cast<u32>(m.token);
+    Thread* waiter = nullptr;
+    {
+        LockGuard guard(pending_lock);
+        if (index >= max_pending)
+            return;
+        Pending& p = pending[index];
+        if (p.thread == nullptr || p.generation != m.token >> 32 || p.done)
+            return;
+        p.status = static_cast<i64>(m.arg[0]);
+        p.extra = m.arg[1];
+        p.done = true;
+        waiter = p.thread;
+    }
+    unpark(*waiter);
+}
+
+void handle(Cpu& c, const still_msg& m)
+{
+    if (m.kind == STILL_MSG_REPLY) {
+        complete(m);
+        return;
+    }
+    if (handlers.immediate(m))
+        return;
+    Inbox& in = *inboxes[c.arch.id.value];
+    in.messages[in.tail++ % Inbox::size] = m;
+    unpark(*c.service);
+}
+
+void service_loop(void*)
+{
+    Cpu& c = this_cpu();
+    Inbox& in = *inboxes[c.arch.id.value];
+    for (;;) {
+        while (in.head != in.tail) {
+            const still_msg m = in.messages[in.head % Inbox::size];
+            ++in.head;
+            handlers.deferred(m);
+        }
+        // Messages that found the inbox full are still in the ring.
+        drain();
+        if (in.head == in.tail)
+            park();
+    }
+}
+
+} // namespace
+
+void init(still_shared* area, Handlers who)
+{
+    shared = area;
+    handlers = who;
+}
+
+bool attach(Cpu& c, still_ring_pair* rings)
+{
+    auto* inbox = static_cast<Inbox*>(frames::allocate_memory(c.arch.node, 3));
+    static_assert(sizeof(Inbox) <= order_bytes(3));
+    if (inbox == nullptr)
+        return false;
+    inboxes[c.arch.id.value] = new (inbox) Inbox;
+    c.from_linux = {&rings->to_lwk, 0};
+    c.to_linux = {&rings->to_linux, 0};
+    c.service = make_kernel_thread(c, "service", service_loop, nullptr);
+    return c.service != nullptr;
+}
+
+void drain()
+{
+    Cpu& c = this_cpu();
+    if (c.from_linux.ring == nullptr)
+        return;
+    Inbox& in = *inboxes[c.arch.id.value];
+    still_ring_awake(&c.from_linux);
+    do {
+        still_cell cell;
+        while (!in.full()) {
+            const still_ring_result r = still_ring_pop(&c.from_linux, &cell);
+            if (r == STILL_RING_CORRUPT)
+                panic("the ring from Linux to CPU {} is corrupt", c.arch.id);
+            if (r != STILL_RING_OK)
+                break;
+            handle(c, __builtin_bit_cast(still_msg, cell));
+        }
+    } while (still_ring_sleep(&c.from_linux) == 0 && !in.full());
+}
+
+void ring_doorbell()
+{
+    const u64 target = __atomic_load_n(&shared->doorbell, __ATOMIC_ACQUIRE);
+    if (target != 0)
+        arch::send_interrupt(static_cast<u32>(target >> 32), target & 0xff);
+}
+
+void send(const still_msg& m)
+{
+    Cpu& c = this_cpu();
+    const still_cell cell = to_cell(m);
+    for (;;) {
+        const still_ring_result r = still_ring_push(&c.to_linux, &cell);
+        if (r == STILL_RING_OK)
+            break;
+        if (r == STILL_RING_CORRUPT)
+            panic("the ring from CPU {} to Linux is corrupt", c.arch.id);
+        ring_doorbell();
+        arch::interrupt_window();
+        cpu_pause();
+    }
+    if (still_ring_must_notify(&c.to_linux) != 0)
+        ring_doorbell();
+}
+
+Result<u64> ask(still_msg m, u64* extra)
+{
+    Thread& self = current_thread();
+    u32 index = max_pending;
+    while (index == max_pending) {
+        {
+            LockGuard guard(pending_lock);
+            for (u32 i = 0; i < max_pending && index == max_pending; ++i) {
+                const u32 at = (pending_hint + i) % max_pending;
+                if (pending[at].thread == nullptr)
+                    index = at;
+            }
+            if (index != max_pending) {
+                Pending& p = pending[index];
+                p.thread = &self;
+                p.done = false;
+                ++p.generation;
+                m.token = index | static_cast<u64>(p.generation) << 32;
+                pending_hint = index + 1;
+            }
+        }
+        if (index == max_pending)
+            yield();
+    }
+    send(m);
+    Pending& p = pending[index];
+    while (!__atomic_load_n(&p.done, __ATOMIC_ACQUIRE))
+        park();
+    const i64 status = p.status;
+    if (extra != nullptr)
+        *extra = p.extra;
+    {
+        LockGuard guard(pending_lock);
+        p.thread = nullptr;
+    }
+    if (status < 0)
+        return fail(static_cast<Errno>(-status));
+    return static_cast<u64>(status);
+}
+
+void reply(const still_msg& request, i64 status, u64 value)
+{
+    if (request.token == 0 && request.kind >= STILL_MSG_SLOT_WAKE)
+        return;
+    still_msg m{};
+    m.kind = STILL_MSG_REPLY;
+    m.proc = request.proc;
+    m.token = request.token;
+    m.arg[0] = static_cast<u64>(status);
+    m.arg[1] = value;
+    send(m);
+}
+
+} // namespace still::ikc

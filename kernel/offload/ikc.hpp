@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// IKC: messages to and from the Linux module over this CPU's ring pair (stillcore/ikc.h).
+#pragma once
+
+#include <base/result.hpp>
+#include <sched/cpu.hpp>
+#include <stillcore/ikc.h>
+#include <stillcore/shared.h>
+
+namespace still::ikc {
+
+// Who handles messages; set once at boot.
+struct Handlers {
+    // In the doorbell interrupt: must not wait. true if the message was one of its kinds.
+    bool (*immediate)(const still_msg& m);
+    // In the CPU's service thread: may wait.
+    void (*deferred)(const still_msg& m);
+};
+
+void init(still_shared* shared, Handlers handlers);
+// Connects this CPU's end and makes its service thread. false: no memory.
+bool attach(Cpu& c, still_ring_pair* rings);
+// The doorbell interrupt, or a poll for it.
+void drain();
+
+// Sends through this CPU's ring. Waits, with interrupts let in, while the ring is full. No lock is held.
+void send(const still_msg& m);
+// Sends, and waits for the reply. The reply's arg[0] as error or value; arg[1] in *extra.
+Result<u64> ask(still_msg m, u64* extra = nullptr);
+// Answers a request of Linux's.
+void reply(const still_msg& request, i64 status, u64 value = 0);
+// Rings Linux's doorbell, whatever the rings hold (panic, shutdown).
+void ring_doorbell();
+
+} // namespace still::ikc

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <arch/cpu.hpp>
+#include <offload/ikc.hpp>
+#include <offload/slot.hpp>
+#include <sched/clock.hpp>
+#include <sched/scheduler.hpp>
+
+namespace still {
+
+namespace {
+constexpr u64 default_poll_us = 20;
+constexpr u64 interrupt_again_us = 5'000;
+} // namespace
+
+void Slot::bind(still_slot* slot, u32 proc, u32 index, u32 tid, u64 poll_ticks)
+{
+    slot_ = slot;
+    proc_ = proc;
+    index_ = index;
+    seq_ = __atomic_load_n(&slot->seq, __ATOMIC_RELAXED);
+    poll_max_ = poll_ticks != 0 ? poll_ticks : us_to_tsc(default_poll_us);
+    poll_ = poll_max_;
+    __atomic_store_n(&slot->tid, tid, __ATOMIC_RELEASE);
+}
+
+void Slot::unbind()
+{
+    __atomic_store_n(&slot_->tid, 0, __ATOMIC_RELEASE);
+}
+
+bool Slot::answered() const
+{
+    return __atomic_load_n(&slot_->answer_seq, __ATOMIC_ACQUIRE) == seq_;
+}
+
+void Slot::post(const OffloadCall& call)
+{
+    slot_->nr = call.nr;
+    for (u32 i = 0; i < 6; ++i)
+        slot_->arg[i] = call.arg[i];
+    slot_->asleep = 0;
+    __atomic_store_n(&slot_->seq, ++seq_, __ATOMIC_RELEASE);
+    // Pairs with the proxy's fence between setting proxy_asleep and looking at seq again.
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&slot_->proxy_asleep, __ATOMIC_RELAXED) != 0) {
+        still_msg m{};
+        m.kind = STILL_MSG_PROXY_WAKE;
+        m.proc = proc_;
+        m.arg[0] = index_;
+        ikc::send(m);
+    }
+}
+
+void Slot::tell(const OffloadCall& call)
+{
+    post(call);
+}
+
+Result<i64> Slot::call(const OffloadCall& call, const WaitConditions& until)
+{
+    post(call);
+    ++this_cpu().counters->syscalls_offloaded;
+    const u64 start = arch::read_tsc();
+    bool slept = false;
+    while (!answered()) {
+        if (until.abandon(until.context))
+            return fail(Errno::intr);
+        const bool interrupt = until.interrupt(until.context);
+        if (!interrupt && !slept && arch::read_tsc() - start < poll_ && !others_ready()) {
+            arch::interrupt_window();
+            cpu_pause();
+            continue;
+        }
+        if (interrupt) {
+            still_msg m{};
+            m.kind = STILL_MSG_PROXY_INTERRUPT;
+            m.proc = proc_;
+            m.arg[0] = index_;
+            ikc::send(m);
+        }
+        slept = true;
+        __atomic_store_n(&slot_->asleep, 1 + this_cpu().arch.id.value, __ATOMIC_RELAXED);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        if (answered())
+            break;
+        // An interrupt that reached the proxy before it began the call had no effect: repeat it.
+        if (interrupt)
+            park_until(arch::read_tsc() + us_to_tsc(interrupt_again_us));
+        else
+            park();
+    }
+    slot_->asleep = 0;
+    if (slept)
+        poll_ = poll_ / 2;
+    else
+        poll_ = min(poll_ * 2 + poll_max_ / 16, poll_max_);
+    if (poll_ == 0 && (seq_ & 15) == 0)
+        poll_ = poll_max_ / 16; // look now and then whether polling pays again
+    return slot_->result;
+}
+
+} // namespace still

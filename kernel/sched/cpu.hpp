@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// An LWK CPU: what the machine needs of it, its run queue, its mailboxes.
+#pragma once
+
+#include <arch/cpu_local.hpp>
+#include <atomic>
+#include <base/spin_lock.hpp>
+#include <sched/thread.hpp>
+#include <stillcore/ring.h>
+#include <stillcore/shared.h>
+
+namespace still {
+
+using ThreadQueue = bi::list<Thread, bi::constant_time_size<true>>;
+
+struct Cpu {
+    arch::CpuLocal arch; // first: GS points here
+
+    SpinLock lock;
+    ThreadQueue ready GUARDED_BY(lock);
+    Thread* timers GUARDED_BY(lock) = nullptr; // by deadline
+    Thread* current = nullptr;
+    Thread idle;
+    Thread* dead = nullptr;         // to be reaped after the switch
+    AddressSpace* loaded = nullptr; // in CR3; nullptr: the kernel's own
+    Thread* fpu_owner = nullptr;    // whose state the FPU registers hold
+    u64 slice_end = 0;              // TSC; 0: no slice is running
+    bool need_resched = false;
+    bool no_user_faults = false; // a spin lock is held: user accesses fail instead of waiting for a page
+
+    std::atomic<u64> flush_wanted{0};
+    std::atomic<u64> flush_done{0};
+
+    still_cpu_counters* counters = nullptr;
+    still_cpu_counters own_counters; // when alone
+
+    // IKC: ends of this CPU's ring pair (offload/ikc.cpp), and requests for its service thread.
+    still_ring_end from_linux{};
+    still_ring_end to_linux{};
+    SpinLock to_linux_lock;
+    Thread* service = nullptr;
+};
+
+// GS points at arch, the first member.
+inline Cpu& this_cpu()
+{
+    return reinterpret_cast<Cpu&>(arch::cpu_local());
+}
+
+[[nodiscard]] u32 num_cpus();
+[[nodiscard]] Cpu& cpu(CpuId id);
+// Boot: makes the Cpu objects' table.
+void add_cpu(CpuId id, Cpu* c);
+
+} // namespace still

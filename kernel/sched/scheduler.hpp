@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Run queues for each CPU, co-operative round robin; a slice only while a CPU has more than one runnable
+// thread, a timer only for those and for programs' timeouts. Threads wait by park() and are woken by
+// unpark(): a permit, so that no wakeup is lost between looking and waiting.
+#pragma once
+
+#include <sched/cpu.hpp>
+
+namespace still {
+
+[[nodiscard]] inline Thread& current_thread()
+{
+    return *this_cpu().current;
+}
+
+// Turns the code that runs now into this CPU's idle thread.
+void adopt_idle(Cpu& c);
+[[noreturn]] void idle_loop();
+
+// A kernel thread on one CPU. Parked until unpark().
+Thread* make_kernel_thread(Cpu& c, const char* name, void (*entry)(void*), void* argument);
+// Gives a thread a kernel stack whose first switch calls entry. false: no memory.
+bool prepare_thread(Thread& t, NodeId node, void (*entry)(void*), void* argument);
+void free_thread_memory(Thread& t);
+
+// A CPU for a new thread: allowed, least loaded.
+[[nodiscard]] Cpu& choose_cpu(const CpuMask& allowed);
+// First run of a thread that is set up.
+void start_thread(Thread& t, Cpu& c);
+
+// Waits for a permit. Spurious returns are possible: callers look again. No lock is held.
+void park();
+// Likewise, at most until the TSC reaches deadline.
+void park_until(u64 deadline);
+void unpark(Thread& t);
+// Lets others run, if there are any.
+void yield();
+// Moves the current thread to a CPU that its affinity allows.
+void obey_affinity();
+[[noreturn]] void exit_current();
+// At the way back to user mode: switch if something more urgent is ready.
+void reschedule_if_needed();
+[[nodiscard]] bool others_ready();
+// Make the CPU on which t runs take notice of t's flags. No-op if it is not running.
+void kick(Thread& t);
+
+void on_reschedule_interrupt();
+void on_timer_interrupt();
+
+// Flushes the user TLB of all CPUs that may hold translations of that space. No lock is held.
+void shoot_down(AddressSpace& space);
+// Like it, and makes CPUs that only idle on it drop it: afterwards no CPU has it loaded.
+void on_shootdown_interrupt();
+
+u64 busy_ticks(const Thread& t); // TSC ticks on a CPU so far
+
+} // namespace still

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A thread of the kernel's: of a process, or one of its own (idle, service).
+#pragma once
+
+#include <arch/context.hpp>
+#include <arch/cpu_local.hpp>
+#include <atomic>
+#include <mm/frame.hpp>
+#include <stillcore/process.h>
+
+namespace still {
+
+class AddressSpace;
+struct Cpu;
+struct Process;
+
+using CpuMask = u64[STILL_MAX_CPUS / 64];
+
+struct Thread : ListHook {
+    enum class State : u8 { running, ready, parked, dead };
+
+    // Under the lock of cpu's run queue.
+    State state = State::parked;
+    bool permit = false; // an unpark() that came before the park()
+    Cpu* cpu = nullptr;
+
+    u64 stack = 0;    // kernel stack, lowest address
+    u64 saved_sp = 0; // while not running
+    AddressSpace* space = nullptr; // nullptr: a kernel thread, runs on whatever is loaded
+    void* fpu = nullptr;           // XSAVE area, nullptr: a kernel thread
+    u32 fpu_order = 0;
+    Cpu* fpu_cpu = nullptr; // whose registers hold this thread's state, if still its owner
+    arch::UserSegments segments;
+    u64 affinity[STILL_MAX_CPUS / 64] = {};
+    u64 busy_tsc = 0;  // complete stretches on a CPU
+    u64 since_tsc = 0; // start of the running one
+
+    // Timer, under the lock of cpu's run queue.
+    u64 deadline = 0; // TSC; 0: none
+    Thread* next_timer = nullptr;
+
+    void (*on_reap)(Thread*) = nullptr; // frees what is above; called on another thread's stack
+    Process* process = nullptr;
+    u32 tid = 0;
+    const char* name = "";
+
+    [[nodiscard]] u64 stack_top() const { return stack + arch::kernel_stack_size; }
+    [[nodiscard]] bool may_run_on(CpuId c) const { return (affinity[c.value / 64] >> (c.value % 64) & 1) != 0; }
+};
+
+} // namespace still

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <arch/upcalls.hpp>
+#include <array>
+#include <debug/log.hpp>
+#include <syscall/dispatch.hpp>
+
+namespace still {
+
+namespace {
+
+enum class Class : u8 { unknown, local, offload, forward, unsupported };
+
+struct Row {
+    Class kind = Class::unknown;
+    SyscallResult (*handler)(Task&, const Call&) = nullptr;
+    const char* name = "";
+    const char* reason = "";
+};
+
+constexpr u32 table_size = 512;
+
+constexpr auto make_table()
+{
+    std::array<Row, table_size> t{};
+#define STILL_LOCAL(nr, name) t[nr] = {Class::local, sys_##name, #name, ""};
+#define STILL_FORWARD(nr, name) t[nr] = {Class::forward, sys_##name, #name, ""};
+#define STILL_OFFLOAD(nr, name) t[nr] = {Class::offload, offload_unchanged, #name, ""};
+#define STILL_UNSUPPORTED(nr, name, reason) t[nr] = {Class::unsupported, nullptr, #name, reason};
+#include <stillcore/syscalls.def>
+#undef STILL_LOCAL
+#undef STILL_FORWARD
+#undef STILL_OFFLOAD
+#undef STILL_UNSUPPORTED
+    return t;
+}
+
+constexpr std::array<Row, table_size> table = make_table();
+
+// What is not there is said once for each call, so that a user finds out why a program takes another way.
+std::array<std::atomic<bool>, table_size> told;
+
+void tell_unsupported(const Task& task, u32 nr)
+{
+    if (nr < table_size && table[nr].kind == Class::unsupported && !told[nr].exchange(true))
+        log("pid {} called {}: ENOSYS, {}", task.owner->pid, table[nr].name, table[nr].reason);
+}
+
+// Never restarted after a handler ran, whatever SA_RESTART says (signal(7)).
+bool never_restarts(u32 nr)
+{
+    switch (nr) {
+    case 7:   // poll
+    case 23:  // select
+    case 34:  // pause
+    case 35:  // nanosleep
+    case 64:  // semget family: semop 65, semtimedop 220, msgsnd 69, msgrcv 70
+    case 65:
+    case 69:
+    case 70:
+    case 128: // rt_sigtimedwait
+    case 130: // rt_sigsuspend
+    case 220:
+    case 230: // clock_nanosleep
+    case 232: // epoll_wait
+    case 270: // pselect6
+    case 271: // ppoll
+    case 281: // epoll_pwait
+    case 441: // epoll_pwait2
+        return true;
+    default:
+        return false;
+    }
+}
+
+} // namespace
+
+SyscallResult offload_unchanged(Task& task, const Call& call)
+{
+    const auto result =
+        offload(task, call.nr, call.arg[0], call.arg[1], call.arg[2], call.arg[3], call.arg[4], call.arg[5]);
+    if (!result)
+        return fail(result.error());
+    if (*result == -static_cast<i64>(Errno::intr)) {
+        // The proxy was interrupted for the LWK's sake: what the program sees depends on the handler.
+        task.restart_nr = never_restarts(call.nr) ? -1 : static_cast<i32>(call.nr);
+        return fail(Errno::restart);
+    }
+    return static_cast<u64>(*result);
+}
+
+} // namespace still
+
+extern "C" unsigned long still_syscall(still::arch::TrapFrame* frame)
+{
+    using namespace still;
+    Task& task = current_task();
+    const u32 nr = frame->rax < table_size ? static_cast<u32>(frame->rax) : table_size;
+    const u64 rip = frame->rip;
+    const Row& row = table[nr < table_size ? nr : table_size - 1];
+    if (row.handler == nullptr || nr == table_size) {
+        tell_unsupported(task, nr);
+        frame->rax = static_cast<u64>(-static_cast<i64>(Errno::nosys));
+    } else {
+        if (row.kind == Class::local)
+            ++this_cpu().counters->syscalls_local;
+        const Call call{nr, {frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9}, *frame};
+        const SyscallResult result = row.handler(task, call);
+        // The one place where an error becomes -errno. rt_sigreturn has replaced all registers.
+        if (row.handler == sys_rt_sigreturn)
+            frame->rax = *result;
+        else
+            frame->rax = result ? *result : static_cast<u64>(-static_cast<i64>(result.error()));
+    }
+    leave_if_dying(task);
+    reschedule_if_needed();
+    const bool restart = frame->rax == static_cast<u64>(-static_cast<i64>(Errno::restart));
+    if (restart || task.restore_mask || signal_pending(task))
+        deliver_signals(task, *frame, static_cast<i32>(nr));
+    leave_if_dying(task);
+    return frame->rip != rip || nr == 15 ? 1 : 0;
+}

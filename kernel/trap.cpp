@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Interrupts and exceptions, as arch/cpu/entry.S hands them up.
+#include <arch/apic.hpp>
+#include <arch/cpu.hpp>
+#include <arch/layout.hpp>
+#include <arch/upcalls.hpp>
+#include <arch/user_copy.hpp>
+#include <debug/log.hpp>
+#include <debug/panic.hpp>
+#include <debug/symbols.hpp>
+#include <exec/user_memory.hpp>
+#include <offload/ikc.hpp>
+
+namespace still {
+
+namespace {
+
+constexpr u64 error_write = 2, error_user = 4, error_fetch = 16;
+
+// A fault in user mode becomes the program's signal.
+void signal_fault(Task& task, const arch::TrapFrame& frame, u32 signo, i32 code, u64 address)
+{
+    if (signo == sig_kill) {
+        post_signal(*task.owner, nullptr, {sig_kill, si_kernel, 0, 0, 0});
+        return;
+    }
+    force_signal(task, {signo, code, 0, 0, address});
+    (void)frame;
+}
+
+void page_fault(arch::TrapFrame& frame)
+{
+    const u64 address = arch::read_cr2();
+    Access access = Access::read;
+    if ((frame.error & error_write) != 0)
+        access = Access::write;
+    else if ((frame.error & error_fetch) != 0)
+        access = Access::execute;
+    Cpu& c = this_cpu();
+    if (frame.from_user()) {
+        Task& task = current_task();
+        FaultError e{sig_segv, segv_maperr};
+        if (address < arch::user_limit)
+            e = resolve_fault(*task.owner, UserAddr(address), access);
+        if (e.signo != 0)
+            signal_fault(task, frame, e.signo, e.code, address);
+        return;
+    }
+    const u64 fixup = arch::user_copy_fixup(frame.rip);
+    if (fixup == 0 || address >= arch::user_limit || c.current->process == nullptr)
+        panic_text("page fault in the kernel", &frame);
+    if (!c.no_user_faults && resolve_fault(*c.current->process, UserAddr(address), access).signo == 0)
+        return;
+    frame.rip = fixup;
+}
+
+void exception(arch::TrapFrame& frame)
+{
+    if (!frame.from_user()) {
+        // Accesses at non-canonical addresses are general protection faults.
+        if (const u64 fixup = arch::user_copy_fixup(frame.rip); fixup != 0) {
+            frame.rip = fixup;
+            return;
+        }
+        panic_text("exception in the kernel", &frame);
+    }
+    Task& task = current_task();
+    switch (frame.vector) {
+    case 0:
+        signal_fault(task, frame, sig_fpe, fpe_intdiv, frame.rip);
+        break;
+    case 1:
+        signal_fault(task, frame, sig_trap, trap_trace, frame.rip);
+        break;
+    case 3:
+        signal_fault(task, frame, sig_trap, si_kernel, 0);
+        break;
+    case 6:
+        signal_fault(task, frame, sig_ill, ill_illopn, frame.rip);
+        break;
+    case 16:
+    case 19:
+        signal_fault(task, frame, sig_fpe, fpe_fltdiv, frame.rip);
+        break;
+    case 17:
+        signal_fault(task, frame, sig_bus, 1, frame.rip); // BUS_ADRALN
+        break;
+    default:
+        signal_fault(task, frame, sig_segv, si_kernel, 0);
+        break;
+    }
+}
+
+void interrupt(u64 vector)
+{
+    Cpu& c = this_cpu();
+    switch (vector) {
+    case arch::vector_doorbell:
+        ++c.counters->doorbells;
+        arch::end_of_interrupt();
+        ikc::drain();
+        break;
+    case arch::vector_reschedule:
+        arch::end_of_interrupt();
+        on_reschedule_interrupt();
+        break;
+    case arch::vector_shootdown:
+        arch::end_of_interrupt();
+        on_shootdown_interrupt();
+        break;
+    case arch::vector_timer:
+        arch::end_of_interrupt();
+        on_timer_interrupt();
+        break;
+    case arch::vector_spurious:
+        ++c.counters->strays;
+        break;
+    default:
+        // Linux broadcasts to every CPU that it ever saw; without the EOI this CPU would go deaf.
+        ++c.counters->strays;
+        if (arch::vector_in_service() != 0)
+            arch::end_of_interrupt();
+        break;
+    }
+}
+
+} // namespace
+
+} // namespace still
+
+extern "C" void still_trap(still::arch::TrapFrame* frame)
+{
+    using namespace still;
+    if (frame->vector == arch::vector_page_fault)
+        page_fault(*frame);
+    else if (frame->vector < 32)
+        exception(*frame);
+    else
+        interrupt(frame->vector);
+    if (!frame->from_user())
+        return;
+    Task& task = current_task();
+    leave_if_dying(task);
+    reschedule_if_needed();
+    if (!task.may_run_on(this_cpu().arch.id))
+        obey_affinity();
+    if (signal_pending(task))
+        deliver_signals(task, *frame, -1);
+    leave_if_dying(task);
+}
+
+extern "C" void still_urgent_trap(still::arch::TrapFrame* frame)
+{
+    using namespace still;
+    if (frame->vector == arch::vector_double_fault)
+        panic_text("double fault", frame);
+    if (frame->vector == arch::vector_machine_check)
+        panic_text("machine check", frame);
+    if (is_panicking())
+        arch::halt_forever();
+    ++this_cpu().counters->nmis;
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "fd_guard.hpp"
+
+#include <stillcore/slot.h>
+
+#include <algorithm>
+#include <iterator>
+#include <sys/syscall.h>
+
+namespace still::mcexec {
+
+namespace {
+
+struct Row {
+    uint32_t nr;
+    uint8_t args; // bit n: argument n is a descriptor
+};
+
+// Ascending by number.
+constexpr Row rows[] = {
+    {SYS_read, 1},
+    {SYS_write, 1},
+    {SYS_close, 1},
+    {SYS_fstat, 1},
+    {SYS_lseek, 1},
+    {SYS_ioctl, 1},
+    {SYS_pread64, 1},
+    {SYS_pwrite64, 1},
+    {SYS_readv, 1},
+    {SYS_writev, 1},
+    {SYS_dup, 1},
+    {SYS_dup2, 1},
+    {SYS_sendfile, 3},
+    {SYS_connect, 1},
+    {SYS_accept, 1},
+    {SYS_sendto, 1},
+    {SYS_recvfrom, 1},
+    {SYS_sendmsg, 1},
+    {SYS_recvmsg, 1},
+    {SYS_shutdown, 1},
+    {SYS_bind, 1},
+    {SYS_listen, 1},
+    {SYS_getsockname, 1},
+    {SYS_getpeername, 1},
+    {SYS_setsockopt, 1},
+    {SYS_getsockopt, 1},
+    {SYS_fcntl, 1},
+    {SYS_flock, 1},
+    {SYS_fsync, 1},
+    {SYS_fdatasync, 1},
+    {SYS_ftruncate, 1},
+    {SYS_getdents, 1},
+    {SYS_fchdir, 1},
+    {SYS_fchmod, 1},
+    {SYS_fchown, 1},
+    {SYS_fstatfs, 1},
+    {SYS_readahead, 1},
+    {SYS_fsetxattr, 1},
+    {SYS_fgetxattr, 1},
+    {SYS_flistxattr, 1},
+    {SYS_fremovexattr, 1},
+    {SYS_getdents64, 1},
+    {SYS_fadvise64, 1},
+    {SYS_epoll_wait, 1},
+    {SYS_epoll_ctl, 5},
+    {SYS_inotify_add_watch, 1},
+    {SYS_inotify_rm_watch, 1},
+    {SYS_openat, 1},
+    {SYS_mkdirat, 1},
+    {SYS_mknodat, 1},
+    {SYS_fchownat, 1},
+    {SYS_futimesat, 1},
+    {SYS_newfstatat, 1},
+    {SYS_unlinkat, 1},
+    {SYS_renameat, 5},
+    {SYS_linkat, 5},
+    {SYS_symlinkat, 2},
+    {SYS_readlinkat, 1},
+    {SYS_fchmodat, 1},
+    {SYS_faccessat, 1},
+    {SYS_splice, 5},
+    {SYS_tee, 3},
+    {SYS_sync_file_range, 1},
+    {SYS_vmsplice, 1},
+    {SYS_utimensat, 1},
+    {SYS_epoll_pwait, 1},
+    {SYS_fallocate, 1},
+    {SYS_timerfd_settime, 1},
+    {SYS_timerfd_gettime, 1},
+    {SYS_accept4, 1},
+    {SYS_dup3, 1},
+    {SYS_preadv, 1},
+    {SYS_pwritev, 1},
+    {SYS_recvmmsg, 1},
+    {SYS_fanotify_mark, 1},
+    {SYS_name_to_handle_at, 1},
+    {SYS_open_by_handle_at, 1},
+    {SYS_syncfs, 1},
+    {SYS_sendmmsg, 1},
+    {SYS_renameat2, 5},
+    {SYS_copy_file_range, 5},
+    {SYS_preadv2, 1},
+    {SYS_pwritev2, 1},
+    {SYS_statx, 1},
+    {SYS_openat2, 1},
+    {SYS_faccessat2, 1},
+    {SYS_epoll_pwait2, 1},
+    {STILL_CALL_MAP_FILE, 1},
+};
+static_assert(std::is_sorted(std::begin(rows), std::end(rows), [](Row a, Row b) { return a.nr < b.nr; }));
+
+} // namespace
+
+FdAction guard_descriptor(uint32_t nr, const uint64_t (&arg)[6], int device_fd) {
+    const auto fd = static_cast<uint32_t>(device_fd);
+    if (nr == SYS_close_range) {
+        return static_cast<uint32_t>(arg[0]) <= fd && fd <= static_cast<uint32_t>(arg[1])
+                   ? FdAction::split_range
+                   : FdAction::execute;
+    }
+    const Row* row =
+        std::lower_bound(std::begin(rows), std::end(rows), nr, [](Row r, uint32_t n) { return r.nr < n; });
+    if (row == std::end(rows) || row->nr != nr) {
+        return FdAction::execute;
+    }
+    for (unsigned i = 0; i < 3; ++i) {
+        if ((row->args >> i & 1) != 0 && static_cast<uint32_t>(arg[i]) == fd) {
+            return FdAction::bad;
+        }
+    }
+    const bool onto_it = (nr == SYS_dup2 || nr == SYS_dup3) && static_cast<uint32_t>(arg[1]) == fd;
+    return onto_it ? FdAction::move_away : FdAction::execute;
+}
+
+} // namespace still::mcexec

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "launch.hpp"
+
+#include "exec_plan.hpp"
+#include "layout.hpp"
+#include "process.hpp"
+#include "signal_relay.hpp"
+#include "stack_image.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <sstream>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+namespace still::mcexec {
+
+namespace {
+
+constexpr rlim_t bounded_stack = 8ull << 20;
+// Beyond this Linux's gap for the stack eats into what mcexec wants for the program.
+constexpr rlim_t largest_own_stack = 64ull << 30;
+constexpr uint32_t default_poll_us = 20;
+
+ihk::Error in_step(const char* step, int result) {
+    const int number = -result;
+    if (number == EIO) {
+        return {EIO, fmt::format("{}: the LWK of /dev/ihk{} does not answer", step, process.device.os()),
+                fmt::format("see 'ihkosctl {} kmsg' and 'ihkosctl status'", process.device.os())};
+    }
+    return {number, fmt::format("{}: {}", step, strerror(number)), {}};
+}
+
+ihk::Result<std::string> read_maps() {
+    std::ifstream file("/proc/self/maps");
+    std::ostringstream text;
+    text << file.rdbuf();
+    if (!file || text.str().empty()) {
+        return ihk::fail(EIO, "cannot read /proc/self/maps", "is /proc mounted?");
+    }
+    return text.str();
+}
+
+bool randomized() {
+    if ((personality(0xffffffff) & ADDR_NO_RANDOMIZE) != 0) {
+        return false;
+    }
+    std::ifstream file("/proc/sys/kernel/randomize_va_space");
+    int level = 2;
+    file >> level;
+    return !file || level != 0;
+}
+
+uint64_t random_below(uint64_t bound) {
+    uint64_t value = 0;
+    if (bound == 0 || getrandom(&value, sizeof value, 0) != sizeof value) {
+        return 0;
+    }
+    return value % bound;
+}
+
+still_limit limit_of(int resource) {
+    rlimit limit{};
+    getrlimit(static_cast<__rlimit_resource>(resource), &limit);
+    return {limit.rlim_cur, limit.rlim_max};
+}
+
+// The program's limits live in the LWK and must not bind the proxy, as far as we may raise our own.
+void free_own_limit(int resource) {
+    rlimit limit{};
+    getrlimit(static_cast<__rlimit_resource>(resource), &limit);
+    const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
+    if (setrlimit(static_cast<__rlimit_resource>(resource), &none) != 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(static_cast<__rlimit_resource>(resource), &limit);
+    }
+}
+
+ihk::Result<still_proc_create> create_process(const Options& options, const std::vector<still_range>& app,
+                                              const SignalState& signals) {
+    still_proc_create request{};
+    request.revision = STILL_REVISION;
+    request.num_app_ranges = static_cast<uint32_t>(app.size());
+    std::copy(app.begin(), app.end(), request.app);
+    for (const uint32_t cpu : options.cpus) {
+        request.cpu_mask[cpu / 64] |= 1ull << (cpu % 64);
+    }
+    request.limit_as = limit_of(RLIMIT_AS);
+    request.limit_data = limit_of(RLIMIT_DATA);
+    request.limit_stack = limit_of(RLIMIT_STACK);
+    request.limit_memlock = limit_of(RLIMIT_MEMLOCK);
+    request.ignored_signals = signals.ignored;
+    request.blocked_signals = signals.blocked;
+    const int result = process.device.create(request);
+    if (result >= 0) {
+        return request;
+    }
+    auto error = in_step("cannot make a process on the LWK", result);
+    switch (-result) {
+    case ENOEXEC:
+        error.hint = "module and mcexec are of different builds: reload the module";
+        break;
+    case EBADFD:
+    case EIO:
+    case ENXIO:
+    case EAGAIN:
+        error.message = fmt::format("OS instance {} is not running", process.device.os());
+        error.hint = fmt::format("see 'ihkosctl status {}'; 'ihkosctl up' or 'ihkosctl {} boot' starts it",
+                                 process.device.os(), process.device.os());
+        break;
+    case EINVAL:
+        error.hint = "does the instance have the CPUs that -c names?";
+        break;
+    default:
+        break;
+    }
+    return std::unexpected(error);
+}
+
+ihk::Result<> map_pseudo_file(int fd, const std::vector<still_range>& app) {
+    const auto maps = read_maps();
+    if (!maps) {
+        return std::unexpected(maps.error());
+    }
+    if (!ranges_are_free(*maps, app)) {
+        return ihk::fail(ENOMEM, "something of mcexec lies among the program's addresses");
+    }
+    for (const still_range& range : app) {
+        // SAFETY: the range was free a moment ago, and NOREPLACE makes sure.
+        void* const want = reinterpret_cast<void*>(range.start);
+        const void* got =
+            mmap(want, range.end - range.start, PROT_READ | PROT_WRITE,
+                 MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_NORESERVE, fd, static_cast<off_t>(range.start));
+        if (got != want) {
+            const int number = got == MAP_FAILED ? errno : EEXIST;
+            return ihk::fail(number,
+                             fmt::format("cannot map the program's addresses {:#x}-{:#x}: {}", range.start,
+                                         range.end, strerror(number)),
+                             number == ENOMEM ? "is 'ulimit -v' set, with a hard limit?" : "");
+        }
+    }
+    // What mcexec maps from now on (thread stacks) must land above the program's addresses.
+    void* const probe = mmap(nullptr, page_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const bool above =
+        probe != MAP_FAILED && reinterpret_cast<uint64_t>(probe) >= app.back().end; // SAFETY: compared
+    munmap(probe, page_size);
+    return above
+               ? ihk::Result<>{}
+               : ihk::fail(ENOMEM, "there is no room for mcexec's own memory above the program's addresses");
+}
+
+ihk::Result<int32_t> map_program_file(int fd, uint64_t size, const std::string& name) {
+    still_map_file request{};
+    request.fd = fd;
+    request.prot = PROT_READ | PROT_EXEC;
+    request.flags = MAP_PRIVATE;
+    request.len = size;
+    const int result = process.device.map_file(request);
+    if (result < 0) {
+        return std::unexpected(in_step(name.c_str(), result));
+    }
+    return request.handle;
+}
+
+// An image of the program: the main one or its interpreter.
+struct Image {
+    ElfImage elf;
+    int32_t handle = -1;
+};
+
+ihk::Result<Image> load_image(int fd, const std::string& name) {
+    const FileSource source(fd);
+    auto elf = parse_elf(source, name);
+    if (!elf) {
+        return std::unexpected(elf.error());
+    }
+    const auto handle = map_program_file(fd, source.size(), name);
+    if (!handle) {
+        return std::unexpected(handle.error());
+    }
+    return Image{std::move(*elf), *handle};
+}
+
+std::vector<AuxEntry> auxiliary_vector(const ElfImage& main, const ElfImage* interpreter,
+                                       const Placement& place, const still_proc_create& created) {
+    std::vector<AuxEntry> aux;
+    const auto inherit = [&](uint64_t type) {
+        errno = 0;
+        const uint64_t value = getauxval(type);
+        if (value != 0 || errno == 0) {
+            aux.push_back({type, value});
+        }
+    };
+    if (created.vdso_size != 0) {
+        aux.push_back({AT_SYSINFO_EHDR, place.vdso + created.vdso_offset});
+    }
+    inherit(AT_MINSIGSTKSZ);
+    inherit(AT_HWCAP);
+    inherit(AT_PAGESZ);
+    inherit(AT_CLKTCK);
+    aux.push_back({AT_PHDR, main.phdr_vaddr == 0 ? 0 : main.phdr_vaddr + place.main_bias});
+    aux.push_back({AT_PHENT, 56});
+    aux.push_back({AT_PHNUM, main.phnum});
+    aux.push_back({AT_BASE, interpreter != nullptr ? interpreter->low + place.interpreter_bias : 0});
+    aux.push_back({AT_FLAGS, 0});
+    aux.push_back({AT_ENTRY, main.entry + place.main_bias});
+    for (const uint64_t type : {AT_UID, AT_EUID, AT_GID, AT_EGID, AT_SECURE, AT_HWCAP2}) {
+        inherit(type);
+    }
+    return aux;
+}
+
+// The name that ps and top show.
+std::string comm_of(const std::string& path) {
+    return path.substr(path.find_last_of('/') + 1).substr(0, 15);
+}
+
+// While the first bytes go through the mapping, a fault there is the LWK's refusal, not a bug of ours.
+void refuse_on_fault(int) {
+    say("the LWK did not give the program's memory; see ihkosctl kmsg\n");
+    _exit(exit_lwk_gone);
+}
+
+void write_through_mapping(const ExecPlan& plan, const StackImage& stack) {
+    struct sigaction refuse{};
+    refuse.sa_handler = refuse_on_fault;
+    sigaction(SIGBUS, &refuse, nullptr);
+    sigaction(SIGSEGV, &refuse, nullptr);
+    // SAFETY: addresses of the program, which the LWK has just built and the pseudo file maps here.
+    for (const still_range& range : plan.clear) {
+        memset(reinterpret_cast<void*>(range.start), 0, range.end - range.start);
+    }
+    memcpy(reinterpret_cast<void*>(stack.stack_pointer), stack.bytes.data(), stack.bytes.size());
+}
+
+ihk::Result<StackImage> initial_stack(Program& program, char** environment, std::vector<AuxEntry> aux,
+                                      const Placement& place) {
+    StackContents contents;
+    contents.argv = std::move(program.argv);
+    for (char** variable = environment; *variable != nullptr; ++variable) {
+        contents.envp.emplace_back(*variable);
+    }
+    contents.execfn = program.execfn;
+    if (const auto* platform = reinterpret_cast<const char*>(getauxval(AT_PLATFORM)); platform != nullptr) {
+        contents.platform = platform; // SAFETY: the kernel put the string's address there
+    }
+    if (getrandom(contents.random.data(), contents.random.size(), 0) !=
+        static_cast<ssize_t>(contents.random.size())) {
+        return ihk::fail(EIO, "the kernel has no random bytes");
+    }
+    contents.aux = std::move(aux);
+    return build_stack(contents, place.stack_top, place.stack_top - place.stack_start);
+}
+
+still_exec describe(const ExecPlan& plan, const Placement& place, const std::string& comm) {
+    still_exec exec{};
+    exec.num_segments = static_cast<uint32_t>(plan.segments.size());
+    exec.brk_start = place.brk_start;
+    exec.mmap_top = place.mmap_top;
+    memcpy(exec.comm, comm.c_str(), comm.size());
+    std::copy(plan.segments.begin(), plan.segments.end(), exec.segments);
+    return exec;
+}
+
+} // namespace
+
+ihk::Result<> ensure_bounded_stack(const Options& options, int argc, char** argv) {
+    rlimit stack{};
+    getrlimit(RLIMIT_STACK, &stack);
+    if (options.stack_limit) {
+        // The new mcexec: its own layout is settled, the program shall see the limit that was set.
+        stack.rlim_cur = *options.stack_limit;
+        setrlimit(RLIMIT_STACK, &stack);
+        return {};
+    }
+    if (stack.rlim_cur <= largest_own_stack) {
+        return {};
+    }
+    const std::string original = fmt::format("--stack-limit={}", stack.rlim_cur);
+    stack.rlim_cur = bounded_stack;
+    if (setrlimit(RLIMIT_STACK, &stack) != 0) {
+        return ihk::fail(errno, "cannot set a limit for mcexec's own stack");
+    }
+    std::vector<char*> longer{argv[0], const_cast<char*>(original.c_str())}; // SAFETY: execv() does not write
+    longer.insert(longer.end(), argv + 1, argv + argc + 1);
+    execv("/proc/self/exe", longer.data());
+    return ihk::fail(errno, fmt::format("cannot start /proc/self/exe again: {}", strerror(errno)));
+}
+
+ihk::Result<> launch(const Options& options, Program program, char** environment) {
+    const SignalState signals = inherited_signals();
+    const auto maps = read_maps();
+    const auto app = maps ? find_app_ranges(*maps) : std::unexpected(maps.error());
+    if (!app) {
+        return std::unexpected(app.error());
+    }
+    auto created = create_process(options, *app, signals);
+    if (!created) {
+        return std::unexpected(created.error());
+    }
+    process.tsc_khz = created->tsc_khz;
+    process.poll_limit = options.poll_us.value_or(default_poll_us) * created->tsc_khz / 1000;
+    const still_limit stack_limit = limit_of(RLIMIT_STACK);
+    for (const int resource : {RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK}) {
+        free_own_limit(resource);
+    }
+    if (process.device.map_slots() == nullptr) {
+        return std::unexpected(in_step("cannot map the slots", -errno));
+    }
+    const auto mapped = map_pseudo_file(created->mm_fd, *app);
+    close(created->mm_fd);
+    if (!mapped) {
+        return mapped;
+    }
+
+    const auto main = load_image(program.file.get(), program.path);
+    if (!main) {
+        return std::unexpected(main.error());
+    }
+    Image interpreter;
+    const ElfImage* interpreter_elf = nullptr;
+    if (main->elf.interpreter) {
+        const auto file =
+            open_executable(*main->elf.interpreter, program.path + ": interpreter " + *main->elf.interpreter);
+        auto image = file ? load_image(file->get(), *main->elf.interpreter) : std::unexpected(file.error());
+        if (!image) {
+            return std::unexpected(image.error());
+        }
+        interpreter = std::move(*image);
+        interpreter_elf = &interpreter.elf;
+    }
+
+    const bool random = randomized();
+    const PlacementRequest wish{*app, main->elf, interpreter_elf, stack_limit.soft, created->vdso_size};
+    const auto where = place(wish, [random](uint64_t bound) { return random ? random_below(bound) : 0; });
+    if (!where) {
+        return std::unexpected(where.error());
+    }
+    ExecPlan plan;
+    add_image(plan, main->elf, where->main_bias, main->handle);
+    if (interpreter_elf != nullptr) {
+        add_image(plan, interpreter.elf, where->interpreter_bias, interpreter.handle);
+    }
+    add_stack(plan, *where, main->elf.executable_stack);
+    add_vdso(plan, where->vdso, created->vdso_size);
+    if (auto good = finish_plan(plan, *app); !good) {
+        return good;
+    }
+    const std::string comm = comm_of(program.execfn);
+    process.program = program.path;
+    auto stack = initial_stack(program, environment,
+                               auxiliary_vector(main->elf, interpreter_elf, *where, *created), *where);
+    if (!stack) {
+        return std::unexpected(stack.error());
+    }
+    if (const int result = process.device.exec(describe(plan, *where, comm)); result < 0) {
+        return std::unexpected(in_step("cannot build the program's memory on the LWK", result));
+    }
+    write_through_mapping(plan, *stack);
+
+    prctl(PR_SET_NAME, comm.c_str());
+    if (const int result = process.device.attach(0); result < 0) {
+        return std::unexpected(in_step("cannot attach to the first slot", result));
+    }
+    block_signals();
+    install_relay(signals);
+    const uint64_t entry = interpreter_elf != nullptr ? interpreter.elf.entry + where->interpreter_bias
+                                                      : main->elf.entry + where->main_bias;
+    const still_proc_start start{entry, stack->stack_pointer};
+    if (const int result = process.device.start(start); result < 0) {
+        return std::unexpected(in_step("cannot start the program on the LWK", result));
+    }
+    return {};
+}
+
+} // namespace still::mcexec

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "layout.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+
+namespace still::mcexec {
+
+namespace {
+
+constexpr uint64_t gib = 1ull << 30;
+constexpr uint64_t room_for_mcexec = 64 * gib;
+constexpr uint64_t lowest_sane_end = 0x600000000000;
+constexpr still_range pie_window = {0x558000000000, 0x568000000000};
+constexpr uint64_t default_stack = 8ull << 20;
+constexpr uint64_t largest_stack = 1024 * gib;
+constexpr uint64_t guard_gap = 1ull << 20;
+
+// Linux's own amounts of randomness: brk 32 MiB, stack 16 GiB, mmap 2^28 pages.
+constexpr uint64_t brk_random = 32ull << 20;
+constexpr uint64_t stack_random = 16 * gib;
+constexpr uint64_t mmap_random = 1024 * gib;
+constexpr uint64_t vdso_window = gib;
+
+bool next_mapping(std::string_view& maps, still_range& mapping) {
+    const size_t end = maps.find('\n');
+    const std::string_view line = maps.substr(0, end);
+    maps.remove_prefix(end == std::string_view::npos ? maps.size() : end + 1);
+    const char* last = line.data() + line.size();
+    const auto start = std::from_chars(line.data(), last, mapping.start, 16);
+    if (start.ec != std::errc{} || start.ptr == last || *start.ptr != '-') {
+        return false;
+    }
+    return std::from_chars(start.ptr + 1, last, mapping.end, 16).ec == std::errc{} &&
+           mapping.end > mapping.start;
+}
+
+bool inside(const still_range& outer, uint64_t start, uint64_t end) {
+    return start >= outer.start && end <= outer.end && start < end;
+}
+
+bool inside_any(const std::vector<still_range>& ranges, uint64_t start, uint64_t end) {
+    return std::any_of(ranges.begin(), ranges.end(),
+                       [&](const still_range& r) { return inside(r, start, end); });
+}
+
+uint64_t align_down(uint64_t value, uint64_t align) {
+    return value & ~(align - 1);
+}
+
+} // namespace
+
+ihk::Result<std::vector<still_range>> find_app_ranges(std::string_view maps) {
+    uint64_t lowest = user_end;
+    while (!maps.empty()) {
+        still_range mapping{};
+        if (!next_mapping(maps, mapping)) {
+            return ihk::fail(EINVAL, "/proc/self/maps is not understood");
+        }
+        if (!inside(brk_hole, mapping.start, mapping.end)) {
+            lowest = std::min(lowest, mapping.start);
+        }
+    }
+    if (lowest < lowest_sane_end + room_for_mcexec) {
+        return ihk::fail(
+            EINVAL, fmt::format("mcexec itself was put at {:#x}, among the program's addresses", lowest),
+            "Linux lays out memory bottom-up here: vm.legacy_va_layout must be 0, and no 'setarch -L'");
+    }
+    return std::vector<still_range>{{app_start, brk_hole.start},
+                                    {brk_hole.end, align_down(lowest - room_for_mcexec, gib)}};
+}
+
+bool ranges_are_free(std::string_view maps, const std::vector<still_range>& ranges) {
+    while (!maps.empty()) {
+        still_range mapping{};
+        if (!next_mapping(maps, mapping)) {
+            return false;
+        }
+        for (const still_range& range : ranges) {
+            if (mapping.start < range.end && range.start < mapping.end) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+ihk::Result<Placement> place(const PlacementRequest& request, const Random& random) {
+    const auto pages = [&](uint64_t bytes) { return random(bytes / page_size) * page_size; };
+    const still_range& upper = request.app.back();
+    Placement p;
+
+    p.stack_top = upper.end - 2 * vdso_window - pages(stack_random);
+    const uint64_t stack_size = page_up(
+        request.stack_limit > largest_stack ? default_stack : std::max(request.stack_limit, 32 * page_size));
+    p.stack_start = p.stack_top - stack_size;
+    p.vdso = p.stack_top + page_size + pages(vdso_window - page_size);
+    p.mmap_top = p.stack_start - guard_gap - pages(mmap_random);
+
+    const ElfImage& main = request.main;
+    if (main.position_independent) {
+        const uint64_t size = main.high - main.low;
+        if (size > pie_window.end - pie_window.start) {
+            return ihk::fail(ENOMEM, "the program is larger than the room for it");
+        }
+        const uint64_t base =
+            align_down(pie_window.start + pages(pie_window.end - pie_window.start - size), main.align);
+        p.main_bias = std::max(base, pie_window.start) - main.low;
+    }
+    const uint64_t main_low = main.low + p.main_bias;
+    const uint64_t main_high = main.high + p.main_bias;
+    if (!inside_any(request.app, main_low, main_high)) {
+        return ihk::fail(ENOEXEC,
+                         fmt::format("the program is linked to {:#x}-{:#x}, which is not free for programs",
+                                     main_low, main_high));
+    }
+    if (p.mmap_top - 16 * gib < main_high) {
+        return ihk::fail(ENOEXEC, fmt::format("the program is linked to {:#x}-{:#x}, where its stack must go",
+                                              main_low, main_high));
+    }
+    // The heap must have room in the program's own range, or it starts at the next one.
+    p.brk_start = page_up(main_high) + pages(brk_random);
+    if (!inside_any(request.app, main_low, p.brk_start + page_size)) {
+        p.brk_start = page_up(main_high);
+    }
+    if (const ElfImage* interpreter = request.interpreter; interpreter != nullptr) {
+        const uint64_t size = interpreter->high - interpreter->low;
+        if (!interpreter->position_independent) {
+            return ihk::fail(ENOEXEC, "the program's interpreter is linked to a fixed address");
+        }
+        if (size > 16 * gib - 2 * gib) {
+            return ihk::fail(ENOMEM, "the program's interpreter is larger than the room for it");
+        }
+        p.interpreter_bias = align_down(p.mmap_top - size, interpreter->align) - interpreter->low;
+    }
+    return p;
+}
+
+} // namespace still::mcexec

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Who lies where in the one address space that mcexec and the application share. Pure.
+//
+//   64 KiB .. hole       application (programs linked to fixed addresses)
+//   the hole             mcexec's brk heap: Linux puts a static-pie's there, whatever else happens
+//   hole .. end          application: PIE programs, heap, mmap, interpreter, stack, vDSO
+//   end .. +64 GiB       what mcexec maps later (thread stacks)
+//   above                mcexec, its stack and vDSO
+#pragma once
+
+#include "elf_image.hpp"
+#include "ihk/error.hpp"
+
+#include <stillcore/process.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace still::mcexec {
+
+inline constexpr still_range brk_hole = {0x555000000000, 0x557000000000};
+inline constexpr uint64_t app_start = 0x10000;
+
+// From the text of /proc/self/maps: the two application ranges.
+[[nodiscard]] ihk::Result<std::vector<still_range>> find_app_ranges(std::string_view maps);
+// Nothing of mcexec's own lies in them; to be asked again before the pseudo file covers them.
+[[nodiscard]] bool ranges_are_free(std::string_view maps, const std::vector<still_range>& ranges);
+
+// A random number below bound; always 0 when address space randomisation is off.
+using Random = std::function<uint64_t(uint64_t bound)>;
+
+struct Placement {
+    uint64_t main_bias = 0; // added to the program's addresses
+    uint64_t interpreter_bias = 0;
+    uint64_t brk_start = 0;
+    uint64_t mmap_top = 0;
+    uint64_t stack_start = 0;
+    uint64_t stack_top = 0;
+    uint64_t vdso = 0;
+};
+
+struct PlacementRequest {
+    const std::vector<still_range>& app;
+    const ElfImage& main;
+    const ElfImage* interpreter; // or nullptr
+    uint64_t stack_limit;        // RLIMIT_STACK's soft limit
+    uint64_t vdso_size;          // 0: none
+};
+
+[[nodiscard]] ihk::Result<Placement> place(const PlacementRequest& request, const Random& random);
+
+} // namespace still::mcexec

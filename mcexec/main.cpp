@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// mcexec: runs an unmodified Linux program on the LWK, and stands for it in Linux.
+#include "find_program.hpp"
+#include "launch.hpp"
+#include "offload.hpp"
+#include "options.hpp"
+#include "process.hpp"
+
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace still::mcexec {
+
+Process process;
+
+void say(const char* text) {
+    char line[512];
+    const int length = snprintf(line, sizeof line, "mcexec: %s", text);
+    [[maybe_unused]] const ssize_t written =
+        write(STDERR_FILENO, line, std::min<size_t>(static_cast<size_t>(length), sizeof line - 1));
+}
+
+void die_lwk_gone() {
+    static std::atomic_flag said;
+    if (said.test_and_set()) {
+        for (;;) {
+            pause(); // the thread that said it ends all
+        }
+    }
+    // snprintf of integers takes no lock and no memory: fit for a signal handler.
+    char text[160];
+    snprintf(text, sizeof text, "the LWK of /dev/ihk%u has stopped (panic); see ihkosctl %u kmsg\n",
+             process.device.os(), process.device.os());
+    say(text);
+    _exit(exit_lwk_gone);
+}
+
+namespace {
+
+int fail_with(const ihk::Error& error, int status) {
+    say((error.message + "\n").c_str());
+    if (!error.hint.empty()) {
+        const std::string hint = "        (" + error.hint + ")\n";
+        [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, hint.data(), hint.size());
+    }
+    return status;
+}
+
+int run(int argc, char** argv, char** environment) {
+    const auto options = parse_options(argc, argv);
+    if (!options) {
+        return fail_with(options.error(), exit_failed);
+    }
+    if (options->help) {
+        [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, usage, strlen(usage));
+        return 0;
+    }
+    if (const auto good = ensure_bounded_stack(*options, argc, argv); !good) {
+        return fail_with(good.error(), exit_failed);
+    }
+    auto program =
+        find_program(argv[options->program], std::vector<std::string>(argv + options->program, argv + argc));
+    if (!program) {
+        return fail_with(program.error(), exit_status_of(program.error()));
+    }
+    // What can be known to be wrong with the file is told even where there is no LWK.
+    if (const auto elf = parse_elf(FileSource(program->file.get()), program->path); !elf) {
+        return fail_with(elf.error(), exit_status_of(elf.error()));
+    }
+    process.stats_wanted = options->stats;
+    if (const auto opened = process.device.open(options->os); !opened) {
+        return fail_with(opened.error(), exit_failed);
+    }
+    if (const auto launched = launch(*options, std::move(*program), environment); !launched) {
+        const int number = launched.error().number;
+        return fail_with(launched.error(), number == EIO                          ? exit_lwk_gone
+                                           : number == ENOEXEC || number == E2BIG ? 126
+                                           : number == ENOENT                     ? 127
+                                                                                  : exit_failed);
+    }
+    serve(0);
+    // The first thread has ended, others go on: as on Linux the process lives while one of them does.
+    syscall(SYS_exit, 0);
+    return 0;
+}
+
+} // namespace
+
+} // namespace still::mcexec
+
+int main(int argc, char** argv, char** environment) {
+    return still::mcexec::run(argc, argv, environment);
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "offload.hpp"
+
+#include "fd_guard.hpp"
+#include "process.hpp"
+#include "signal_relay.hpp"
+#include "workers.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace still::mcexec {
+
+namespace {
+
+enum class Outcome { answered, thread_ended };
+
+void print_stats() {
+    if (process.stats_wanted) {
+        const std::string text = process.stats.table(process.tsc_khz);
+        [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
+    }
+}
+
+int64_t execute(ProxyThread& proxy, const Request& request, const uint64_t (&arg)[6]) {
+    return mcexec_syscall(&proxy.interrupted, interrupt_token(request.seq), request.nr, arg);
+}
+
+int64_t map_file(const Request& request) {
+    still_map_file map{};
+    map.fd = static_cast<int32_t>(request.arg[0]);
+    map.prot = static_cast<uint32_t>(request.arg[1]);
+    map.flags = static_cast<uint32_t>(request.arg[2]);
+    map.len = request.arg[3];
+    map.offset = request.arg[4];
+    const int result = process.device.map_file(map);
+    return result < 0 ? result : map.handle;
+}
+
+// close_range() over the device's descriptor: the numbers below it, then those above.
+int64_t close_around(ProxyThread& proxy, const Request& request) {
+    const auto device = static_cast<uint64_t>(process.device.fd());
+    const auto first = static_cast<uint32_t>(request.arg[0]);
+    const auto last = static_cast<uint32_t>(request.arg[1]);
+    int64_t result = 0;
+    if (first < device) {
+        const uint64_t below[6] = {first, device - 1, request.arg[2]};
+        result = execute(proxy, request, below);
+    }
+    if (result == 0 && last > device) {
+        const uint64_t above[6] = {device + 1, last, request.arg[2]};
+        result = execute(proxy, request, above);
+    }
+    return result;
+}
+
+int64_t serve_call(ProxyThread& proxy, const Request& request) {
+    switch (guard_descriptor(request.nr, request.arg, process.device.fd())) {
+    case FdAction::bad:
+        return -EBADF;
+    case FdAction::split_range:
+        return close_around(proxy, request);
+    case FdAction::move_away:
+        if (!process.device.move_away()) {
+            return -EMFILE;
+        }
+        break;
+    case FdAction::execute:
+        break;
+    }
+    if (request.nr < STILL_CALL_FIRST) {
+        return execute(proxy, request, request.arg);
+    }
+    switch (request.nr) {
+    case STILL_CALL_CLONE:
+        return start_worker(static_cast<uint32_t>(request.arg[0]));
+    case STILL_CALL_MAP_FILE:
+        return map_file(request);
+    default:
+        return -ENOSYS;
+    }
+}
+
+void finish_if_last(const Request& request) {
+    if (request.nr == STILL_CALL_EXIT_GROUP) {
+        print_stats();
+        _exit(static_cast<int>(request.arg[0] & 0xff));
+    }
+    if (request.nr == STILL_CALL_EXIT_SIGNAL) {
+        print_stats();
+        die_by_signal(static_cast<int>(request.arg[0]));
+    }
+}
+
+} // namespace
+
+void serve(uint32_t slot) {
+    SlotServer server(process.device.slot(slot), slot, process.device, PollWindow(process.poll_limit));
+    ProxyThread proxy;
+    proxy.server = &server;
+    this_proxy = &proxy;
+    unblock_signals();
+    for (;;) {
+        const auto request = server.next();
+        if (!request) {
+            die_lwk_gone();
+        }
+        finish_if_last(*request);
+        if (request->nr == STILL_CALL_THREAD_EXIT) {
+            block_signals();
+            this_proxy = nullptr;
+            server.retire(*request);
+            return;
+        }
+        int64_t result = 0;
+        if (process.stats_wanted) {
+            const uint64_t start = read_tsc();
+            result = serve_call(proxy, *request);
+            process.stats.count(request->nr, read_tsc() - start, result);
+        } else {
+            result = serve_call(proxy, *request);
+        }
+        if (!server.answer(*request, result)) {
+            die_lwk_gone();
+        }
+    }
+}
+
+} // namespace still::mcexec

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "options.hpp"
+
+#include "ihk/parse.hpp"
+
+#include <stillcore/ioctl_admin.h>
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <string_view>
+
+namespace still::mcexec {
+
+const char* const usage =
+    "usage: mcexec [-c CPULIST] [--stats] [--os N | /dev/ihkN | N] [--poll-us N] [--] PROGRAM [ARG...]\n"
+    "Runs an unmodified Linux program on the LWK of OS instance N (0).\n"
+    "  -c CPULIST    the LWK CPUs that the program may use, numbered from 0, such as 0,2-3 (all)\n"
+    "  --stats       print at the end which system calls Linux served, how often, how long\n"
+    "  --poll-us N   how long each side polls before it sleeps (20; 0: never)\n";
+
+namespace {
+
+constexpr const char* see_help = "see mcexec --help";
+
+ihk::Result<uint32_t> number_of(std::string_view option, std::string_view text, uint64_t limit) {
+    const auto value = ihk::parse_decimal(text);
+    if (!value || *value >= limit) {
+        return ihk::fail(EINVAL, fmt::format("{}: '{}' is not a number below {}", option, text, limit),
+                         see_help);
+    }
+    return static_cast<uint32_t>(*value);
+}
+
+bool take_instance(std::string_view word, Options& options) {
+    constexpr std::string_view prefix = "/dev/ihk";
+    if (word.starts_with(prefix)) {
+        word.remove_prefix(prefix.size());
+    }
+    const auto number = ihk::parse_decimal(word);
+    if (!number || *number >= STILL_MAX_INSTANCES) {
+        return false;
+    }
+    options.os = static_cast<uint32_t>(*number);
+    return true;
+}
+
+ihk::Result<> set_value(std::string_view option, const char* value, Options& options) {
+    if (option == "--stack-limit") {
+        options.stack_limit = ihk::parse_decimal(value);
+        return {};
+    }
+    if (option == "-c") {
+        auto cpus = ihk::parse_cpu_list(value);
+        if (!cpus) {
+            return std::unexpected(cpus.error());
+        }
+        for (const uint32_t cpu : *cpus) {
+            if (cpu >= STILL_MAX_CPUS) {
+                return ihk::fail(EINVAL,
+                                 fmt::format("-c {}: an LWK has at most {} CPUs", value, STILL_MAX_CPUS));
+            }
+        }
+        options.cpus = std::move(*cpus);
+        return {};
+    }
+    const auto number = number_of(option, value, option == "--os" ? STILL_MAX_INSTANCES : 1'000'001);
+    if (!number) {
+        return std::unexpected(number.error());
+    }
+    if (option == "--os") {
+        options.os = *number;
+    } else {
+        options.poll_us = *number;
+    }
+    return {};
+}
+
+} // namespace
+
+ihk::Result<Options> parse_options(int argc, const char* const* argv) {
+    Options options;
+    bool instance_given = false;
+    int at = 1;
+    for (; at < argc; ++at) {
+        std::string_view word = argv[at];
+        if (word == "--") {
+            ++at;
+            break;
+        }
+        if (word == "--help" || word == "-h") {
+            options.help = true;
+            return options;
+        }
+        if (word == "--stats") {
+            options.stats = true;
+            continue;
+        }
+        if (word.size() > 1 && word.front() == '-') {
+            const size_t equals = word.starts_with("--") ? word.find('=') : std::string_view::npos;
+            const std::string_view name = word.substr(0, equals);
+            if (name != "-c" && name != "--os" && name != "--poll-us" && name != "--stack-limit") {
+                return ihk::fail(EINVAL, fmt::format("unknown option '{}'", word), see_help);
+            }
+            const char* value = equals != std::string_view::npos ? argv[at] + equals + 1 : argv[++at];
+            if (value == nullptr) {
+                return ihk::fail(EINVAL, fmt::format("{} needs a value", name), see_help);
+            }
+            if (const auto good = set_value(name, value, options); !good) {
+                return std::unexpected(good.error());
+            }
+            continue;
+        }
+        // McKernel's [OSNUM], or a device: once, and only with a program behind it.
+        if (!instance_given && at + 1 < argc && take_instance(word, options)) {
+            instance_given = true;
+            continue;
+        }
+        break;
+    }
+    if (at >= argc) {
+        return ihk::fail(EINVAL, "no program given", see_help);
+    }
+    options.program = at;
+    return options;
+}
+
+} // namespace still::mcexec

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// mcexec's own command line, which ends where the program's begins. Pure.
+#pragma once
+
+#include "ihk/error.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace still::mcexec {
+
+struct Options {
+    uint32_t os = 0;
+    std::vector<uint32_t> cpus; // LWK CPUs; empty: all
+    bool stats = false;
+    bool help = false;
+    std::optional<uint32_t> poll_us;
+    // Set by mcexec itself when it started itself anew with a bounded stack (stack_limit()).
+    std::optional<uint64_t> stack_limit;
+    int program = 0; // index of PROGRAM in argv
+};
+
+[[nodiscard]] ihk::Result<Options> parse_options(int argc, const char* const* argv);
+
+extern const char* const usage;
+
+} // namespace still::mcexec

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "signal_relay.hpp"
+
+#include "process.hpp"
+
+#include <cerrno>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+// glibc's sigaction() refuses signals 32 and 33, so the kernel's own call is used, which wants a way back.
+extern "C" void mcexec_sigreturn();
+asm(".text\n"
+    ".globl mcexec_sigreturn\n"
+    ".hidden mcexec_sigreturn\n"
+    "mcexec_sigreturn:\n"
+    "  mov $15, %eax\n" // rt_sigreturn
+    "  syscall\n");
+
+namespace still::mcexec {
+
+thread_local ProxyThread* this_proxy = nullptr;
+
+namespace {
+
+struct KernelAction {
+    void (*handler)(int, siginfo_t*, void*);
+    unsigned long flags;
+    void (*restorer)();
+    uint64_t mask;
+};
+
+constexpr unsigned long sa_restorer = 0x04000000;
+constexpr int last_signal = 64;
+constexpr uint64_t all_signals = ~0ull;
+
+constexpr uint64_t bit(int signo) {
+    return 1ull << (signo - 1);
+}
+
+int kernel_sigaction(int signo, const KernelAction* fresh, KernelAction* old) {
+    return static_cast<int>(syscall(SYS_rt_sigaction, signo, fresh, old, sizeof(uint64_t)));
+}
+
+void set_mask(int how, uint64_t mask) {
+    syscall(SYS_rt_sigprocmask, how, &mask, nullptr, sizeof mask);
+}
+
+bool is_fault(int signo) {
+    return signo == SIGSEGV || signo == SIGBUS || signo == SIGILL || signo == SIGFPE || signo == SIGTRAP ||
+           signo == SIGSYS;
+}
+
+// Signals that Linux sends to the very thread whose system call caused them.
+bool is_of_the_caller(const siginfo_t& info) {
+    return info.si_code == SI_TKILL ||
+           ((info.si_signo == SIGPIPE || info.si_signo == SIGXFSZ) && info.si_pid == getpid());
+}
+
+void relay(int signo, siginfo_t* info, void*) {
+    const int saved = errno;
+    if (is_fault(signo) && info->si_code > 0) {
+        // mcexec's own fault: the instruction repeats under the default action.
+        const KernelAction standard{};
+        kernel_sigaction(signo, &standard, nullptr);
+        return;
+    }
+    still_signal message{};
+    message.signo = static_cast<uint32_t>(signo);
+    message.code = info->si_code;
+    message.pid = static_cast<uint32_t>(info->si_pid);
+    message.uid = info->si_uid;
+    message.value =
+        reinterpret_cast<uint64_t>(info->si_value.sival_ptr); // SAFETY: a union of pointer and integer
+    message.tid = is_of_the_caller(*info) ? static_cast<uint32_t>(gettid()) : 0;
+    if (process.device.signal(message) == -EIO) {
+        die_lwk_gone();
+    }
+    errno = saved;
+}
+
+void interrupt(int, siginfo_t*, void* context) {
+    ProxyThread* proxy = this_proxy;
+    if (proxy == nullptr || proxy->server == nullptr) {
+        return;
+    }
+    const auto seq = proxy->server->outstanding();
+    if (!seq) {
+        return; // came late: the call has been answered
+    }
+    proxy->interrupted = interrupt_token(*seq);
+    auto& ip = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP];
+    // SAFETY: labels of syscall_stub.S; between them the call has not happened yet.
+    if (ip >= reinterpret_cast<greg_t>(mcexec_syscall_begin) &&
+        ip < reinterpret_cast<greg_t>(mcexec_syscall_end)) {
+        ip = reinterpret_cast<greg_t>(mcexec_syscall_abort);
+    }
+}
+
+} // namespace
+
+SignalState inherited_signals() {
+    SignalState state;
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, &state.blocked, sizeof state.blocked);
+    for (int signo = 1; signo <= last_signal; ++signo) {
+        KernelAction action{};
+        // SAFETY: addresses are compared, not called.
+        if (kernel_sigaction(signo, nullptr, &action) == 0 &&
+            reinterpret_cast<uintptr_t>(action.handler) == reinterpret_cast<uintptr_t>(SIG_IGN)) {
+            state.ignored |= bit(signo);
+        }
+    }
+    return state;
+}
+
+void install_relay(const SignalState& inherited) {
+    for (int signo = 1; signo <= last_signal; ++signo) {
+        const bool job_control = signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU || signo == SIGCONT;
+        const bool ignored = (inherited.ignored & bit(signo)) != 0;
+        if (signo == SIGKILL || signo == SIGSTOP || job_control ||
+            (ignored && signo != STILL_INTERRUPT_SIGNAL)) {
+            continue;
+        }
+        // No SA_RESTART: the LWK decides whether a call goes on. All blocked meanwhile: handlers don't nest,
+        // and run on the thread's own stack, which they can't exhaust.
+        const KernelAction action{signo == STILL_INTERRUPT_SIGNAL ? interrupt : relay,
+                                  SA_SIGINFO | sa_restorer, mcexec_sigreturn, all_signals};
+        kernel_sigaction(signo, &action, nullptr);
+    }
+}
+
+void block_signals() {
+    set_mask(SIG_SETMASK, all_signals);
+}
+
+void unblock_signals() {
+    set_mask(SIG_SETMASK, 0);
+}
+
+void die_by_signal(int signo) {
+    const rlimit no_core{0, 0}; // a core of mcexec would not be the program's
+    setrlimit(RLIMIT_CORE, &no_core);
+    const KernelAction standard{};
+    block_signals();
+    kernel_sigaction(signo, &standard, nullptr);
+    syscall(SYS_tgkill, getpid(), gettid(), signo);
+    set_mask(SIG_UNBLOCK, bit(signo));
+    _exit(128 + signo);
+}
+
+} // namespace still::mcexec

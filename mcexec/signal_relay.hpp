@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Signals that reach the proxy from Linux go on to the LWK, and the module's interrupts end blocked calls.
+#pragma once
+
+#include "slot_server.hpp"
+
+#include <csignal>
+#include <cstdint>
+
+namespace still::mcexec {
+
+// Linux's own mask (glibc's has 1024 bits), signal n is bit n-1.
+struct SignalState {
+    uint64_t ignored = 0;
+    uint64_t blocked = 0;
+};
+
+// One for each proxy thread, where its signal handlers find it.
+struct ProxyThread {
+    SlotServer* server = nullptr;
+    // 1 << 32 | number of the request that shall end with EINTR; compared by mcexec_syscall().
+    volatile uint64_t interrupted = 0;
+};
+
+extern thread_local ProxyThread* this_proxy;
+
+// What mcexec was started with; before install_relay().
+[[nodiscard]] SignalState inherited_signals();
+void install_relay(const SignalState& inherited);
+void block_signals();
+void unblock_signals();
+// Ends this process by that signal, so that the parent sees the status that the program's death has.
+[[noreturn]] void die_by_signal(int signo);
+
+constexpr uint64_t interrupt_token(uint32_t seq) {
+    return 1ull << 32 | seq;
+}
+
+} // namespace still::mcexec
+
+extern "C" {
+long mcexec_syscall(const volatile uint64_t* interrupted, uint64_t token, long nr, const uint64_t* args);
+extern const char mcexec_syscall_begin[];
+extern const char mcexec_syscall_end[];
+extern const char mcexec_syscall_abort[];
+}

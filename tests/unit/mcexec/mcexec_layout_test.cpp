@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "layout.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+using namespace still::mcexec;
+
+namespace {
+
+constexpr const char* maps =
+    "555556789000-5555567ab000 rw-p 00000000 00:00 0                          [heap]\n"
+    "7f12a0000000-7f12a0021000 r--p 00000000 fd:01 123                        /usr/bin/mcexec\n"
+    "7f12a0021000-7f12a0100000 r-xp 00021000 fd:01 123                        /usr/bin/mcexec\n"
+    "7ffe00000000-7ffe00021000 rw-p 00000000 00:00 0                          [stack]\n"
+    "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n";
+
+ElfImage image(bool pie, uint64_t low, uint64_t high)
+{
+    ElfImage elf;
+    elf.position_independent = pie;
+    elf.low = low;
+    elf.high = high;
+    return elf;
+}
+
+} // namespace
+
+TEST(Layout, LeavesOutTheHeapAndWhatLiesAbove)
+{
+    const auto ranges = find_app_ranges(maps);
+    ASSERT_TRUE(ranges);
+    ASSERT_EQ(ranges->size(), 2u);
+    EXPECT_EQ((*ranges)[0].start, 0x10000u);
+    EXPECT_EQ((*ranges)[0].end, 0x555000000000u);
+    EXPECT_EQ((*ranges)[1].start, 0x557000000000u);
+    EXPECT_EQ((*ranges)[1].end, 0x7f0280000000u);
+    EXPECT_TRUE(ranges_are_free(maps, *ranges));
+    EXPECT_FALSE(ranges_are_free("600000000000-600000001000 r--p 0 0:0 0\n", *ranges));
+}
+
+TEST(Layout, RefusesABottomUpLayout)
+{
+    EXPECT_FALSE(find_app_ranges("2aaaaaaab000-2aaaaaaac000 r--p 00000000 00:00 0\n"));
+    EXPECT_FALSE(find_app_ranges("what\n"));
+}
+
+TEST(Layout, PlacesEverythingInsideAndApart)
+{
+    const auto ranges = find_app_ranges(maps);
+    std::mt19937_64 engine(1);
+    const ElfImage main = image(true, 0, 0x200000);
+    const ElfImage interpreter = image(true, 0, 0x40000);
+    for (int round = 0; round < 10'000; ++round) {
+        const bool random = round != 0;
+        const auto p = place({*ranges, main, &interpreter, 8u << 20, 0x6000},
+                             [&](uint64_t bound) { return random ? engine() % bound : 0; });
+        ASSERT_TRUE(p);
+        EXPECT_GE(p->main_bias, 0x558000000000u);
+        EXPECT_LE(p->main_bias + main.high, 0x568000000000u);
+        EXPECT_GE(p->brk_start, p->main_bias + main.high);
+        EXPECT_LT(p->brk_start, p->interpreter_bias);
+        EXPECT_LE(p->interpreter_bias + interpreter.high, p->mmap_top);
+        EXPECT_LT(p->mmap_top, p->stack_start);
+        EXPECT_EQ(p->stack_top - p->stack_start, 8u << 20);
+        EXPECT_LT(p->stack_top, p->vdso);
+        EXPECT_LE(p->vdso + 0x6000, (*ranges)[1].end);
+        EXPECT_EQ((p->main_bias | p->interpreter_bias | p->brk_start | p->mmap_top | p->stack_top | p->vdso) %
+                      page_size,
+                  0u);
+    }
+}
+
+TEST(Layout, KeepsLinkAddressesAndRefusesTakenOnes)
+{
+    const auto ranges = find_app_ranges(maps);
+    const auto zero = [](uint64_t) { return uint64_t{0}; };
+    const auto at = [&](uint64_t low, uint64_t high) {
+        const ElfImage main = image(false, low, high);
+        return place({*ranges, main, nullptr, ~0ull, 0}, zero);
+    };
+    const auto p = at(0x400000, 0x500000);
+    ASSERT_TRUE(p);
+    EXPECT_EQ(p->main_bias, 0u);
+    EXPECT_EQ(p->brk_start, 0x500000u);
+    EXPECT_EQ(p->stack_top - p->stack_start, 8u << 20);
+    EXPECT_FALSE(at(0x1000, 0x2000));
+    EXPECT_FALSE(at(0x555555555000, 0x555555556000));
+    EXPECT_FALSE(at(0x7f0270000000, 0x7f0270001000));
+    EXPECT_FALSE(at(0x7f0300000000, 0x7f0300001000));
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "options.hpp"
+#include "script.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace still::mcexec;
+
+namespace {
+
+still::ihk::Result<Options> parse(std::vector<const char*> words)
+{
+    words.insert(words.begin(), "mcexec");
+    words.push_back(nullptr);
+    return parse_options(static_cast<int>(words.size()) - 1, words.data());
+}
+
+} // namespace
+
+TEST(Options, EndWhereTheProgramBegins)
+{
+    const auto o = parse({"-c", "0,2-3", "--stats", "--os", "2", "--poll-us=0", "ls", "-c", "--stats"});
+    ASSERT_TRUE(o) << o.error().message;
+    EXPECT_EQ(o->cpus, (std::vector<uint32_t>{0, 2, 3}));
+    EXPECT_TRUE(o->stats);
+    EXPECT_EQ(o->os, 2u);
+    EXPECT_EQ(o->poll_us, 0u);
+    EXPECT_EQ(o->program, 7);
+}
+
+TEST(Options, KnowMcKernelsInstanceNumber)
+{
+    EXPECT_EQ(parse({"1", "ls"})->os, 1u);
+    EXPECT_EQ(parse({"1", "ls"})->program, 2);
+    EXPECT_EQ(parse({"/dev/ihk3", "ls"})->os, 3u);
+    EXPECT_EQ(parse({"--", "1", "ls"})->program, 2);
+    EXPECT_EQ(parse({"1"})->program, 1); // a program of that name
+    EXPECT_EQ(parse({"1", "2", "3"})->program, 2);
+    EXPECT_EQ(parse({"/dev/ihk", "ls"})->program, 1);
+}
+
+TEST(Options, RefuseWhatIsMalformed)
+{
+    for (auto words : std::vector<std::vector<const char*>>{{},
+                                                            {"--"},
+                                                            {"-c"},
+                                                            {"-c", "1-"},
+                                                            {"-c", "256", "x"},
+                                                            {"--os", "64", "x"},
+                                                            {"--os", "-1", "x"},
+                                                            {"--poll-us", "x", "x"},
+                                                            {"--frob", "x"},
+                                                            {"-n", "4", "x"},
+                                                            {"--stats"},
+                                                            {"--poll-us"}}) {
+        EXPECT_FALSE(parse(words));
+    }
+}
+
+TEST(Script, FollowsLinux)
+{
+    using Line = std::optional<ScriptLine>;
+    EXPECT_EQ(parse_script_line("#!/bin/sh\n"), (Line{{"/bin/sh", std::nullopt}}));
+    EXPECT_EQ(parse_script_line("#! /bin/sh -e  \n"), (Line{{"/bin/sh", "-e"}}));
+    EXPECT_EQ(parse_script_line("#!/usr/bin/env\tpython3 -u\nx"), (Line{{"/usr/bin/env", "python3 -u"}}));
+    EXPECT_EQ(parse_script_line("#!/bin/sh"), (Line{{"/bin/sh", std::nullopt}}));
+    EXPECT_EQ(parse_script_line("#!\n"), Line{});
+    EXPECT_EQ(parse_script_line("#!   "), Line{});
+    EXPECT_EQ(parse_script_line("#/bin/sh\n"), Line{});
+    EXPECT_EQ(parse_script_line(""), Line{});
+    const std::string endless = "#!/" + std::string(script_head_bytes - 3, 'a');
+    EXPECT_EQ(parse_script_line(endless), Line{});
+    std::string cut = "#!/bin/sh " + std::string(script_head_bytes - 10, 'a');
+    EXPECT_EQ(parse_script_line(cut), (Line{{"/bin/sh", std::string(script_head_bytes - 10, 'a')}}));
+}
