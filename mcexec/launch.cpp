@@ -32,7 +32,8 @@ constexpr rlim_t bounded_stack = 8ull << 20;
 constexpr rlim_t largest_own_stack = 64ull << 30;
 constexpr uint32_t default_poll_us = 20;
 
-ihk::Error in_step(const char* step, int result) {
+ihk::Error in_step(const char* step, int result)
+{
     const int number = -result;
     if (number == EIO) {
         return {EIO, fmt::format("{}: the LWK of /dev/ihk{} does not answer", step, process.device.os()),
@@ -41,7 +42,8 @@ ihk::Error in_step(const char* step, int result) {
     return {number, fmt::format("{}: {}", step, strerror(number)), {}};
 }
 
-ihk::Result<std::string> read_maps() {
+ihk::Result<std::string> read_maps()
+{
     std::ifstream file("/proc/self/maps");
     std::ostringstream text;
     text << file.rdbuf();
@@ -51,7 +53,8 @@ ihk::Result<std::string> read_maps() {
     return text.str();
 }
 
-bool randomized() {
+bool randomized()
+{
     if ((personality(0xffffffff) & ADDR_NO_RANDOMIZE) != 0) {
         return false;
     }
@@ -61,7 +64,8 @@ bool randomized() {
     return !file || level != 0;
 }
 
-uint64_t random_below(uint64_t bound) {
+uint64_t random_below(uint64_t bound)
+{
     uint64_t value = 0;
     if (bound == 0 || getrandom(&value, sizeof value, 0) != sizeof value) {
         return 0;
@@ -69,14 +73,16 @@ uint64_t random_below(uint64_t bound) {
     return value % bound;
 }
 
-still_limit limit_of(int resource) {
+still_limit limit_of(int resource)
+{
     rlimit limit{};
     getrlimit(static_cast<__rlimit_resource>(resource), &limit);
     return {limit.rlim_cur, limit.rlim_max};
 }
 
 // The program's limits live in the LWK and must not bind the proxy, as far as we may raise our own.
-void free_own_limit(int resource) {
+void free_own_limit(int resource)
+{
     rlimit limit{};
     getrlimit(static_cast<__rlimit_resource>(resource), &limit);
     const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
@@ -86,8 +92,20 @@ void free_own_limit(int resource) {
     }
 }
 
+// The TSC's frequency is known only after PROC_CREATE, which already takes the window: the instance's status has it.
+uint64_t poll_ticks(const Options& options)
+{
+    if (!options.poll_us) {
+        return 0; // the LWK's default
+    }
+    auto os = ihk::Instance::open(options.os, ihk::Instance::Access::look);
+    const auto answer = os ? os->status() : std::unexpected(os.error());
+    return std::max<uint64_t>(1, answer ? *options.poll_us * answer->status.tsc_khz / 1000 : 1);
+}
+
 ihk::Result<still_proc_create> create_process(const Options& options, const std::vector<still_range>& app,
-                                              const SignalState& signals) {
+                                              const SignalState& signals)
+{
     still_proc_create request{};
     request.revision = STILL_REVISION;
     request.num_app_ranges = static_cast<uint32_t>(app.size());
@@ -99,6 +117,7 @@ ihk::Result<still_proc_create> create_process(const Options& options, const std:
     request.limit_data = limit_of(RLIMIT_DATA);
     request.limit_stack = limit_of(RLIMIT_STACK);
     request.limit_memlock = limit_of(RLIMIT_MEMLOCK);
+    request.poll_ticks = poll_ticks(options);
     request.ignored_signals = signals.ignored;
     request.blocked_signals = signals.blocked;
     const int result = process.device.create(request);
@@ -127,7 +146,8 @@ ihk::Result<still_proc_create> create_process(const Options& options, const std:
     return std::unexpected(error);
 }
 
-ihk::Result<> map_pseudo_file(int fd, const std::vector<still_range>& app) {
+ihk::Result<> map_pseudo_file(int fd, const std::vector<still_range>& app)
+{
     const auto maps = read_maps();
     if (!maps) {
         return std::unexpected(maps.error());
@@ -159,7 +179,8 @@ ihk::Result<> map_pseudo_file(int fd, const std::vector<still_range>& app) {
                : ihk::fail(ENOMEM, "there is no room for mcexec's own memory above the program's addresses");
 }
 
-ihk::Result<int32_t> map_program_file(int fd, uint64_t size, const std::string& name) {
+ihk::Result<int32_t> map_program_file(int fd, uint64_t size, const std::string& name)
+{
     still_map_file request{};
     request.fd = fd;
     request.prot = PROT_READ | PROT_EXEC;
@@ -178,7 +199,8 @@ struct Image {
     int32_t handle = -1;
 };
 
-ihk::Result<Image> load_image(int fd, const std::string& name) {
+ihk::Result<Image> load_image(int fd, const std::string& name)
+{
     const FileSource source(fd);
     auto elf = parse_elf(source, name);
     if (!elf) {
@@ -192,7 +214,8 @@ ihk::Result<Image> load_image(int fd, const std::string& name) {
 }
 
 std::vector<AuxEntry> auxiliary_vector(const ElfImage& main, const ElfImage* interpreter,
-                                       const Placement& place, const still_proc_create& created) {
+                                       const Placement& place, const still_proc_create& created)
+{
     std::vector<AuxEntry> aux;
     const auto inherit = [&](uint64_t type) {
         errno = 0;
@@ -221,17 +244,20 @@ std::vector<AuxEntry> auxiliary_vector(const ElfImage& main, const ElfImage* int
 }
 
 // The name that ps and top show.
-std::string comm_of(const std::string& path) {
+std::string comm_of(const std::string& path)
+{
     return path.substr(path.find_last_of('/') + 1).substr(0, 15);
 }
 
 // While the first bytes go through the mapping, a fault there is the LWK's refusal, not a bug of ours.
-void refuse_on_fault(int) {
+void refuse_on_fault(int)
+{
     say("the LWK did not give the program's memory; see ihkosctl kmsg\n");
     _exit(exit_lwk_gone);
 }
 
-void write_through_mapping(const ExecPlan& plan, const StackImage& stack) {
+void write_through_mapping(const ExecPlan& plan, const StackImage& stack)
+{
     struct sigaction refuse{};
     refuse.sa_handler = refuse_on_fault;
     sigaction(SIGBUS, &refuse, nullptr);
@@ -244,7 +270,8 @@ void write_through_mapping(const ExecPlan& plan, const StackImage& stack) {
 }
 
 ihk::Result<StackImage> initial_stack(Program& program, char** environment, std::vector<AuxEntry> aux,
-                                      const Placement& place) {
+                                      const Placement& place)
+{
     StackContents contents;
     contents.argv = std::move(program.argv);
     for (char** variable = environment; *variable != nullptr; ++variable) {
@@ -262,7 +289,8 @@ ihk::Result<StackImage> initial_stack(Program& program, char** environment, std:
     return build_stack(contents, place.stack_top, place.stack_top - place.stack_start);
 }
 
-still_exec describe(const ExecPlan& plan, const Placement& place, const std::string& comm) {
+still_exec describe(const ExecPlan& plan, const Placement& place, const std::string& comm)
+{
     still_exec exec{};
     exec.num_segments = static_cast<uint32_t>(plan.segments.size());
     exec.brk_start = place.brk_start;
@@ -274,7 +302,8 @@ still_exec describe(const ExecPlan& plan, const Placement& place, const std::str
 
 } // namespace
 
-ihk::Result<> ensure_bounded_stack(const Options& options, int argc, char** argv) {
+ihk::Result<> ensure_bounded_stack(const Options& options, int argc, char** argv)
+{
     rlimit stack{};
     getrlimit(RLIMIT_STACK, &stack);
     if (options.stack_limit) {
@@ -297,7 +326,8 @@ ihk::Result<> ensure_bounded_stack(const Options& options, int argc, char** argv
     return ihk::fail(errno, fmt::format("cannot start /proc/self/exe again: {}", strerror(errno)));
 }
 
-ihk::Result<> launch(const Options& options, Program program, char** environment) {
+ihk::Result<> launch(const Options& options, Program program, char** environment)
+{
     const SignalState signals = inherited_signals();
     const auto maps = read_maps();
     const auto app = maps ? find_app_ranges(*maps) : std::unexpected(maps.error());
