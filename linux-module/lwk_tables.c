@@ -19,19 +19,14 @@ static atomic_t *walkers(struct still_proc *proc)
 	return (atomic_t *)&proc->page->walkers;
 }
 
-bool still_walk_begin(struct still_proc *proc)
+void still_walk_begin(struct still_proc *proc) __acquires(RCU)
 {
 	rcu_read_lock();
-	if (READ_ONCE(proc->dead)) {
-		rcu_read_unlock();
-		return false;
-	}
 	atomic_inc(walkers(proc));
 	smp_mb__after_atomic(); /* before the first read of a table */
-	return true;
 }
 
-void still_walk_end(struct still_proc *proc)
+void still_walk_end(struct still_proc *proc) __releases(RCU)
 {
 	smp_mb__before_atomic();
 	atomic_dec(walkers(proc));
@@ -52,13 +47,16 @@ static int fill_leaf(struct still_proc *proc, struct still_leaf *leaf)
 	return still_os_owns(proc->os, leaf->first_pfn, leaf->size >> PAGE_SHIFT) ? 0 : -EIO;
 }
 
-/* -EIO: the tables are corrupt. Else *leaf is the entry, or the hole, that the address lies in. */
+/* -EIO: the process is over, or the tables are corrupt. Else *leaf is the entry, or the hole, that the address lies in. */
 int still_walk(struct still_proc *proc, u64 address, struct still_leaf *leaf)
 {
 	u64 table = proc->root;
 	unsigned int shift;
 
+	leaf->is_leaf = false;
 	leaf->writable = true;
+	if (READ_ONCE(proc->dead))
+		return -EIO;
 	for (shift = 39;; shift -= 9) {
 		if (!still_os_owns(proc->os, table >> PAGE_SHIFT, 1))
 			goto corrupt;
@@ -87,8 +85,7 @@ int still_look(struct still_proc *proc, u64 address, struct still_leaf *leaf)
 {
 	int ret;
 
-	if (!still_walk_begin(proc))
-		return -EIO;
+	still_walk_begin(proc);
 	ret = still_walk(proc, address, leaf);
 	still_walk_end(proc);
 	return ret;

@@ -18,8 +18,8 @@ struct still_leaf {
 	unsigned long first_pfn;
 };
 
-bool still_walk_begin(struct still_proc *proc);
-void still_walk_end(struct still_proc *proc);
+void still_walk_begin(struct still_proc *proc) __acquires(RCU);
+void still_walk_end(struct still_proc *proc) __releases(RCU);
 int still_walk(struct still_proc *proc, u64 address, struct still_leaf *leaf);
 
 /* begin, walk, end: for callers that only read. */

@@ -20,7 +20,8 @@ static dev_t first;
 
 static char *devnode(still_const_devnode struct device *dev, umode_t *mode, kuid_t *uid, kgid_t *its_gid)
 {
-	*mode = 0660;
+	if (mode) /* NULL when the node goes away */
+		*mode = 0660;
 	if (its_gid)
 		*its_gid = KGIDT_INIT(gid);
 	return NULL;

@@ -49,8 +49,7 @@ static struct page *find_page(struct still_proc *proc, u64 address, bool write)
 	struct page *page = NULL;
 	int ret;
 
-	if (!still_walk_begin(proc))
-		return ERR_PTR(-EIO);
+	still_walk_begin(proc);
 	ret = still_walk(proc, address, &leaf);
 	if (!ret && still_leaf_present(&leaf) && (leaf.value & STILL_PTE_FOREIGN))
 		ret = -EFAULT;
@@ -71,8 +70,7 @@ static bool mark_seen(struct still_proc *proc, u64 address, struct page *page, b
 	struct still_leaf leaf;
 	bool marked = false;
 
-	if (!still_walk_begin(proc))
-		return false;
+	still_walk_begin(proc);
 	while (!marked && !still_walk(proc, address, &leaf) && allows(&leaf, write) &&
 	       page_at(&leaf, address) == page)
 		marked = cmpxchg(leaf.entry, leaf.value, leaf.value | STILL_PTE_SEEN) == leaf.value;

@@ -38,8 +38,7 @@ static void quarantine_page(struct still_proc *proc, const struct still_leaf *se
 	struct still_leaf leaf;
 	bool marked = false;
 
-	if (!still_walk_begin(proc))
-		return;
+	still_walk_begin(proc);
 	while (!marked && !still_walk(proc, seen->address, &leaf) && leaf.is_leaf &&
 	       leaf.size == PAGE_SIZE && leaf.first_pfn == seen->first_pfn &&
 	       !(leaf.value & STILL_PTE_QUARANTINED))

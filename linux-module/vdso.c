@@ -36,6 +36,7 @@ static u64 frame_of(unsigned long address, const char *name)
 	vma = find_vma(current->mm, address);
 	if (vma && vma->vm_start <= address && is_special(vma, name) &&
 	    !follow_pte(current->mm, address, &pte, &lock)) {
+		__acquire(lock); /* for sparse: follow_pte() does not say so */
 		frame = (u64)pte_pfn(*pte) << PAGE_SHIFT;
 		pte_unmap_unlock(pte, lock);
 	}
