@@ -15,7 +15,11 @@ def load_module(session):
 
 
 def up(session, *arguments):
-    return session.check(["ihkosctl", "up", *arguments], "/")
+    """Boots an instance; returns the lines that ihkosctl tells about it."""
+    result = session.run(["ihkosctl", "up", *arguments], "/")
+    if result.status != 0:
+        raise StillError(f"ihkosctl up failed with status {result.status}", shown(session.console), result.stderr)
+    return [line.removeprefix("ihkosctl: ") for line in result.stderr.splitlines()]
 
 
 def down(session):

@@ -79,7 +79,7 @@ def run(machine, argv, with_lwk=True, use_tty=False, timeout=None, kernel_name=N
         if with_lwk:
             with step("Load stillcore.ko, take CPUs and memory, boot the LWK") as told:
                 instance.load_module(session)
-                told(" ".join(instance.up(session).split("\n")).strip()[:200])
+                told("; ".join(line for line in instance.up(session) if line.startswith(("reserve", "boot"))))
         note(f"command starts {time.monotonic() - started:.1f} s after still did; log: {session.console}")
         status = _attach(session, argv, use_tty, timeout)
         if with_lwk:
