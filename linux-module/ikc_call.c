@@ -75,6 +75,7 @@ static bool give_up(struct still_os *os, u32 id, struct call *call)
 int still_ikc_call(struct still_os *os, u32 cpu, struct still_msg *msg, u64 *arg1, bool killable)
 {
 	struct call call = { .channel = &os->channels[cpu] };
+	long left;
 	int ret;
 	u32 id;
 
@@ -91,20 +92,17 @@ int still_ikc_call(struct still_os *os, u32 cpu, struct still_msg *msg, u64 *arg
 		return ret;
 	}
 	/* Death fails all calls that it finds in the table; look again in case ours came after that. */
-	while (!try_wait_for_completion(&call.done)) {
-		if (!still_os_check(os)) {
-			if (give_up(os, id, &call))
-				return -EIO;
-			break;
-		}
-		if (!killable)
-			wait_for_completion_io_timeout(&call.done, HZ);
-		else if (wait_for_completion_killable_timeout(&call.done, HZ) == -ERESTARTSYS) {
-			if (give_up(os, id, &call))
-				return -EINTR;
-			break;
-		}
-	}
+	do {
+		if (!still_os_check(os) && give_up(os, id, &call))
+			return -EIO;
+		if (killable)
+			left = wait_for_completion_killable_timeout(&call.done, HZ);
+		else
+			left = wait_for_completion_io_timeout(&call.done, HZ);
+		if (left == -ERESTARTSYS && give_up(os, id, &call))
+			return -EINTR;
+	} while (!left);
+	/* left < 0 here: killed, but answered before we could give up. */
 	if (arg1)
 		*arg1 = call.arg1;
 	return call.result < -MAX_ERRNO || call.result > INT_MAX ? -EIO : (int)call.result;

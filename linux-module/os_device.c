@@ -20,7 +20,7 @@ static dev_t first;
 
 static char *devnode(still_const_devnode struct device *dev, umode_t *mode, kuid_t *uid, kgid_t *its_gid)
 {
-	if (mode) /* NULL when the node goes away */
+	if (mode) /* not when the node goes */
 		*mode = 0660;
 	if (its_gid)
 		*its_gid = KGIDT_INIT(gid);
