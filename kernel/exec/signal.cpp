@@ -245,7 +245,7 @@ void post_signal(Process& p, Task* task, const SignalInfo& info)
             notice(*t); // sigtimedwait and the like
 }
 
-void force_signal(Task& task, const SignalInfo& info)
+bool force_signal(Task& task, const SignalInfo& info)
 {
     Process& p = *task.owner;
     LockGuard guard(p.lock);
@@ -257,6 +257,7 @@ void force_signal(Task& task, const SignalInfo& info)
     }
     task.signals.pending.set &= ~bit;
     add(task.signals.pending, info);
+    return a.handler == 0;
 }
 
 bool signal_pending(Task& task)
@@ -326,7 +327,7 @@ void return_from_handler(Task& task, arch::TrapFrame& f)
             frames::release_memory(area, task.fpu_order);
     }
     if (!good || c.ip >= 0x7ffffffff000) {
-        force_signal(task, {sig_segv, si_kernel, 0, 0, 0});
+        (void)force_signal(task, {sig_segv, si_kernel, 0, 0, 0});
         return;
     }
     f.r8 = c.r8, f.r9 = c.r9, f.r10 = c.r10, f.r11 = c.r11, f.r12 = c.r12, f.r13 = c.r13, f.r14 = c.r14;

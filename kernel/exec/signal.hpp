@@ -66,8 +66,8 @@ struct SignalState {
 
 // Makes it pending for the process or, with task, for that task, and wakes who can take it. Interrupt context.
 void post_signal(Process& p, Task* task, const SignalInfo& info);
-// A fault of the task's own: can't be blocked or ignored.
-void force_signal(Task& task, const SignalInfo& info);
+// A fault of the task's own: can't be blocked or ignored. true: it will end the process.
+bool force_signal(Task& task, const SignalInfo& info);
 // Is there a signal that would be delivered now, or end the process? Without locks: a hint.
 [[nodiscard]] bool signal_pending(Task& task);
 // At the way back to user mode: handlers get their frames, default actions happen. May not return.

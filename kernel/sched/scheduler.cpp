@@ -249,7 +249,9 @@ bool prepare_thread(Thread& t, NodeId node, void (*entry)(void*), void* argument
     *reinterpret_cast<u64*>(t.stack) = canary; // SAFETY: lowest word of the fresh stack
     auto* start = reinterpret_cast<Start*>(t.stack + 16); // SAFETY: read before the stack grows down to it
     *start = {entry, argument};
-    t.saved_sp = arch::make_stack(t.stack_top(), first_run, start);
+    // A task's first registers for user mode will lie at the top: nothing may run on that part.
+    constexpr u64 frame_room = (sizeof(arch::TrapFrame) + 15) & ~15ull;
+    t.saved_sp = arch::make_stack(t.stack_top() - frame_room, first_run, start);
     return true;
 }
 
