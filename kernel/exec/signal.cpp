@@ -125,11 +125,13 @@ void fill_context(SigContext& c, const arch::TrapFrame& f, u64 mask)
 }
 
 // Writes the handler's frame and points the registers at the handler.
-Status push_frame(Task& task, arch::TrapFrame& f, const SignalAction& action, const SignalInfo& info, u64 mask)
+Status push_frame(Task& task, arch::TrapFrame& f, const SignalAction& action, const SignalInfo& info,
+                  u64 mask)
 {
     AltStack& alt = task.signals.alt;
     u64 sp = f.rsp - red_zone;
-    const bool use_alt = (action.flags & sa_onstack) != 0 && (alt.flags & 2) == 0 && !on_alt_stack(alt, f.rsp);
+    const bool use_alt =
+        (action.flags & sa_onstack) != 0 && (alt.flags & 2) == 0 && !on_alt_stack(alt, f.rsp);
     if (use_alt)
         sp = alt.sp + alt.size;
     const u64 fp_size = arch::fpu_size();
@@ -140,7 +142,8 @@ Status push_frame(Task& task, arch::TrapFrame& f, const SignalAction& action, co
         return fail(Errno::fault);
 
     arch::fpu_save(task.fpu);
-    auto* software = reinterpret_cast<FpSoftware*>(static_cast<u8*>(task.fpu) + software_bytes); // SAFETY: reserved for software
+    auto* software = reinterpret_cast<FpSoftware*>(static_cast<u8*>(task.fpu) +
+                                                   software_bytes); // SAFETY: reserved for software
     *software = {fp_magic1, static_cast<u32>(fp_size) + 4, arch::fpu_mask(), static_cast<u32>(fp_size), {}};
     TRY_STATUS(copy_to_user(fp_at, task.fpu, fp_size));
     TRY_STATUS(copy_to_user(fp_at + fp_size, &fp_magic2, 4));
@@ -156,7 +159,9 @@ Status push_frame(Task& task, arch::TrapFrame& f, const SignalAction& action, co
     frame.context.mask = mask;
     frame.info.signo = static_cast<i32>(info.signo);
     frame.info.code = info.code;
-    const bool fault = info.code > 0 && info.code < si_kernel && (info.signo == sig_segv || info.signo == sig_bus || info.signo == sig_fpe || info.signo == sig_ill || info.signo == sig_trap);
+    const bool fault = info.code > 0 && info.code < si_kernel &&
+                       (info.signo == sig_segv || info.signo == sig_bus || info.signo == sig_fpe ||
+                        info.signo == sig_ill || info.signo == sig_trap);
     if (fault) {
         frame.info.pid = static_cast<u32>(info.value);
         frame.info.uid = static_cast<u32>(info.value >> 32);
@@ -245,7 +250,7 @@ void post_signal(Process& p, Task* task, const SignalInfo& info)
             notice(*t); // sigtimedwait and the like
 }
 
-void force_signal(Task& task, const SignalInfo& info)
+bool force_signal(Task& task, const SignalInfo& info)
 {
     Process& p = *task.owner;
     LockGuard guard(p.lock);
@@ -257,6 +262,7 @@ void force_signal(Task& task, const SignalInfo& info)
     }
     task.signals.pending.set &= ~bit;
     add(task.signals.pending, info);
+    return a.handler == 0;
 }
 
 bool signal_pending(Task& task)
@@ -314,7 +320,8 @@ void return_from_handler(Task& task, arch::TrapFrame& f)
         void* area = frames::allocate_memory(NodeId(0), task.fpu_order);
         good = area != nullptr && copy_from_user(area, c.fpstate, arch::fpu_size()).has_value();
         if (good) {
-            auto* software = reinterpret_cast<FpSoftware*>(static_cast<u8*>(area) + software_bytes); // SAFETY: as above
+            auto* software =
+                reinterpret_cast<FpSoftware*>(static_cast<u8*>(area) + software_bytes); // SAFETY: as above
             good = software->magic1 == fp_magic1 && arch::fpu_valid(area);
             if (good) {
                 __builtin_memset(software, 0, sizeof(*software));
@@ -326,7 +333,7 @@ void return_from_handler(Task& task, arch::TrapFrame& f)
             frames::release_memory(area, task.fpu_order);
     }
     if (!good || c.ip >= 0x7ffffffff000) {
-        force_signal(task, {sig_segv, si_kernel, 0, 0, 0});
+        (void)force_signal(task, {sig_segv, si_kernel, 0, 0, 0});
         return;
     }
     f.r8 = c.r8, f.r9 = c.r9, f.r10 = c.r10, f.r11 = c.r11, f.r12 = c.r12, f.r13 = c.r13, f.r14 = c.r14;

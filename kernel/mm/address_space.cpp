@@ -49,7 +49,8 @@ Status AddressSpace::init(const still_proc_page& page, const u32* walkers)
     u64 previous = page_size;
     for (u32 i = 0; i < page.num_app_ranges; ++i) {
         const still_range& r = page.app[i];
-        if (r.start < previous || r.end <= r.start || r.end > 0x7ffffffff000 || ((r.start | r.end) & (page_size - 1)))
+        if (r.start < previous || r.end <= r.start || r.end > 0x7ffffffff000 ||
+            ((r.start | r.end) & (page_size - 1)))
             return fail(Errno::inval);
         app_[i] = {UserAddr(r.start), UserAddr(r.end)};
         previous = r.end;
@@ -86,7 +87,8 @@ Result<UserRange> AddressSpace::map(const MapRequest& request)
     proto.range = {request.hint, request.hint + request.length};
     if (request.over_leaving) {
         auto it = areas_.first_behind(proto.range.start);
-        STILL_ASSERT(it != areas_.end() && it->kind == VmaKind::leaving && it->range.start <= proto.range.start);
+        STILL_ASSERT(it != areas_.end() && it->kind == VmaKind::leaving &&
+                     it->range.start <= proto.range.start);
         TRY_STATUS(areas_.split_around(proto.range));
         (void)areas_.erase(areas_.first_behind(proto.range.start));
     } else if (request.fixed) {
@@ -94,7 +96,8 @@ Result<UserRange> AddressSpace::map(const MapRequest& request)
             return fail(Errno::nomem);
         if (areas_.overlaps(proto.range))
             return fail(Errno::exist);
-    } else if (request.hint.raw() < lowest_hint || !is_app_range(proto.range) || areas_.overlaps(proto.range)) {
+    } else if (request.hint.raw() < lowest_hint || !is_app_range(proto.range) ||
+               areas_.overlaps(proto.range)) {
         const u64 align = request.length >= page_size_1g   ? page_size_1g
                           : request.length >= page_size_2m ? page_size_2m
                                                            : page_size;
@@ -219,7 +222,8 @@ Status AddressSpace::begin_protect(UserRange range, u8 prot, Departure& left)
     LockGuard guard(lock_);
     left.range = range;
     UserAddr covered = range.start;
-    for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end; ++it) {
+    for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end;
+         ++it) {
         if (it->range.start > covered || it->kind == VmaKind::leaving)
             return fail(Errno::nomem);
         if (it->kind == VmaKind::foreign && prot != it->prot)
@@ -231,7 +235,8 @@ Status AddressSpace::begin_protect(UserRange range, u8 prot, Departure& left)
     TRY_STATUS(table_.split_at(range.start));
     TRY_STATUS(table_.split_at(range.end));
     TRY_STATUS(areas_.split_around(range));
-    for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end; ++it) {
+    for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end;
+         ++it) {
         const bool loses = (it->prot & ~prot) != 0;
         it->prot = prot;
         if (it->kind == VmaKind::foreign)
@@ -268,7 +273,8 @@ Status AddressSpace::begin_discard(UserRange range, Departure& left)
             return fail(Errno::again);
     TRY_STATUS(table_.split_at(range.start));
     TRY_STATUS(table_.split_at(range.end));
-    for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end; ++it) {
+    for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end;
+         ++it) {
         if (it->kind == VmaKind::foreign)
             continue;
         const UserRange part{max(it->range.start, range.start), min(it->range.end, range.end)};
@@ -323,7 +329,9 @@ Fault AddressSpace::examine(UserAddr a, Access access)
     Vma* vma = areas_.find(a);
     if (vma == nullptr || vma->kind == VmaKind::leaving)
         return {FaultKind::no_area, {}};
-    const u8 needed = access == Access::write ? prot_write : access == Access::execute ? prot_exec : prot_none;
+    const u8 needed = access == Access::write     ? prot_write
+                      : access == Access::execute ? prot_exec
+                                                  : prot_none;
     if (vma->prot == prot_none || (vma->prot & needed) != needed)
         return {FaultKind::no_right, {}};
     const arch::Leaf leaf = table_.find(a);
@@ -364,7 +372,9 @@ void AddressSpace::install(Chunk& chunk, Frame* block, u64 valid_bytes)
     FrameChain rest;
     {
         LockGuard guard(lock_);
-        const u32 level = chunk.order >= order_1g ? arch::level_1g : chunk.order >= order_2m ? arch::level_2m : arch::level_4k;
+        const u32 level = chunk.order >= order_1g   ? arch::level_1g
+                          : chunk.order >= order_2m ? arch::level_2m
+                                                    : arch::level_4k;
         const bool whole = level != arch::level_4k && valid_bytes >= chunk.range.size();
         const u64 step = whole ? chunk.range.size() : page_size;
         for (u64 at = 0; at < chunk.range.size(); at += step) {
@@ -379,7 +389,8 @@ void AddressSpace::install(Chunk& chunk, Frame* block, u64 valid_bytes)
                 if (auto leaf = table_.prepare(a, leaf_level); leaf) {
                     u64 empty = 0;
                     used = leaf->entry->compare_exchange_strong(
-                        empty, frame.raw() | arch::leaf_bits(vma->prot, leaf_level), std::memory_order_acq_rel);
+                        empty, frame.raw() | arch::leaf_bits(vma->prot, leaf_level),
+                        std::memory_order_acq_rel);
                 }
             }
             if (!used) {
@@ -471,7 +482,8 @@ void AddressSpace::destroy()
                     chain_block(all, arch::leaf_frame(e, leaf.level), leaf.level);
             });
         }
-        for (auto it = areas_.first_behind(UserAddr(0)); it != areas_.end(); it = areas_.first_behind(UserAddr(0)))
+        for (auto it = areas_.first_behind(UserAddr(0)); it != areas_.end();
+             it = areas_.first_behind(UserAddr(0)))
             if (MappedFile* file = areas_.erase(it); file != nullptr)
                 drop_file(file, closed_);
         if (table_.root() != PhysAddr())

@@ -124,7 +124,8 @@ void make_ready(Cpu& c, Thread& t) REQUIRES(c.lock)
         c.ready.push_front(t);
     else
         c.ready.push_back(t);
-    __atomic_store_n(&c.counters->runnable, static_cast<u32>(c.ready.size()) + 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&c.counters->runnable, static_cast<u32>(c.ready.size()) + (c.current == &c.idle ? 0 : 1),
+                     __ATOMIC_RELAXED);
 }
 
 // Gives the CPU to the next ready thread or to idle. The run queue is locked, and stays so across the switch.
@@ -157,7 +158,8 @@ void switch_away(Cpu& c) NO_THREAD_SAFETY
     still_cpu_counters& k = *c.counters;
     ++k.switches;
     __atomic_store_n(&k.tid, next->tid, __ATOMIC_RELAXED);
-    __atomic_store_n(&k.runnable, static_cast<u32>(c.ready.size()) + (next == &c.idle ? 0 : 1), __ATOMIC_RELAXED);
+    __atomic_store_n(&k.runnable, static_cast<u32>(c.ready.size()) + (next == &c.idle ? 0 : 1),
+                     __ATOMIC_RELAXED);
     if ((next == &c.idle) != (previous == &c.idle))
         set_mode(c, next == &c.idle ? STILL_CPU_IDLE : STILL_CPU_BUSY);
     c.slice_end = 0;
@@ -246,10 +248,12 @@ bool prepare_thread(Thread& t, NodeId node, void (*entry)(void*), void* argument
     if (stack == nullptr)
         return false;
     t.stack = reinterpret_cast<u64>(stack);
-    *reinterpret_cast<u64*>(t.stack) = canary; // SAFETY: lowest word of the fresh stack
+    *reinterpret_cast<u64*>(t.stack) = canary;            // SAFETY: lowest word of the fresh stack
     auto* start = reinterpret_cast<Start*>(t.stack + 16); // SAFETY: read before the stack grows down to it
     *start = {entry, argument};
-    t.saved_sp = arch::make_stack(t.stack_top(), first_run, start);
+    // A task's first registers for user mode will lie at the top: nothing may run on that part.
+    constexpr u64 frame_room = (sizeof(arch::TrapFrame) + 15) & ~15ull;
+    t.saved_sp = arch::make_stack(t.stack_top() - frame_room, first_run, start);
     return true;
 }
 
@@ -550,9 +554,7 @@ void shoot_down(AddressSpace& space)
         while (static_cast<i64>(cpus[i]->flush_done.load(std::memory_order_acquire) - wanted) < 0) {
             // The other may wait for us in the same way.
             serve_flush(self);
-            if (is_panicking())
-                arch::halt_forever();
-            cpu_pause();
+            cpu_pause(); // an end of all this comes by NMI
         }
     }
 }
@@ -562,6 +564,32 @@ void on_shootdown_interrupt()
     Cpu& c = this_cpu();
     ++c.counters->shootdowns;
     serve_flush(c);
+}
+
+namespace {
+std::atomic<bool> stopping{false};
+std::atomic<u32> halted{0};
+} // namespace
+
+void stop_other_cpus()
+{
+    stopping.store(true);
+    for (u32 i = 0; i < cpu_count; ++i)
+        if (cpus[i] != &this_cpu())
+            arch::send_nmi(cpus[i]->arch.apic_id);
+}
+
+u32 cpus_halted()
+{
+    return halted.load();
+}
+
+void halt_if_told()
+{
+    if (!stopping.load())
+        return;
+    halted.fetch_add(1);
+    arch::halt_forever();
 }
 
 u64 busy_ticks(const Thread& t)

@@ -38,8 +38,8 @@ def test_cpu_lists(no_lwk, cpus, word):
 
 
 @pytest.mark.parametrize("mem, word", [
-    ("64g", "mem"), ("1g@7", "7"), ("0", "0"), ("12q", "12q"), ("-1g", "-1g"), ("@0", "@0"), ("1g@", "1g@"),
-    ("99999999999999999999g", "999"), ("1g,,1g", ","), ("3900m", "mem"),
+    ("64g", "64"), ("1g@7", "7"), ("0", "0"), ("12q", "12q"), ("-1g", "-1g"), ("@0", "@0"), ("1g@", "1g@"),
+    ("99999999999999999999g", "999"), ("1g,,1g", ","), ("3900m", "node 0"),
 ])
 def test_memory(no_lwk, mem, word):
     refused(no_lwk, ["ihkosctl", "up", f"--mem={mem}"], word)
@@ -60,11 +60,11 @@ def test_the_boot_cpu_and_the_last_cpu_stay_linuxs(no_lwk):
 
 @pytest.mark.parametrize("make, word", [
     (lambda image: images.of_revision(image, 9999), "revision"),
-    (lambda image: image[:len(image) // 2], "truncated"),
+    (lambda image: images.truncated(image), "truncated"),
     (lambda image: image[:40], ""),
     (lambda image: b"", ""),
     (lambda image: b"#!/bin/sh\n" * 100, "elf"),
-    (lambda image: Path("/usr/bin/true").read_bytes(), "note"),
+    (lambda image: Path("/usr/bin/true").read_bytes(), "executable"),
 ])
 def test_images(no_lwk, make, word):
     image = make(KERNEL_IMAGE.read_bytes())
@@ -96,7 +96,7 @@ except OSError as error:
     no_lwk.check(["ihkconfig", "0", "reserve", "mem", "64m@0"])
     no_lwk.check(["ihkosctl", index, "assign", "mem", "64m@0"])
     try:
-        for bad in (images.of_revision(image, 9999), image[:len(image) // 2], image[:100]):
+        for bad in (images.of_revision(image, 9999), images.truncated(image), image[:100]):
             no_lwk.run(["sh", "-c", "cat > /tmp/bad.elf"], stdin=bad)
             result = no_lwk.run(["python3", "-c", loader, index])
             assert result.status == 1 and len(result.stderr.split(": ", 1)[1]) > 3, result

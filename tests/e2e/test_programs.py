@@ -17,7 +17,7 @@ def both(lwk, argv, **options):
     ["echo", "hello", "from", "the", "LWK"],
     ["/bin/ls", "-l", "--time-style=full-iso", "/usr/share/perl5"],
     ["printf", "%s\\n", "", "a b", "*", "ünïcode"],
-    ["env", "-i", "A=1", "/usr/bin/printenv"],
+    ["printenv", "HOME", "PATH"],
     ["cat", "/etc/debian_version", "/etc/passwd"],
     ["head", "-c", "100000", "/usr/bin/bash"],
     ["sort", "-k2", "/etc/passwd"],
@@ -104,6 +104,6 @@ def test_a_compute_loop_costs_the_lwk_cpu_and_not_linux(lwk):
 
 def test_the_proof_can_fail(lwk):
     """The same loop on Linux costs Linux as much as it lasts, and the LWK nothing."""
-    proof = lwk.loop_proof(native=True, seconds=1)
-    assert proof["linux_busy"] > 0.8, proof
+    proof = lwk.loop_proof(native=True, seconds=2)
+    assert proof["linux_busy"] > 1, proof
     assert max(proof["lwk_busy"]) < 0.2, proof

@@ -215,7 +215,7 @@ class Session:
             command.end()
         return command
 
-    def run(self, argv, cwd=None, env=None, stdin=b"", timeout=120):
+    def run(self, argv, cwd=None, env=None, stdin=b"", timeout=60):
         """Runs a command to its end. One that overstays is killed, and a TimeoutError raised."""
         command = self.spawn(argv, cwd, env)
         if stdin:
