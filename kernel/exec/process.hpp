@@ -66,6 +66,10 @@ struct Process {
 bool handle_immediate(const still_msg& m);
 void handle_deferred(const still_msg& m);
 
+// A task on that slot, not yet running and not yet in the process's list; nullptr: no memory.
+Task* make_task(Process& p, u32 slot, u32 tid, NodeId node);
+void link_task(Process& p, Task& task) EXCLUDES(p.lock);
+
 // A new task of the process with these registers, on a free slot. The proxy makes its thread first.
 // Returns the thread id.
 struct CloneRequest {

@@ -58,21 +58,6 @@ void update_slice(Cpu& c) REQUIRES(c.lock)
     program_timer(c);
 }
 
-void load_space(Cpu& c, AddressSpace* space)
-{
-    if (c.loaded == space)
-        return;
-    const u32 word = c.arch.id.value / 64;
-    const u64 bit = 1ull << (c.arch.id.value % 64);
-    AddressSpace* old = c.loaded;
-    if (space != nullptr)
-        space->active[word].fetch_or(bit);
-    c.loaded = space;
-    arch::switch_root(space != nullptr ? space->root() : arch::kernel_root());
-    if (old != nullptr)
-        old->active[word].fetch_and(~bit);
-}
-
 void insert_timer(Cpu& c, Thread& t) REQUIRES(c.lock)
 {
     Thread** at = &c.timers;
@@ -409,16 +394,6 @@ void yield() NO_THREAD_SAFETY
     switch_away(c);
 }
 
-namespace {
-
-// Runs on the target's service of a move: a thread can't enqueue itself elsewhere while it is on its stack.
-struct Move {
-    Thread* thread;
-    Cpu* to;
-};
-
-} // namespace
-
 void obey_affinity() NO_THREAD_SAFETY
 {
     Cpu& c = this_cpu();
@@ -511,85 +486,6 @@ void on_timer_interrupt()
         c.need_resched = true;
     update_slice(c);
     program_timer(c);
-}
-
-namespace {
-
-void serve_flush(Cpu& c)
-{
-    const u64 wanted = c.flush_wanted.load(std::memory_order_acquire);
-    if (c.flush_done.load(std::memory_order_relaxed) == wanted)
-        return;
-    // A CPU that only idles on a space drops it: it will not be asked again, and the space may go away.
-    if (c.current->space == nullptr)
-        load_space(c, nullptr);
-    else
-        arch::flush_user_tlb();
-    c.flush_done.store(wanted, std::memory_order_release);
-}
-
-} // namespace
-
-void shoot_down(AddressSpace& space)
-{
-    Cpu& self = this_cpu();
-    u64 tickets[STILL_MAX_CPUS / 64] = {};
-    for (u32 i = 0; i < cpu_count; ++i) {
-        if (cpus[i] == &self || (space.active[i / 64].load() >> (i % 64) & 1) == 0)
-            continue;
-        tickets[i / 64] |= 1ull << (i % 64);
-        cpus[i]->flush_wanted.fetch_add(1);
-        arch::send_interrupt(cpus[i]->arch.apic_id, arch::vector_shootdown);
-    }
-    if (self.loaded == &space) {
-        if (self.current->space == nullptr)
-            load_space(self, nullptr);
-        else
-            arch::flush_user_tlb();
-    }
-    for (u32 i = 0; i < cpu_count; ++i) {
-        if ((tickets[i / 64] >> (i % 64) & 1) == 0)
-            continue;
-        const u64 wanted = cpus[i]->flush_wanted.load();
-        while (static_cast<i64>(cpus[i]->flush_done.load(std::memory_order_acquire) - wanted) < 0) {
-            // The other may wait for us in the same way.
-            serve_flush(self);
-            cpu_pause(); // an end of all this comes by NMI
-        }
-    }
-}
-
-void on_shootdown_interrupt()
-{
-    Cpu& c = this_cpu();
-    ++c.counters->shootdowns;
-    serve_flush(c);
-}
-
-namespace {
-std::atomic<bool> stopping{false};
-std::atomic<u32> halted{0};
-} // namespace
-
-void stop_other_cpus()
-{
-    stopping.store(true);
-    for (u32 i = 0; i < cpu_count; ++i)
-        if (cpus[i] != &this_cpu())
-            arch::send_nmi(cpus[i]->arch.apic_id);
-}
-
-u32 cpus_halted()
-{
-    return halted.load();
-}
-
-void halt_if_told()
-{
-    if (!stopping.load())
-        return;
-    halted.fetch_add(1);
-    arch::halt_forever();
 }
 
 u64 busy_ticks(const Thread& t)
