@@ -54,9 +54,7 @@ void set_state(u32 state)
 
 void on_panic(std::string_view why)
 {
-    for (u32 i = 0; i < num_cpus(); ++i)
-        if (&cpu(CpuId(i)) != &this_cpu())
-            arch::send_nmi(cpu(CpuId(i)).arch.apic_id);
+    stop_other_cpus();
     if (shared == nullptr)
         arch::power_off(0x11);
     const usize n = min(why.size(), sizeof(shared->panic_text) - 1);
@@ -78,17 +76,21 @@ void publish_memory()
     shared->processes = num_processes();
 }
 
-// Never returns to its caller's work: the core is INITed by Linux.
+// Every CPU stops where it is, in HLT with interrupts off; then Linux may INIT them. Processes need no
+// orderly end: their memory goes back as a whole, and the module ends their proxies.
 void shut_down()
 {
     if (ignore_shutdown)
         return;
-    kill_all_processes();
-    log("shutting down");
-    for (u32 i = 0; i < num_cpus(); ++i)
-        if (&cpu(CpuId(i)) != &this_cpu())
-            arch::send_nmi(cpu(CpuId(i)).arch.apic_id);
-    set_state(STILL_STATE_STOPPED);
+    log("shutting down, {} processes", num_processes());
+    stop_other_cpus();
+    const u64 deadline = arch::read_tsc() + us_to_tsc(1'000'000);
+    while (cpus_halted() < num_cpus() - 1 && arch::read_tsc() < deadline)
+        cpu_pause();
+    if (cpus_halted() < num_cpus() - 1)
+        log("{} CPUs did not halt", num_cpus() - 1 - cpus_halted());
+    else
+        set_state(STILL_STATE_STOPPED);
     ikc::ring_doorbell();
     arch::halt_forever();
 }
@@ -241,8 +243,9 @@ extern "C" void still_main(unsigned long info_phys, unsigned long loader_magic, 
         join_linux();
     set_panic_hook(on_panic);
     const arch::PhysRange early = arch::early_pages_taken();
-    const frames::Taken taken[] = {{PhysAddr(block.image_phys), PhysAddr(block.image_phys + block.image_size)},
-                                   {early.start, early.end}};
+    const frames::Taken taken[] = {
+        {PhysAddr(block.image_phys), PhysAddr(block.image_phys + block.image_size)},
+        {early.start, early.end}};
     frames::init(block, taken);
     arch::set_table_source(frames::table_page);
     arch::init_apic(PhysAddr(block.lapic_phys), (block.flags & STILL_BOOT_X2APIC) != 0);

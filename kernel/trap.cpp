@@ -25,8 +25,8 @@ void signal_fault(Task& task, const arch::TrapFrame& frame, u32 signo, i32 code,
         return;
     }
     if (force_signal(task, {signo, code, 0, 0, address}))
-        log("pid {} tid {}: signal {} code {} at {:x}, rip {:x} rsp {:x} error {:x}", task.owner->pid, task.tid, signo,
-            code, address, frame.rip, frame.rsp, frame.error);
+        log("pid {} tid {}: signal {} code {} at {:x}, rip {:x} rsp {:x} error {:x}", task.owner->pid,
+            task.tid, signo, code, address, frame.rip, frame.rsp, frame.error);
 }
 
 void page_fault(arch::TrapFrame& frame)
@@ -157,7 +157,6 @@ extern "C" void still_urgent_trap(still::arch::TrapFrame* frame)
         panic_text("double fault", frame);
     if (frame->vector == arch::vector_machine_check)
         panic_text("machine check", frame);
-    if (is_panicking())
-        arch::halt_forever();
+    halt_if_told();
     ++this_cpu().counters->nmis;
 }

@@ -244,7 +244,8 @@ void still_os_death_work(struct work_struct *work)
 {
 	struct still_os *os = container_of(work, struct still_os, death_work);
 
-	pr_info("stillcore: instance %d is dead: %s\n", os->index, os->death);
+	if (os->state != STILL_OS_SHUTDOWN)
+		pr_info("stillcore: instance %d is dead: %s\n", os->index, os->death);
 	still_ikc_fail_calls(os);
 	still_procs_died(os);
 }

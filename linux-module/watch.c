@@ -17,17 +17,31 @@ MODULE_PARM_DESC(hang_seconds, "an LWK CPU that leaves messages unread for so lo
 
 static unsigned int ping_seconds = 5;
 module_param(ping_seconds, uint, 0644);
-MODULE_PARM_DESC(ping_seconds, "how often idle LWK CPUs are asked for a sign of life, 0: never");
+MODULE_PARM_DESC(ping_seconds, "how often LWK CPUs without a program are asked for a sign of life, 0: never");
+
+static unsigned int busy_ping_seconds = 60;
+module_param(busy_ping_seconds, uint, 0644);
+MODULE_PARM_DESC(busy_ping_seconds, "the same for CPUs that run a program (an interrupt each), 0: never");
 
 /*
  * A CPU takes its messages in an interrupt, also over a computing thread: one that leaves them in the ring
  * is stuck with interrupts off. A message is put there for the purpose where somebody waits for it anyhow,
  * or where it disturbs nothing.
  */
+static bool may_ping(const struct still_os *os, const struct still_channel *channel)
+{
+	const struct still_cpu_counters *counters = &os->shared->cpus[channel->cpu];
+	bool computes = READ_ONCE(counters->mode) == STILL_CPU_BUSY && READ_ONCE(counters->pid);
+	unsigned int seconds = computes ? busy_ping_seconds : ping_seconds;
+
+	if (atomic_read(&channel->calls))
+		return true;
+	return seconds && os->watch_ticks % seconds == 0;
+}
+
 static bool hangs(struct still_os *os, struct still_channel *channel)
 {
 	struct still_msg ping = { .kind = STILL_MSG_PING, .token = STILL_TOKEN_PING };
-	bool idle = READ_ONCE(os->shared->cpus[channel->cpu].mode) != STILL_CPU_BUSY;
 	u32 head = READ_ONCE(channel->tx.ring->head);
 
 	if (head != READ_ONCE(channel->tx.index)) {
@@ -38,10 +52,9 @@ static bool hangs(struct still_os *os, struct still_channel *channel)
 		return channel->stuck > hang_seconds;
 	}
 	channel->stuck = 0;
-	if (atomic_read(&channel->calls) ||
-	    (idle && ping_seconds && os->watch_ticks % ping_seconds == 0))
-		still_ikc_try_send(channel, &ping);
 	channel->watched_head = head;
+	if (may_ping(os, channel))
+		still_ikc_try_send(channel, &ping);
 	return false;
 }
 

@@ -14,7 +14,10 @@ inline u64 mul_div(u64 value, u64 factor, u64 divisor)
         return ~0ull;
     u64 quotient, rest;
     // SAFETY: high < divisor, so DIV cannot overflow (SDM vol. 2, DIV).
-    asm("divq %4" : "=a"(quotient), "=d"(rest) : "a"(static_cast<u64>(product)), "d"(high), "r"(divisor) : "cc");
+    asm("divq %4"
+        : "=a"(quotient), "=d"(rest)
+        : "a"(static_cast<u64>(product)), "d"(high), "r"(divisor)
+        : "cc");
     return quotient;
 }
 

@@ -31,7 +31,10 @@ enum class Errno : i32 {
 
 template <class T> using Result = std::expected<T, Errno>;
 using Status = std::expected<void, Errno>;
-constexpr std::unexpected<Errno> fail(Errno e) { return std::unexpected<Errno>(e); }
+constexpr std::unexpected<Errno> fail(Errno e)
+{
+    return std::unexpected<Errno>(e);
+}
 
 } // namespace still
 

@@ -13,7 +13,10 @@
 
 namespace still {
 
-inline void cpu_pause() { __builtin_ia32_pause(); }
+inline void cpu_pause()
+{
+    __builtin_ia32_pause();
+}
 
 class CAPABILITY("spin lock") SpinLock {
   public:

@@ -72,7 +72,13 @@ struct UserRange {
     [[nodiscard]] constexpr bool overlaps(UserRange o) const { return start < o.end && o.start < end; }
 };
 
-template <class T> constexpr T min(T a, T b) { return b < a ? b : a; }
-template <class T> constexpr T max(T a, T b) { return a < b ? b : a; }
+template <class T> constexpr T min(T a, T b)
+{
+    return b < a ? b : a;
+}
+template <class T> constexpr T max(T a, T b)
+{
+    return a < b ? b : a;
+}
 
 } // namespace still

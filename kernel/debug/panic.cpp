@@ -58,11 +58,6 @@ void set_panic_hook(void (*hook)(std::string_view))
     panic_hook = hook;
 }
 
-bool is_panicking()
-{
-    return panicking.load(std::memory_order_relaxed);
-}
-
 void panic_text(std::string_view why, const arch::TrapFrame* frame)
 {
     asm volatile("cli");

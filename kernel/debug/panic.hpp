@@ -20,8 +20,6 @@ template <class... Args> [[noreturn]] void panic(std::string_view pattern, const
 
 // Who stops the other CPUs and tells Linux; set by main.
 void set_panic_hook(void (*hook)(std::string_view why));
-// Another CPU has panicked: log in on the log and stop.
-[[nodiscard]] bool is_panicking();
 
 } // namespace still
 

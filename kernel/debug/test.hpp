@@ -25,7 +25,7 @@ bool run_kernel_tests();
 #define STILL_CHECK(cond)                                                                                    \
     do {                                                                                                     \
         if (!(cond)) {                                                                                       \
-            ::still::log("# {}:{}: {}", __FILE_NAME__, __LINE__, #cond);                                      \
+            ::still::log("# {}:{}: {}", __FILE_NAME__, __LINE__, #cond);                                     \
             return false;                                                                                    \
         }                                                                                                    \
     } while (0)

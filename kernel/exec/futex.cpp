@@ -178,8 +178,8 @@ Result<u32> wake(Process& p, u64 address, u32 count, u32 bits)
     return wake_locked(b, p, address, count, bits);
 }
 
-Result<u32> requeue(Process& p, u64 from, u64 to, u32 wake_count, u32 move_count, bool check, u32 expected)
-    NO_THREAD_SAFETY
+Result<u32> requeue(Process& p, u64 from, u64 to, u32 wake_count, u32 move_count, bool check,
+                    u32 expected) NO_THREAD_SAFETY
 {
     if (!is_valid(from) || !is_valid(to))
         return fail(Errno::inval);
@@ -212,7 +212,8 @@ Result<u32> requeue(Process& p, u64 from, u64 to, u32 wake_count, u32 move_count
     }
 }
 
-Result<u32> wake_op(Process& p, u64 first, u64 second, u32 wake_first, u32 wake_second, u32 op) NO_THREAD_SAFETY
+Result<u32> wake_op(Process& p, u64 first, u64 second, u32 wake_first, u32 wake_second,
+                    u32 op) NO_THREAD_SAFETY
 {
     if (!is_valid(first) || !is_valid(second))
         return fail(Errno::inval);

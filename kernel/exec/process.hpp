@@ -19,9 +19,9 @@ struct Task : Thread {
     Process* owner = nullptr;
     Task* next_task = nullptr; // in the process, under its lock
     Slot slot;
-    SignalState signals; // under the process's lock
-    u64 clear_tid = 0;   // user address, see set_tid_address(2)
-    u64 robust_list = 0; // user address
+    SignalState signals;     // under the process's lock
+    u64 clear_tid = 0;       // user address, see set_tid_address(2)
+    u64 robust_list = 0;     // user address
     arch::TrapFrame start{}; // registers of its first instruction
     bool exit_told = false;  // the proxy knows
     bool ending = false;     // exit(2) was called
@@ -66,6 +66,10 @@ struct Process {
 bool handle_immediate(const still_msg& m);
 void handle_deferred(const still_msg& m);
 
+// A task on that slot, not yet running and not yet in the process's list; nullptr: no memory.
+Task* make_task(Process& p, u32 slot, u32 tid, NodeId node);
+void link_task(Process& p, Task& task) EXCLUDES(p.lock);
+
 // A new task of the process with these registers, on a free slot. The proxy makes its thread first.
 // Returns the thread id.
 struct CloneRequest {
@@ -88,7 +92,8 @@ void leave_robustly(Task& task);
 void leave_if_dying(Task& task);
 
 // Sends a call to the task's proxy. intr: the process is ending.
-Result<i64> offload(Task& task, u32 nr, u64 a0 = 0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0, u64 a4 = 0, u64 a5 = 0);
+Result<i64> offload(Task& task, u32 nr, u64 a0 = 0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0, u64 a4 = 0,
+                    u64 a5 = 0);
 
 [[nodiscard]] Task* find_task(Process& p, u32 tid) REQUIRES(p.lock);
 [[nodiscard]] u64 process_busy_ticks(Process& p);

@@ -125,11 +125,13 @@ void fill_context(SigContext& c, const arch::TrapFrame& f, u64 mask)
 }
 
 // Writes the handler's frame and points the registers at the handler.
-Status push_frame(Task& task, arch::TrapFrame& f, const SignalAction& action, const SignalInfo& info, u64 mask)
+Status push_frame(Task& task, arch::TrapFrame& f, const SignalAction& action, const SignalInfo& info,
+                  u64 mask)
 {
     AltStack& alt = task.signals.alt;
     u64 sp = f.rsp - red_zone;
-    const bool use_alt = (action.flags & sa_onstack) != 0 && (alt.flags & 2) == 0 && !on_alt_stack(alt, f.rsp);
+    const bool use_alt =
+        (action.flags & sa_onstack) != 0 && (alt.flags & 2) == 0 && !on_alt_stack(alt, f.rsp);
     if (use_alt)
         sp = alt.sp + alt.size;
     const u64 fp_size = arch::fpu_size();
@@ -140,7 +142,8 @@ Status push_frame(Task& task, arch::TrapFrame& f, const SignalAction& action, co
         return fail(Errno::fault);
 
     arch::fpu_save(task.fpu);
-    auto* software = reinterpret_cast<FpSoftware*>(static_cast<u8*>(task.fpu) + software_bytes); // SAFETY: reserved for software
+    auto* software = reinterpret_cast<FpSoftware*>(static_cast<u8*>(task.fpu) +
+                                                   software_bytes); // SAFETY: reserved for software
     *software = {fp_magic1, static_cast<u32>(fp_size) + 4, arch::fpu_mask(), static_cast<u32>(fp_size), {}};
     TRY_STATUS(copy_to_user(fp_at, task.fpu, fp_size));
     TRY_STATUS(copy_to_user(fp_at + fp_size, &fp_magic2, 4));
@@ -156,7 +159,9 @@ Status push_frame(Task& task, arch::TrapFrame& f, const SignalAction& action, co
     frame.context.mask = mask;
     frame.info.signo = static_cast<i32>(info.signo);
     frame.info.code = info.code;
-    const bool fault = info.code > 0 && info.code < si_kernel && (info.signo == sig_segv || info.signo == sig_bus || info.signo == sig_fpe || info.signo == sig_ill || info.signo == sig_trap);
+    const bool fault = info.code > 0 && info.code < si_kernel &&
+                       (info.signo == sig_segv || info.signo == sig_bus || info.signo == sig_fpe ||
+                        info.signo == sig_ill || info.signo == sig_trap);
     if (fault) {
         frame.info.pid = static_cast<u32>(info.value);
         frame.info.uid = static_cast<u32>(info.value >> 32);
@@ -315,7 +320,8 @@ void return_from_handler(Task& task, arch::TrapFrame& f)
         void* area = frames::allocate_memory(NodeId(0), task.fpu_order);
         good = area != nullptr && copy_from_user(area, c.fpstate, arch::fpu_size()).has_value();
         if (good) {
-            auto* software = reinterpret_cast<FpSoftware*>(static_cast<u8*>(area) + software_bytes); // SAFETY: as above
+            auto* software =
+                reinterpret_cast<FpSoftware*>(static_cast<u8*>(area) + software_bytes); // SAFETY: as above
             good = software->magic1 == fp_magic1 && arch::fpu_valid(area);
             if (good) {
                 __builtin_memset(software, 0, sizeof(*software));

@@ -11,17 +11,32 @@ struct Process;
 struct Task;
 
 constexpr u32 num_signals = 64;
-constexpr u64 signal_bit(u32 signo) { return 1ull << (signo - 1); }
+constexpr u64 signal_bit(u32 signo)
+{
+    return 1ull << (signo - 1);
+}
 
 enum Signal : u32 {
-    sig_ill = 4, sig_trap = 5, sig_abrt = 6, sig_bus = 7, sig_fpe = 8, sig_kill = 9, sig_segv = 11, sig_pipe = 13,
-    sig_chld = 17, sig_cont = 18, sig_stop = 19, sig_urg = 23, sig_winch = 28, sig_sys = 31,
+    sig_ill = 4,
+    sig_trap = 5,
+    sig_abrt = 6,
+    sig_bus = 7,
+    sig_fpe = 8,
+    sig_kill = 9,
+    sig_segv = 11,
+    sig_pipe = 13,
+    sig_chld = 17,
+    sig_cont = 18,
+    sig_stop = 19,
+    sig_urg = 23,
+    sig_winch = 28,
+    sig_sys = 31,
 };
 
 // si_code values that the LWK makes itself.
 constexpr i32 si_user = 0, si_kernel = 0x80, si_tkill = -6;
-constexpr i32 segv_maperr = 1, segv_accerr = 2, bus_adrerr = 2, fpe_intdiv = 1, fpe_fltdiv = 3, ill_illopn = 2,
-              trap_brkpt = 1, trap_trace = 2;
+constexpr i32 segv_maperr = 1, segv_accerr = 2, bus_adrerr = 2, fpe_intdiv = 1, fpe_fltdiv = 3,
+              ill_illopn = 2, trap_brkpt = 1, trap_trace = 2;
 
 struct SignalInfo {
     u32 signo = 0;

@@ -21,7 +21,7 @@ struct MapRequest {
     u64 length = 0;
     u8 prot = prot_none;
     VmaKind kind = VmaKind::anonymous;
-    bool fixed = false;   // exactly at hint, which must be free (exist otherwise)
+    bool fixed = false;        // exactly at hint, which must be free (exist otherwise)
     bool over_leaving = false; // hint's range is a leaving area of the caller's own making
     bool lazy = false;
     bool stack = false;

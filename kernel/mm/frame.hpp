@@ -10,7 +10,10 @@ namespace still {
 constexpr u32 max_order = 18; // 1 GiB blocks
 constexpr u32 order_2m = 9;
 constexpr u32 order_1g = 18;
-constexpr u64 order_bytes(u32 order) { return page_size << order; }
+constexpr u64 order_bytes(u32 order)
+{
+    return page_size << order;
+}
 
 namespace bi = boost::intrusive;
 using ListHook = bi::list_base_hook<bi::link_mode<bi::normal_link>>;

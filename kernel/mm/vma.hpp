@@ -9,8 +9,6 @@
 
 namespace still {
 
-
-
 // A file as the module knows it; refs counts the VMAs that map it.
 struct MappedFile {
     u32 handle = 0;
@@ -25,8 +23,8 @@ enum class VmaKind : u8 {
     leaving, // being unmapped: nobody may use or reuse it until that is done
 };
 
-using TreeHook = boost::intrusive::set_base_hook<
-    boost::intrusive::link_mode<boost::intrusive::normal_link>, boost::intrusive::optimize_size<true>>;
+using TreeHook = boost::intrusive::set_base_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>,
+                                                 boost::intrusive::optimize_size<true>>;
 
 struct Vma : TreeHook {
     UserRange range;

@@ -32,7 +32,8 @@ Snapshot now()
             u64 ns;
             if (t.valid != 0)
                 ns = t.mono_base +
-                     static_cast<u64>((static_cast<unsigned __int128>(delta) * t.mult + t.mono_frac) >> (t.shift & 63));
+                     static_cast<u64>((static_cast<unsigned __int128>(delta) * t.mult + t.mono_frac) >>
+                                      (t.shift & 63));
             else
                 ns = t.mono_base + tsc_to_ns(arch::read_tsc() - t.cycle_last);
             return {ns, ns + t.real_minus_mono, ns + t.boot_minus_mono};

@@ -58,21 +58,6 @@ void update_slice(Cpu& c) REQUIRES(c.lock)
     program_timer(c);
 }
 
-void load_space(Cpu& c, AddressSpace* space)
-{
-    if (c.loaded == space)
-        return;
-    const u32 word = c.arch.id.value / 64;
-    const u64 bit = 1ull << (c.arch.id.value % 64);
-    AddressSpace* old = c.loaded;
-    if (space != nullptr)
-        space->active[word].fetch_or(bit);
-    c.loaded = space;
-    arch::switch_root(space != nullptr ? space->root() : arch::kernel_root());
-    if (old != nullptr)
-        old->active[word].fetch_and(~bit);
-}
-
 void insert_timer(Cpu& c, Thread& t) REQUIRES(c.lock)
 {
     Thread** at = &c.timers;
@@ -124,7 +109,8 @@ void make_ready(Cpu& c, Thread& t) REQUIRES(c.lock)
         c.ready.push_front(t);
     else
         c.ready.push_back(t);
-    __atomic_store_n(&c.counters->runnable, static_cast<u32>(c.ready.size()) + 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&c.counters->runnable, static_cast<u32>(c.ready.size()) + (c.current == &c.idle ? 0 : 1),
+                     __ATOMIC_RELAXED);
 }
 
 // Gives the CPU to the next ready thread or to idle. The run queue is locked, and stays so across the switch.
@@ -157,7 +143,8 @@ void switch_away(Cpu& c) NO_THREAD_SAFETY
     still_cpu_counters& k = *c.counters;
     ++k.switches;
     __atomic_store_n(&k.tid, next->tid, __ATOMIC_RELAXED);
-    __atomic_store_n(&k.runnable, static_cast<u32>(c.ready.size()) + (next == &c.idle ? 0 : 1), __ATOMIC_RELAXED);
+    __atomic_store_n(&k.runnable, static_cast<u32>(c.ready.size()) + (next == &c.idle ? 0 : 1),
+                     __ATOMIC_RELAXED);
     if ((next == &c.idle) != (previous == &c.idle))
         set_mode(c, next == &c.idle ? STILL_CPU_IDLE : STILL_CPU_BUSY);
     c.slice_end = 0;
@@ -246,7 +233,7 @@ bool prepare_thread(Thread& t, NodeId node, void (*entry)(void*), void* argument
     if (stack == nullptr)
         return false;
     t.stack = reinterpret_cast<u64>(stack);
-    *reinterpret_cast<u64*>(t.stack) = canary; // SAFETY: lowest word of the fresh stack
+    *reinterpret_cast<u64*>(t.stack) = canary;            // SAFETY: lowest word of the fresh stack
     auto* start = reinterpret_cast<Start*>(t.stack + 16); // SAFETY: read before the stack grows down to it
     *start = {entry, argument};
     // A task's first registers for user mode will lie at the top: nothing may run on that part.
@@ -407,16 +394,6 @@ void yield() NO_THREAD_SAFETY
     switch_away(c);
 }
 
-namespace {
-
-// Runs on the target's service of a move: a thread can't enqueue itself elsewhere while it is on its stack.
-struct Move {
-    Thread* thread;
-    Cpu* to;
-};
-
-} // namespace
-
 void obey_affinity() NO_THREAD_SAFETY
 {
     Cpu& c = this_cpu();
@@ -509,61 +486,6 @@ void on_timer_interrupt()
         c.need_resched = true;
     update_slice(c);
     program_timer(c);
-}
-
-namespace {
-
-void serve_flush(Cpu& c)
-{
-    const u64 wanted = c.flush_wanted.load(std::memory_order_acquire);
-    if (c.flush_done.load(std::memory_order_relaxed) == wanted)
-        return;
-    // A CPU that only idles on a space drops it: it will not be asked again, and the space may go away.
-    if (c.current->space == nullptr)
-        load_space(c, nullptr);
-    else
-        arch::flush_user_tlb();
-    c.flush_done.store(wanted, std::memory_order_release);
-}
-
-} // namespace
-
-void shoot_down(AddressSpace& space)
-{
-    Cpu& self = this_cpu();
-    u64 tickets[STILL_MAX_CPUS / 64] = {};
-    for (u32 i = 0; i < cpu_count; ++i) {
-        if (cpus[i] == &self || (space.active[i / 64].load() >> (i % 64) & 1) == 0)
-            continue;
-        tickets[i / 64] |= 1ull << (i % 64);
-        cpus[i]->flush_wanted.fetch_add(1);
-        arch::send_interrupt(cpus[i]->arch.apic_id, arch::vector_shootdown);
-    }
-    if (self.loaded == &space) {
-        if (self.current->space == nullptr)
-            load_space(self, nullptr);
-        else
-            arch::flush_user_tlb();
-    }
-    for (u32 i = 0; i < cpu_count; ++i) {
-        if ((tickets[i / 64] >> (i % 64) & 1) == 0)
-            continue;
-        const u64 wanted = cpus[i]->flush_wanted.load();
-        while (static_cast<i64>(cpus[i]->flush_done.load(std::memory_order_acquire) - wanted) < 0) {
-            // The other may wait for us in the same way.
-            serve_flush(self);
-            if (is_panicking())
-                arch::halt_forever();
-            cpu_pause();
-        }
-    }
-}
-
-void on_shootdown_interrupt()
-{
-    Cpu& c = this_cpu();
-    ++c.counters->shootdowns;
-    serve_flush(c);
 }
 
 u64 busy_ticks(const Thread& t)

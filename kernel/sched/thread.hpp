@@ -24,8 +24,8 @@ struct Thread : ListHook {
     bool permit = false; // an unpark() that came before the park()
     Cpu* cpu = nullptr;
 
-    u64 stack = 0;    // kernel stack, lowest address
-    u64 saved_sp = 0; // while not running
+    u64 stack = 0;                 // kernel stack, lowest address
+    u64 saved_sp = 0;              // while not running
     AddressSpace* space = nullptr; // nullptr: a kernel thread, runs on whatever is loaded
     void* fpu = nullptr;           // XSAVE area, nullptr: a kernel thread
     u32 fpu_order = 0;
@@ -45,7 +45,10 @@ struct Thread : ListHook {
     const char* name = "";
 
     [[nodiscard]] u64 stack_top() const { return stack + arch::kernel_stack_size; }
-    [[nodiscard]] bool may_run_on(CpuId c) const { return (affinity[c.value / 64] >> (c.value % 64) & 1) != 0; }
+    [[nodiscard]] bool may_run_on(CpuId c) const
+    {
+        return (affinity[c.value / 64] >> (c.value % 64) & 1) != 0;
+    }
 };
 
 } // namespace still

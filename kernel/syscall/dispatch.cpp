@@ -49,11 +49,11 @@ void tell_unsupported(const Task& task, u32 nr)
 bool never_restarts(u32 nr)
 {
     switch (nr) {
-    case 7:   // poll
-    case 23:  // select
-    case 34:  // pause
-    case 35:  // nanosleep
-    case 64:  // semget family: semop 65, semtimedop 220, msgsnd 69, msgrcv 70
+    case 7:  // poll
+    case 23: // select
+    case 34: // pause
+    case 35: // nanosleep
+    case 64: // semget family: semop 65, semtimedop 220, msgsnd 69, msgrcv 70
     case 65:
     case 69:
     case 70:

@@ -10,8 +10,8 @@ namespace still {
 
 namespace {
 
-constexpr u32 op_wait = 0, op_wake = 1, op_requeue = 3, op_cmp_requeue = 4, op_wake_op = 5, op_wait_bitset = 9,
-              op_wake_bitset = 10;
+constexpr u32 op_wait = 0, op_wake = 1, op_requeue = 3, op_cmp_requeue = 4, op_wake_op = 5,
+              op_wait_bitset = 9, op_wake_bitset = 10;
 constexpr u32 flag_private = 128, flag_realtime = 256;
 
 struct TimeSpec {

@@ -39,7 +39,8 @@ SyscallResult map_file(Task& task, const Call& call, MapRequest request, bool re
     const u64 flags = call.arg[3];
     if ((flags & map_type) != map_private)
         return fail(Errno::nodev); // shared file memory has its home in Linux: not yet
-    const auto handle = offload(task, STILL_CALL_MAP_FILE, call.arg[4], call.arg[2], flags, call.arg[1], call.arg[5]);
+    const auto handle =
+        offload(task, STILL_CALL_MAP_FILE, call.arg[4], call.arg[2], flags, call.arg[1], call.arg[5]);
     if (!handle)
         return fail(handle.error());
     if (*handle < 0)

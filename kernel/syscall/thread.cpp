@@ -9,15 +9,17 @@ namespace still {
 
 namespace {
 
-constexpr u64 clone_vm = 0x100, clone_fs = 0x200, clone_files = 0x400, clone_sighand = 0x800, clone_thread = 0x10000,
-              clone_sysvsem = 0x40000, clone_settls = 0x80000, clone_parent_settid = 0x100000,
-              clone_child_cleartid = 0x200000, clone_detached = 0x400000, clone_child_settid = 0x1000000;
+constexpr u64 clone_vm = 0x100, clone_fs = 0x200, clone_files = 0x400, clone_sighand = 0x800,
+              clone_thread = 0x10000, clone_sysvsem = 0x40000, clone_settls = 0x80000,
+              clone_parent_settid = 0x100000, clone_child_cleartid = 0x200000, clone_detached = 0x400000,
+              clone_child_settid = 0x1000000;
 constexpr u64 thread_flags = clone_vm | clone_fs | clone_files | clone_sighand | clone_thread;
 constexpr u64 known_flags = thread_flags | clone_sysvsem | clone_settls | clone_parent_settid |
                             clone_child_cleartid | clone_detached | clone_child_settid;
 
 struct CloneArgs {
-    u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+    u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size,
+        cgroup;
 };
 
 SyscallResult make_thread(Task& task, const Call& call, const CloneArgs& args)

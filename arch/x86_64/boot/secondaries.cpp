@@ -44,7 +44,8 @@ u32 start_secondaries(const still_boot_block& block, PhysAddr image, const u64* 
     __builtin_memcpy(page, ap_trampoline, static_cast<usize>(ap_trampoline_end - ap_trampoline));
     field<u32>(page, ap_trampoline_cr3) = static_cast<u32>(block.boot_cr3);
     field<u64>(page, ap_trampoline_root) = kernel_root().raw();
-    field<u64>(page, ap_trampoline_entry) = image.raw() + (reinterpret_cast<u64>(entry64_ap) - image_link_offset);
+    field<u64>(page, ap_trampoline_entry) =
+        image.raw() + (reinterpret_cast<u64>(entry64_ap) - image_link_offset);
     field<u32>(page, ap_trampoline_far32) += static_cast<u32>(at.raw());
     field<u32>(page, ap_trampoline_far64) += static_cast<u32>(at.raw());
     field<u32>(page, ap_trampoline_gdt_pointer, 2) += static_cast<u32>(at.raw());

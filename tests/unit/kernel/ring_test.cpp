@@ -91,7 +91,8 @@ TEST(Ring, TwoThreadsLoseNeitherCellsNorWakeups)
                 }
             } while (expected < total && still_ring_sleep(&f.consumer) == 0);
             if (expected < total) {
-                ASSERT_TRUE(doorbell.try_acquire_for(std::chrono::seconds(30))) << "lost wakeup at " << expected;
+                ASSERT_TRUE(doorbell.try_acquire_for(std::chrono::seconds(30)))
+                    << "lost wakeup at " << expected;
             }
         }
     });

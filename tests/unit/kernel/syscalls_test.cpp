@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The list of system calls against Linux's own header.
 #include <asm/unistd_64.h>
-#include <gtest/gtest.h>
 #include <fstream>
+#include <gtest/gtest.h>
 #include <map>
 #include <regex>
 #include <set>
@@ -55,12 +55,45 @@ TEST(Syscalls, GiveAReasonForWhatIsNotThere)
 
 TEST(Syscalls, NeverOffloadWhatActsOnTheCaller)
 {
-    const std::set<std::string> acts_on_caller = {
-        "mmap", "munmap", "mprotect", "mremap", "brk", "madvise", "clone", "clone3", "fork", "vfork", "execve",
-        "execveat", "exit", "exit_group", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack",
-        "rt_sigsuspend", "rt_sigtimedwait", "set_tid_address", "set_robust_list", "futex", "rseq", "membarrier",
-        "arch_prctl", "sched_setaffinity", "sched_yield", "seccomp", "ptrace", "userfaultfd", "shmat",
-        "io_uring_setup", "io_setup", "pkey_mprotect", "modify_ldt", "set_thread_area", "unshare", "setns"};
+    const std::set<std::string> acts_on_caller = {"mmap",
+                                                  "munmap",
+                                                  "mprotect",
+                                                  "mremap",
+                                                  "brk",
+                                                  "madvise",
+                                                  "clone",
+                                                  "clone3",
+                                                  "fork",
+                                                  "vfork",
+                                                  "execve",
+                                                  "execveat",
+                                                  "exit",
+                                                  "exit_group",
+                                                  "rt_sigaction",
+                                                  "rt_sigprocmask",
+                                                  "rt_sigreturn",
+                                                  "sigaltstack",
+                                                  "rt_sigsuspend",
+                                                  "rt_sigtimedwait",
+                                                  "set_tid_address",
+                                                  "set_robust_list",
+                                                  "futex",
+                                                  "rseq",
+                                                  "membarrier",
+                                                  "arch_prctl",
+                                                  "sched_setaffinity",
+                                                  "sched_yield",
+                                                  "seccomp",
+                                                  "ptrace",
+                                                  "userfaultfd",
+                                                  "shmat",
+                                                  "io_uring_setup",
+                                                  "io_setup",
+                                                  "pkey_mprotect",
+                                                  "modify_ldt",
+                                                  "set_thread_area",
+                                                  "unshare",
+                                                  "setns"};
     std::set<std::string> seen;
     for (const Row& r : rows) {
         if (acts_on_caller.contains(r.name)) {

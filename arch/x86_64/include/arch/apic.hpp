@@ -8,7 +8,7 @@ namespace still::arch {
 
 void init_apic(PhysAddr registers, bool x2apic); // maps the registers; once, before init_cpu
 void enable_apic();                              // on each CPU
-[[nodiscard]] u32 raw_apic_id(); // of this CPU, before enable_apic()
+[[nodiscard]] u32 raw_apic_id();                 // of this CPU, before enable_apic()
 void end_of_interrupt();
 void send_interrupt(u32 apic_id, u32 vector);
 void send_nmi(u32 apic_id);

@@ -38,7 +38,8 @@ inline u64 read_msr(u32 msr)
 }
 inline void write_msr(u32 msr, u64 value)
 {
-    asm volatile("wrmsr" ::"c"(msr), "a"(static_cast<u32>(value)), "d"(static_cast<u32>(value >> 32)) : "memory");
+    asm volatile("wrmsr" ::"c"(msr), "a"(static_cast<u32>(value)), "d"(static_cast<u32>(value >> 32))
+                 : "memory");
 }
 struct Cpuid {
     u32 a, b, c, d;
@@ -66,7 +67,10 @@ inline u8 in8(u16 port)
         asm volatile("mov %%" #reg ", %0" : "=r"(v));                                                        \
         return v;                                                                                            \
     }                                                                                                        \
-    inline void write_##reg(u64 v) { asm volatile("mov %0, %%" #reg ::"r"(v) : "memory"); }
+    inline void write_##reg(u64 v)                                                                           \
+    {                                                                                                        \
+        asm volatile("mov %0, %%" #reg ::"r"(v) : "memory");                                                 \
+    }
 STILL_CONTROL_REGISTER(cr0)
 STILL_CONTROL_REGISTER(cr2)
 STILL_CONTROL_REGISTER(cr3)
@@ -109,7 +113,8 @@ constexpr u32 tsc_aux = 0xc0000103;
 } // namespace msr
 
 namespace cr0 {
-constexpr u64 pe = 1, mp = 2, em = 4, ts = 8, ne = 1 << 5, wp = 1 << 16, am = 1 << 18, nw = 1 << 29, cd = 1 << 30;
+constexpr u64 pe = 1, mp = 2, em = 4, ts = 8, ne = 1 << 5, wp = 1 << 16, am = 1 << 18, nw = 1 << 29,
+              cd = 1 << 30;
 constexpr u64 pg = 1ull << 31;
 } // namespace cr0
 namespace cr4 {

@@ -10,7 +10,7 @@ namespace still::arch {
 
 constexpr u64 direct_base = 0xffff800000000000ull;
 constexpr u64 kernel_base = 0xffffffff80000000ull;
-constexpr u64 image_link_offset = 0x200000; // kernel.ld
+constexpr u64 image_link_offset = 0x200000;       // kernel.ld
 constexpr u64 user_limit = 0x0000800000000000ull; // first address that is not the user's
 
 // SAFETY: valid for memory that map_direct() or the boot code mapped.

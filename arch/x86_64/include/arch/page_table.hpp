@@ -13,11 +13,17 @@ namespace still::arch {
 constexpr u32 level_4k = 0;
 constexpr u32 level_2m = 1;
 constexpr u32 level_1g = 2;
-constexpr u64 level_bytes(u32 level) { return page_size << (9 * level); }
+constexpr u64 level_bytes(u32 level)
+{
+    return page_size << (9 * level);
+}
 
 using Entry = std::atomic<u64>;
 
-constexpr bool is_present(u64 e) { return (e & STILL_PTE_PRESENT) != 0; }
+constexpr bool is_present(u64 e)
+{
+    return (e & STILL_PTE_PRESENT) != 0;
+}
 constexpr PhysAddr leaf_frame(u64 e, u32 level)
 {
     return PhysAddr(e & STILL_PTE_ADDRESS & ~(level_bytes(level) - 1));
@@ -85,7 +91,7 @@ class PageTable {
 // From now on tables come from there: a zeroed page, or address 0.
 void set_table_source(PhysAddr (*source)());
 Status map_lent(PhysAddr start, u64 bytes, bool device = false); // into the direct map; page aligned
-void unmap_lent(PhysAddr start, u64 bytes);                    // the caller flushes all CPUs' kernel TLB
+void unmap_lent(PhysAddr start, u64 bytes);                      // the caller flushes all CPUs' kernel TLB
 void switch_root(PhysAddr root);
 [[nodiscard]] PhysAddr kernel_root();
 

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Filling areas: which block goes where, putting it there, and what is there already.
+#include <mm/address_space.hpp>
+#include <mm/frame_allocator.hpp>
+
+namespace still {
+
+bool AddressSpace::is_empty(UserRange range)
+{
+    bool empty = true;
+    table_.for_each(range, [&](arch::Leaf) { empty = false; });
+    return empty;
+}
+
+Chunk AddressSpace::chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest)
+{
+    u32 order = largest;
+    for (;; --order) {
+        const UserAddr start = a.align_down(order_bytes(order));
+        const UserRange block{start, start + order_bytes(order)};
+        const bool inside = block.start >= vma.range.start && block.end <= vma.range.end &&
+                            block.start >= limit.start && block.end <= limit.end;
+        if (order == 0 || (inside && is_empty(block))) {
+            Chunk chunk{block, order, vma.kind, vma.file, vma.offset_of(block.start)};
+            if (chunk.file != nullptr)
+                ++chunk.file->refs;
+            return chunk;
+        }
+        if (order == order_1g)
+            order = order_2m + 1;
+        else if (order == order_2m)
+            order = 5;
+        // Blocks of 64 KiB and below are made of small pages.
+    }
+}
+
+Fault AddressSpace::examine(UserAddr a, Access access)
+{
+    LockGuard guard(lock_);
+    Vma* vma = areas_.find(a);
+    if (vma == nullptr || vma->kind == VmaKind::leaving)
+        return {FaultKind::no_area, {}};
+    const u8 needed = access == Access::write     ? prot_write
+                      : access == Access::execute ? prot_exec
+                                                  : prot_none;
+    if (vma->prot == prot_none || (vma->prot & needed) != needed)
+        return {FaultKind::no_right, {}};
+    const arch::Leaf leaf = table_.find(a);
+    if (leaf.entry != nullptr && leaf.entry->load(std::memory_order_acquire) != 0)
+        return {FaultKind::resolved, {}};
+    if (vma->kind == VmaKind::foreign)
+        return {FaultKind::no_area, {}};
+    return {FaultKind::fill, chunk_at(*vma, a, vma->range, 4)};
+}
+
+Chunk AddressSpace::next_empty(UserAddr a, UserRange limit, u32 max_chunk)
+{
+    LockGuard guard(lock_);
+    while (a < limit.end) {
+        Vma* vma = areas_.find(a);
+        if (vma == nullptr || vma->kind == VmaKind::leaving || vma->kind == VmaKind::foreign)
+            break;
+        const arch::Leaf leaf = table_.find(a);
+        if (leaf.entry != nullptr && leaf.entry->load(std::memory_order_acquire) != 0) {
+            a = leaf.start + arch::level_bytes(leaf.level);
+            continue;
+        }
+        return chunk_at(*vma, a, limit, max_chunk);
+    }
+    return {};
+}
+
+void AddressSpace::abandon(Chunk& chunk)
+{
+    LockGuard guard(lock_);
+    if (chunk.file != nullptr && --chunk.file->refs == 0)
+        drop_file(chunk.file, closed_);
+    chunk.file = nullptr;
+}
+
+void AddressSpace::install(Chunk& chunk, Frame* block, u64 valid_bytes)
+{
+    FrameChain rest;
+    {
+        LockGuard guard(lock_);
+        const u32 level = chunk.order >= order_1g   ? arch::level_1g
+                          : chunk.order >= order_2m ? arch::level_2m
+                                                    : arch::level_4k;
+        const bool whole = level != arch::level_4k && valid_bytes >= chunk.range.size();
+        const u64 step = whole ? chunk.range.size() : page_size;
+        for (u64 at = 0; at < chunk.range.size(); at += step) {
+            const UserAddr a = chunk.range.start + at;
+            const PhysAddr frame = block->address() + at;
+            Vma* vma = areas_.find(a);
+            bool used = false;
+            if (at < valid_bytes && vma != nullptr && vma->kind == chunk.kind && vma->file == chunk.file &&
+                (chunk.file == nullptr || vma->offset_of(a) == chunk.file_offset + at) &&
+                (!whole || vma->range.end >= chunk.range.end)) {
+                const u32 leaf_level = whole ? level : arch::level_4k;
+                if (auto leaf = table_.prepare(a, leaf_level); leaf) {
+                    u64 empty = 0;
+                    used = leaf->entry->compare_exchange_strong(
+                        empty, frame.raw() | arch::leaf_bits(vma->prot, leaf_level),
+                        std::memory_order_acq_rel);
+                }
+            }
+            if (!used) {
+                Frame* unused = frames::lookup(frame);
+                unused->order = whole ? chunk.order : 0;
+                rest.push_back(*unused);
+            }
+        }
+        if (chunk.file != nullptr && --chunk.file->refs == 0)
+            drop_file(chunk.file, closed_);
+        chunk.file = nullptr;
+    }
+    frames::release(rest);
+}
+
+Status AddressSpace::map_foreign(UserAddr at, const u64* frame_list, u32 count, u32 data_pages)
+{
+    for (u32 i = 0; i < count; ++i) {
+        const u8 prot = i < data_pages ? prot_read : prot_read | prot_exec;
+        MapRequest request;
+        request.hint = at + i * page_size;
+        request.length = page_size;
+        request.prot = prot;
+        request.kind = VmaKind::foreign;
+        request.fixed = true;
+        TRY(map(request));
+        if (frame_list[i] == 0)
+            continue;
+        LockGuard guard(lock_);
+        const arch::Leaf leaf = TRY(table_.prepare(request.hint, arch::level_4k));
+        leaf.entry->store(frame_list[i] | arch::leaf_bits(prot, arch::level_4k) | STILL_PTE_FOREIGN,
+                          std::memory_order_release);
+    }
+    return {};
+}
+
+bool AddressSpace::area(UserAddr a, AreaInfo& info)
+{
+    LockGuard guard(lock_);
+    auto it = areas_.first_behind(a);
+    if (it == areas_.end())
+        return false;
+    info = {it->range, it->prot, it->kind, it->lazy};
+    return true;
+}
+
+bool AddressSpace::is_resident(UserAddr a)
+{
+    LockGuard guard(lock_);
+    const arch::Leaf leaf = table_.find(a);
+    return leaf.entry != nullptr && leaf.entry->load(std::memory_order_acquire) != 0;
+}
+
+bool AddressSpace::examine_again(UserAddr a)
+{
+    LockGuard guard(lock_);
+    Vma* vma = areas_.find(a);
+    return vma != nullptr && vma->kind != VmaKind::file;
+}
+
+bool AddressSpace::split_departed(UserRange range)
+{
+    LockGuard guard(lock_);
+    bool any = false;
+    table_.for_each(range, [&](arch::Leaf leaf) {
+        const u64 e = leaf.entry->load(std::memory_order_acquire);
+        if ((e & STILL_PTE_DEPARTING) != 0 && leaf.level != arch::level_4k)
+            any |= table_.split(leaf).has_value();
+    });
+    // A 1 GiB leaf became 2 MiB ones: the caller asks again and comes back for those.
+    return any;
+}
+
+u64 AddressSpace::mapped_bytes()
+{
+    LockGuard guard(lock_);
+    return areas_.mapped_bytes();
+}
+
+} // namespace still

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What one CPU makes others do: flush translations, let go of an address space, halt.
+#include <arch/apic.hpp>
+#include <arch/cpu.hpp>
+#include <arch/page_table.hpp>
+#include <mm/address_space.hpp>
+#include <sched/scheduler.hpp>
+
+namespace still {
+
+void load_space(Cpu& c, AddressSpace* space)
+{
+    if (c.loaded == space)
+        return;
+    const u32 word = c.arch.id.value / 64;
+    const u64 bit = 1ull << (c.arch.id.value % 64);
+    AddressSpace* old = c.loaded;
+    if (space != nullptr)
+        space->active[word].fetch_or(bit);
+    c.loaded = space;
+    arch::switch_root(space != nullptr ? space->root() : arch::kernel_root());
+    if (old != nullptr)
+        old->active[word].fetch_and(~bit);
+}
+
+namespace {
+
+void serve_flush(Cpu& c)
+{
+    const u64 wanted = c.flush_wanted.load(std::memory_order_acquire);
+    if (c.flush_done.load(std::memory_order_relaxed) == wanted)
+        return;
+    // A CPU that only idles on a space drops it: it will not be asked again, and the space may go away.
+    if (c.current->space == nullptr)
+        load_space(c, nullptr);
+    else
+        arch::flush_user_tlb();
+    c.flush_done.store(wanted, std::memory_order_release);
+}
+
+} // namespace
+
+void shoot_down(AddressSpace& space)
+{
+    Cpu& self = this_cpu();
+    u64 tickets[STILL_MAX_CPUS / 64] = {};
+    for (u32 i = 0; i < num_cpus(); ++i) {
+        if (&cpu(CpuId(i)) == &self || (space.active[i / 64].load() >> (i % 64) & 1) == 0)
+            continue;
+        tickets[i / 64] |= 1ull << (i % 64);
+        cpu(CpuId(i)).flush_wanted.fetch_add(1);
+        arch::send_interrupt(cpu(CpuId(i)).arch.apic_id, arch::vector_shootdown);
+    }
+    if (self.loaded == &space) {
+        if (self.current->space == nullptr)
+            load_space(self, nullptr);
+        else
+            arch::flush_user_tlb();
+    }
+    for (u32 i = 0; i < num_cpus(); ++i) {
+        if ((tickets[i / 64] >> (i % 64) & 1) == 0)
+            continue;
+        const u64 wanted = cpu(CpuId(i)).flush_wanted.load();
+        while (static_cast<i64>(cpu(CpuId(i)).flush_done.load(std::memory_order_acquire) - wanted) < 0) {
+            // The other may wait for us in the same way.
+            serve_flush(self);
+            cpu_pause(); // an end of all this comes by NMI
+        }
+    }
+}
+
+void on_shootdown_interrupt()
+{
+    Cpu& c = this_cpu();
+    ++c.counters->shootdowns;
+    serve_flush(c);
+}
+
+namespace {
+std::atomic<bool> stopping{false};
+std::atomic<u32> halted{0};
+} // namespace
+
+void stop_other_cpus()
+{
+    stopping.store(true);
+    for (u32 i = 0; i < num_cpus(); ++i)
+        if (&cpu(CpuId(i)) != &this_cpu())
+            arch::send_nmi(cpu(CpuId(i)).arch.apic_id);
+}
+
+u32 cpus_halted()
+{
+    return halted.load();
+}
+
+void halt_if_told()
+{
+    if (!stopping.load())
+        return;
+    halted.fetch_add(1);
+    arch::halt_forever();
+}
+
+} // namespace still
