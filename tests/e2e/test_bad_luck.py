@@ -8,6 +8,9 @@ import pytest
 SPIN = ["mcexec", "python3", "-c", "print('go', flush=True)\nwhile True: pass"]
 HOLD = ["mcexec", "python3", "-c", "x = bytearray(64 << 20); print('go', flush=True); import sys; sys.stdin.read()"]
 
+# Bytes that the LWK's caches of its own objects may have grown by: less than a process needs.
+CACHES = 256 << 10
+
 
 def wait_for(condition, seconds=15):
     deadline = time.monotonic() + seconds
@@ -36,7 +39,7 @@ def test_kill_9_ends_the_process_and_frees_its_memory(lwk, argv):
     command.kill(9)
     assert command.wait(10).status == 137
     wait_for(lambda: lwk.status()["processes"] == 0)
-    wait_for(lambda: free_bytes(lwk) == before)
+    wait_for(lambda: before - free_bytes(lwk) <= CACHES)
     wait_for(lambda: all(cpu["mode"] == "idle" for cpu in lwk.status()["cpus"]))
     assert lwk.mcexec("echo", "fine").stdout == "fine\n"
 
@@ -50,7 +53,7 @@ def test_kill_9_at_any_time(lwk):
         command.kill(9)
         command.wait(10)
     wait_for(lambda: lwk.status()["processes"] == 0)
-    wait_for(lambda: free_bytes(lwk) == before)
+    wait_for(lambda: before - free_bytes(lwk) <= CACHES)
     assert lwk.mcexec("echo", "fine").stdout == "fine\n"
 
 
