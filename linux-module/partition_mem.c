@@ -7,7 +7,6 @@
  * Why not offline_and_remove_memory(), and why these chunk sizes: see DESIGN, section 2.
  */
 #include <linux/delay.h>
-#include <linux/highmem.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -326,6 +325,23 @@ static unsigned long foreign_references(const struct still_pool *pool)
 	return count;
 }
 
+/* Not clear_page(): emulators run its string instruction step by step, several times as slow. */
+static void zero_page(u64 *page)
+{
+	unsigned int i;
+
+	for (i = 0; i < PAGE_SIZE / sizeof(*page); i += 8) {
+		WRITE_ONCE(page[i], 0);
+		WRITE_ONCE(page[i + 1], 0);
+		WRITE_ONCE(page[i + 2], 0);
+		WRITE_ONCE(page[i + 3], 0);
+		WRITE_ONCE(page[i + 4], 0);
+		WRITE_ONCE(page[i + 5], 0);
+		WRITE_ONCE(page[i + 6], 0);
+		WRITE_ONCE(page[i + 7], 0);
+	}
+}
+
 static void clear_pool(const struct still_pool *pool)
 {
 	const struct still_range_node *range;
@@ -333,7 +349,7 @@ static void clear_pool(const struct still_pool *pool)
 
 	list_for_each_entry(range, &pool->ranges, list) {
 		for (i = 0; i < range->pages; i++) {
-			clear_highpage(pfn_to_page(range->pfn + i));
+			zero_page(pfn_to_kaddr(range->pfn + i));
 			if (!(i % STILL_MEM_UNIT_PAGES))
 				cond_resched();
 		}

@@ -36,7 +36,7 @@ void show_backtrace(u64 rip, u64 rbp)
     log("backtrace:");
     for (u32 depth = 0; depth < 24; ++depth) {
         const Symbol s = symbol_of(rip);
-        log("  {:x} {}+{:x}", rip, s.name, s.offset);
+        log("  {:x} {}+0x{:x}", rip, s.name, s.offset);
         const u64 previous = rbp;
         if (!is_kernel_stack(rbp))
             return;
@@ -70,8 +70,18 @@ void panic_text(std::string_view why, const arch::TrapFrame* frame)
         if (!frame->from_user())
             show_backtrace(frame->rip, frame->rbp);
     } else {
-        show_backtrace(reinterpret_cast<u64>(__builtin_return_address(0)),
-                       reinterpret_cast<u64>(__builtin_frame_address(0)));
+        // No trap: the registers as they are here, the caller's where the ABI keeps them.
+        arch::TrapFrame here{};
+        here.rip = reinterpret_cast<u64>(__builtin_return_address(0));
+        here.cs = arch::kernel_code;
+        here.ss = arch::kernel_data;
+        // SAFETY: reads registers.
+        asm volatile("mov %%rsp, %0; mov %%rbp, %1; mov %%rbx, %2; mov %%r12, %3; mov %%r13, %4"
+                     : "=m"(here.rsp), "=m"(here.rbp), "=m"(here.rbx), "=m"(here.r12), "=m"(here.r13));
+        asm volatile("mov %%r14, %0; mov %%r15, %1; pushfq; popq %2"
+                     : "=m"(here.r14), "=m"(here.r15), "=r"(here.rflags));
+        show_frame(here);
+        show_backtrace(here.rip, reinterpret_cast<u64>(__builtin_frame_address(0)));
     }
     if (panic_hook != nullptr)
         panic_hook(why);

@@ -30,11 +30,25 @@ Process* lookup_locked(u32 handle) REQUIRES(table_lock)
     return p != nullptr && p->handle == handle ? p : nullptr;
 }
 
-// Only for the service threads: a process is freed by PROC_RELEASE alone, which the module sends last.
-Process* lookup(u32 handle)
+// For the service threads, which may wait in the middle of their work: the process stays until it is let go.
+Process* hold(u32 handle)
 {
     LockGuard guard(table_lock);
-    return lookup_locked(handle);
+    Process* p = lookup_locked(handle);
+    if (p != nullptr)
+        p->holders.fetch_add(1);
+    return p;
+}
+
+void let_go(Process& p)
+{
+    p.holders.fetch_sub(1);
+}
+
+bool is_known(u32 handle)
+{
+    LockGuard guard(table_lock);
+    return lookup_locked(handle) != nullptr;
 }
 
 void kill_process(Process& p)
@@ -59,7 +73,7 @@ Status create(const still_msg& m, u64& root)
     const PhysAddr at(m.arg[0]);
     const u64 slots = m.arg[1];
     if (!at.aligned(page_size) || slots == 0 || slots > STILL_PROC_SLOTS || frames::lookup(at) != nullptr ||
-        lookup(m.proc) != nullptr)
+        is_known(m.proc))
         return fail(Errno::inval);
     const u64 bytes = (page_size + slots * sizeof(still_slot) + page_size - 1) & ~(page_size - 1);
     TRY_STATUS(arch::map_lent(at, bytes));
@@ -180,21 +194,26 @@ Status start(Process& p, u64 entry, u64 stack)
 
 void release(const still_msg& m)
 {
-    Process* p = lookup(m.proc);
+    Process* p;
+    {
+        // From here on no other message finds it.
+        LockGuard guard(table_lock);
+        p = lookup_locked(m.proc);
+        if (p != nullptr)
+            table[(m.proc & 0xffff) % max_processes] = nullptr;
+    }
     if (p == nullptr) {
         ikc::reply(m, -static_cast<i64>(Errno::srch));
         return;
     }
+    // Tasks, and service threads of other CPUs that are still at an earlier message (an mcexec that was killed
+    // during its exec).
     kill_process(*p);
-    while (count_tasks(*p) != 0) {
+    while (count_tasks(*p) != 0 || p->holders.load() != 0) {
         kill_process(*p);
         park_until(arch::read_tsc() + us_to_tsc(500));
     }
     destroy_memory(*p);
-    {
-        LockGuard guard(table_lock);
-        table[(m.proc & 0xffff) % max_processes] = nullptr;
-    }
     // CPUs may keep translations of these pages; nobody uses those addresses until they are lent again.
     arch::unmap_lent(p->lent_start, p->lent_bytes);
     process_cache.destroy(p);
@@ -278,7 +297,7 @@ void handle_deferred(const still_msg& m)
         release(m);
         return;
     }
-    Process* p = lookup(m.proc);
+    Process* p = hold(m.proc);
     if (p == nullptr) {
         ikc::reply(m, -static_cast<i64>(Errno::srch));
         return;
@@ -297,6 +316,7 @@ void handle_deferred(const still_msg& m)
         log("message of unknown kind {} dropped", m.kind);
         ikc::reply(m, -static_cast<i64>(Errno::inval));
     }
+    let_go(*p);
 }
 
 u32 num_processes()

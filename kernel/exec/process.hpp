@@ -23,7 +23,6 @@ struct Task : Thread {
     u64 clear_tid = 0;       // user address, see set_tid_address(2)
     u64 robust_list = 0;     // user address
     arch::TrapFrame start{}; // registers of its first instruction
-    bool exit_told = false;  // the proxy knows
     bool ending = false;     // exit(2) was called
     i32 restart_nr = -1;     // system call to be made again if no handler says otherwise
     u64 saved_mask = 0;      // of rt_sigsuspend
@@ -40,7 +39,6 @@ struct Process {
     PhysAddr lent_start;
     u64 lent_bytes = 0;
     AddressSpace space;
-    SpinLock brk_lock;
 
     SpinLock lock;
     Task* tasks GUARDED_BY(lock) = nullptr;
@@ -50,6 +48,7 @@ struct Process {
     u64 dead_ticks GUARDED_BY(lock) = 0;  // CPU time of tasks that have ended
     bool started = false;
 
+    std::atomic<u32> holders{0};    // service threads that work on it
     std::atomic<bool> dying{false};  // tasks leave at the next opportunity
     std::atomic<bool> killed{false}; // and don't talk to the proxy, which is gone
 

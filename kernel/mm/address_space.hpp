@@ -100,6 +100,8 @@ class AddressSpace {
     // The area at a, or the first behind it; false if there is none.
     bool area(UserAddr a, AreaInfo& info) EXCLUDES(lock_);
     [[nodiscard]] bool is_resident(UserAddr a) EXCLUDES(lock_);
+    // The leaf at a, for tests: nothing keeps it from changing.
+    [[nodiscard]] arch::Leaf leaf_of(UserAddr a) const { return table_.find(a); }
     // After a fill that left a without a page: has the area become another one, so that trying again helps?
     [[nodiscard]] bool examine_again(UserAddr a) EXCLUDES(lock_);
     [[nodiscard]] u64 mapped_bytes() EXCLUDES(lock_);
@@ -113,7 +115,7 @@ class AddressSpace {
     MappedFile* find_or_make_file(u32 handle) EXCLUDES(lock_);
     void free_file(MappedFile* file);
 
-    // Heap and limits: set up before the first thread runs; brk_end changes under brk_lock.
+    // Heap and limits: set up before the first thread runs. brk(2) is the program's to serialise.
     UserAddr brk_start;
     UserAddr brk_end;
     UserAddr mmap_top;

@@ -49,9 +49,9 @@ void on_timer_interrupt();
 
 // Makes space (nullptr: none but the kernel's) the one that this CPU translates by.
 void load_space(Cpu& c, AddressSpace* space);
-// Flushes the user TLB of all CPUs that may hold translations of that space. No lock is held.
+// Flushes the user TLB of all CPUs that may hold translations of that space; CPUs that only idle on it drop it.
+// No lock is held.
 void shoot_down(AddressSpace& space);
-// Like it, and makes CPUs that only idle on it drop it: afterwards no CPU has it loaded.
 void on_shootdown_interrupt();
 
 // Panic and shutdown: has each other CPU halt for ever, by NMI, whatever it does.

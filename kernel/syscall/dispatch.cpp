@@ -113,6 +113,8 @@ extern "C" unsigned long still_syscall(still::arch::TrapFrame* frame)
     }
     leave_if_dying(task);
     reschedule_if_needed();
+    if (!task.may_run_on(this_cpu().arch.id))
+        obey_affinity();
     const bool restart = frame->rax == static_cast<u64>(-static_cast<i64>(Errno::restart));
     if (restart || task.restore_mask || signal_pending(task))
         deliver_signals(task, *frame, static_cast<i32>(nr));

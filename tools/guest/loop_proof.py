@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Proves where a compute loop ran: what it cost the Linux CPUs, by /proc/stat, and the LWK CPU, by its counter.
 
-Run in the guest on Linux. Starts the loop by mcexec (or natively, with --native), reads both counters once the
-loop says that it goes, and again when it says that it ends, so that starting python is not counted.
+Run in the guest on Linux. Starts python by mcexec (or natively, with --native), and reads both counters when it
+is ready to loop, so that its start is not counted, and when the loop has ended.
 Prints JSON.
 """
 import json
@@ -13,7 +13,8 @@ import sys
 SECONDS = float(os.environ.get("LOOP_SECONDS", "5"))
 LOOP = f"""
 import time
-print("go", flush=True)
+print("ready", flush=True)
+input()
 end = time.monotonic() + {SECONDS}
 rounds = 0
 while time.monotonic() < end:
@@ -41,10 +42,12 @@ def main():
     prefix = [] if "--native" in sys.argv else ["mcexec"]
     with subprocess.Popen([*prefix, "/usr/bin/python3", "-c", LOOP], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, text=True) as loop:
-        if loop.stdout.readline() != "go\n":
+        if loop.stdout.readline() != "ready\n":
             sys.exit("the loop did not start")
         lwk_before = lwk_busy()
         linux_before = linux_busy()
+        loop.stdin.write("\n")
+        loop.stdin.flush()
         rounds = int(loop.stdout.readline())
         linux_cost = linux_busy() - linux_before
         lwk_cost = [after - before for before, after in zip(lwk_before, lwk_busy())]

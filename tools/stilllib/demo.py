@@ -32,8 +32,8 @@ COMPARED = (
     ("cat of 64 MiB into a pipe", f"mcexec cat {BIG} | sha256sum"),
     ("sha256sum of it", f"mcexec sha256sum {BIG}"),
     ("xz -1 -T2 of 8 MiB", f"mcexec xz -1 -T2 -c {PART} | sha256sum"),
-    ("gawk over text", "mcexec gawk '{ n[$2]++; sum[$2] += $3 } END { for (w in n) print w, n[w], sum[w] | \"sort\" }' "
-     + WORDS),
+    ("gawk over text", "mcexec gawk 'BEGIN { PROCINFO[\"sorted_in\"] = \"@ind_str_asc\" } "
+     "{ n[$2]++; sum[$2] += $3 } END { for (w in n) print w, n[w], sum[w] }' " + WORDS),
     ("perl over text", "mcexec perl -lane '$n{$F[1]} += $F[2]; END { print qq{$_ $n{$_}} for sort keys %n }' " + WORDS),
     ("python3 that computes", "mcexec python3 -c 'print(sum(pow(i, 3, 1009) for i in range(300000)))'"),
 )
