@@ -112,14 +112,14 @@ static unsigned long take_blocks(struct still_pool *got, int node, unsigned long
 	unsigned long taken = 0;
 
 	while (want - taken >= STILL_MEM_UNIT_PAGES && !fatal_signal_pending(current)) {
-		struct page *page = __alloc_pages_node(node,
-						       GFP_KERNEL | __GFP_THISNODE | __GFP_NOWARN |
-							       __GFP_RETRY_MAYFAIL,
-						       order);
+		struct page *page = __alloc_pages_node(
+			node, GFP_KERNEL | __GFP_THISNODE | __GFP_NOWARN | __GFP_RETRY_MAYFAIL,
+			order);
 
 		if (!page)
 			break;
-		split_page(page, order); /* a reference for each page, as alloc_contig_range gives */
+		split_page(page,
+			   order); /* a reference for each page, as alloc_contig_range gives */
 		if (note_range(got, page_to_pfn(page), STILL_MEM_UNIT_PAGES, node)) {
 			return_pages(page_to_pfn(page), STILL_MEM_UNIT_PAGES);
 			break;
@@ -177,12 +177,12 @@ static int check_list(struct still_mem_list *list)
 
 		if (item->node >= STILL_MAX_NODES || item->node >= MAX_NUMNODES ||
 		    !node_online(item->node))
-			return still_fail(list->text, -EINVAL, "node %u: this machine has no such node",
-					  item->node);
+			return still_fail(list->text, -EINVAL,
+					  "node %u: this machine has no such node", item->node);
 		if (!item->bytes || (item->bytes != STILL_MEM_ALL && item->bytes % STILL_MEM_UNIT))
 			return still_fail(list->text, -EINVAL,
-					  "node %u: %llu bytes is not a multiple of 4 MiB", item->node,
-					  item->bytes);
+					  "node %u: %llu bytes is not a multiple of 4 MiB",
+					  item->node, item->bytes);
 		for (j = 0; j < i; j++)
 			if (list->item[j].node == item->node)
 				return still_fail(list->text, -EINVAL, "node %u is listed twice",
@@ -204,14 +204,15 @@ static int reserve_item(struct still_pool *got, struct still_mem_item *item, cha
 				  item->node, item->bytes >> 20, to_mib(present));
 	else if (want > spare)
 		return still_fail(text, -ENOMEM,
-				  "node %u: %lu MiB wanted, Linux can spare %lu MiB only", item->node,
-				  to_mib(want), to_mib(spare));
+				  "node %u: %lu MiB wanted, Linux can spare %lu MiB only",
+				  item->node, to_mib(want), to_mib(spare));
 
 	taken = take_from_node(got, item->node, want);
 	if (fatal_signal_pending(current))
 		return still_fail(text, -EINTR, "interrupted");
 	if (taken < want && item->bytes != STILL_MEM_ALL)
-		return still_fail(text, -ENOMEM, "node %u: %lu MiB wanted, only %lu MiB could be taken",
+		return still_fail(text, -ENOMEM,
+				  "node %u: %lu MiB wanted, only %lu MiB could be taken",
 				  item->node, to_mib(want), to_mib(taken));
 	if (!taken)
 		return still_fail(text, -ENOMEM, "node %u: no memory could be taken", item->node);
@@ -251,8 +252,9 @@ static int move_list(struct still_pool *from, struct still_pool *to, struct stil
 		if (item->bytes == STILL_MEM_ALL)
 			item->bytes = (u64)have << PAGE_SHIFT;
 		if (item->bytes >> PAGE_SHIFT > have || !have)
-			return still_fail(list->text, -ENOENT, "node %u: %llu MiB wanted, %lu MiB %s",
-					  item->node, item->bytes >> 20, to_mib(have), whose);
+			return still_fail(list->text, -ENOENT,
+					  "node %u: %llu MiB wanted, %lu MiB %s", item->node,
+					  item->bytes >> 20, to_mib(have), whose);
 	}
 	for (i = 0; i < list->count; i++) {
 		struct still_mem_item *item = &list->item[i];
