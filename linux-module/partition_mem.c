@@ -4,7 +4,8 @@
  * 4 KiB page with a reference of ours (so that Linux may map and pin single pages), given back page by
  * page. Callers hold still_partition_lock.
  *
- * Why not offline_and_remove_memory(), and why these chunk sizes: see DESIGN, section 2.
+ * Not offline_and_remove_memory(): without struct pages, system calls on such memory fail or oops. Large
+ * chunks come first for contiguity; under memory pressure only the small ones succeed.
  */
 #include <linux/delay.h>
 #include <linux/memory_hotplug.h>
