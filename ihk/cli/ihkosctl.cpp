@@ -10,7 +10,8 @@ using namespace still;
 namespace {
 
 // "0" or "/dev/ihk0".
-std::optional<uint32_t> instance_number(std::string_view word) {
+std::optional<uint32_t> instance_number(std::string_view word)
+{
     constexpr std::string_view prefix = "/dev/ihk";
     if (word.starts_with(prefix)) {
         word.remove_prefix(prefix.size());
@@ -24,12 +25,13 @@ const char* footer = R"(
 Single steps for instance N:
   ihkosctl N assign|release cpu LIST | mem SPEC      ihkosctl N query cpu|mem
   ihkosctl N load [IMAGE] | kargs TEXT | boot | shutdown | get status | kmsg [-f] | clear_kmsg
-A LIST of CPUs is 1-7,9 (its order is the LWK's numbering), a SPEC of memory 512m@0,1g@1 or all@0 (up also takes
-1g, and chooses the nodes). /etc/stillcore.conf, or --config FILE, may set cpus=, mem=, image= and kargs=.)";
+A LIST of CPUs is 1-7,9 (its order is the LWK's numbering), a SPEC of memory 512m@0,1g@1 or all@0 (up also
+takes 1g, and chooses the nodes). /etc/stillcore.conf, or --config FILE, may set cpus=, mem=, image= and kargs=.)";
 
 } // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv)
+{
     cli::set_tool_name("ihkosctl");
     if (argc > 1) {
         if (const auto os = instance_number(argv[1])) {

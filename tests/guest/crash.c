@@ -44,6 +44,7 @@ int main(int argc, char **argv)
 	else if (!strcmp(how, "term"))
 		kill(getpid(), SIGTERM);
 	else
-		printf("usage: crash null|readonly|stack|execute|kernel|noncanonical|illegal|divide|abort|privileged|term\n");
+		printf("usage: crash null|readonly|stack|execute|kernel|noncanonical|illegal|divide|abort|"
+		       "privileged|term\n");
 	return 3;
 }

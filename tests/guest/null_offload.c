@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* null_offload [ROUNDS [PAUSE_US]]: nanoseconds for a call that Linux serves and one that the LWK serves. With a pause
- * between the calls the proxy has gone to sleep each time. */
+/* null_offload [ROUNDS [PAUSE_US]]: nanoseconds for a call that Linux serves and one that the LWK serves.
+ * With a pause between the calls the proxy has gone to sleep each time. */
 #include "check.h"
 
 #include <sys/syscall.h>
@@ -39,8 +39,8 @@ static void measure(const char *name, long number, int rounds, int pause_us)
 		sum += times[i];
 	}
 	qsort(times, (size_t)rounds, sizeof(*times), ascending);
-	printf("%s: median %.0f ns, mean %.0f ns, 1%% %.0f ns, 99%% %.0f ns\n", name, times[rounds / 2], sum / rounds,
-	       times[rounds / 100], times[rounds - 1 - rounds / 100]);
+	printf("%s: median %.0f ns, mean %.0f ns, 1%% %.0f ns, 99%% %.0f ns\n", name, times[rounds / 2],
+	       sum / rounds, times[rounds / 100], times[rounds - 1 - rounds / 100]);
 	free(times);
 }
 
