@@ -31,7 +31,8 @@
 
 static unsigned long trampoline;
 module_param(trampoline, ulong, 0644);
-MODULE_PARM_DESC(trampoline, "physical address of the page below 1 MiB to start CPUs by, 0: find one");
+MODULE_PARM_DESC(trampoline,
+		 "physical address of the page below 1 MiB to start CPUs by, 0: find one");
 
 static DEFINE_MUTEX(trampoline_lock); /* one boot at a time */
 
@@ -64,7 +65,8 @@ static int build_tables(struct still_os *os)
 	lapic_gib = (lapic & MSR_IA32_APICBASE_BASE) >> 30;
 	table = os->tables_area.va;
 	table[0] = virt_to_phys(table + 512) | 3;
-	for (i = 0; i < 512; i++) /* present, writable, large; uncached where the APIC's registers are */
+	for (i = 0; i < 512;
+	     i++) /* present, writable, large; uncached where the APIC's registers are */
 		table[512 + i] = i << 30 | 0x83 | (i == lapic_gib ? 0x18 : 0);
 	return 0;
 }
@@ -141,8 +143,10 @@ static void list_partition(const struct still_os *os, struct still_boot_block *b
 	block->num_nodes = highest + 1;
 	for (a = 0; a <= highest; a++)
 		for (b = 0; b <= highest; b++)
-			block->distance[a][b] = node_online(a) && node_online(b) ? node_distance(a, b) :
-				a == b ? 10 : 255;
+			block->distance[a][b] = node_online(a) && node_online(b)
+							? node_distance(a, b)
+						: a == b ? 10
+							 : 255;
 }
 
 static void fill_block(struct still_os *os, u64 image_phys)
@@ -175,14 +179,16 @@ static void fill_block(struct still_os *os, u64 image_phys)
 static int check_reach(struct still_os *os, char *text)
 {
 	const void *areas[] = { os->block_area.va, os->rings_area.va, os->shared, os->log };
-	struct still_range_node *last = list_last_entry(&os->memory.ranges, struct still_range_node, list);
+	struct still_range_node *last =
+		list_last_entry(&os->memory.ranges, struct still_range_node, list);
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(areas); i++)
 		if (virt_to_phys((void *)areas[i]) >= MAPPED_END - (16ull << 20))
 			return still_fail(text, -ENOMEM, "boot areas lie beyond 512 GiB");
 	if ((u64)(last->pfn + last->pages) << PAGE_SHIFT > MAPPED_END)
-		return still_fail(text, -EINVAL, "assigned memory beyond 512 GiB can't be used yet");
+		return still_fail(text, -EINVAL,
+				  "assigned memory beyond 512 GiB can't be used yet");
 	return 0;
 }
 
@@ -247,7 +253,8 @@ static int set_up(struct still_os *os, char *text)
 	if (!ret)
 		ret = build_tables(os);
 	if (ret)
-		return still_fail(text, ret, "no memory for the boot areas of %u CPUs", os->num_cores);
+		return still_fail(text, ret, "no memory for the boot areas of %u CPUs",
+				  os->num_cores);
 	ret = check_reach(os, text);
 	if (ret)
 		return ret;
@@ -259,7 +266,8 @@ static int set_up(struct still_os *os, char *text)
 	still_clock_publish(os->index, os->shared);
 	ret = still_doorbell_start(os);
 	if (ret)
-		return still_fail(text, ret, "Linux has no interrupt for the doorbell (error %d)", -ret);
+		return still_fail(text, ret, "Linux has no interrupt for the doorbell (error %d)",
+				  -ret);
 	return 0;
 }
 
@@ -302,9 +310,10 @@ static int boot_failure(struct still_os *os, u32 timeout_ms, char *text)
 				  "CPU %u did not enter the image within %u ms (INIT, SIPI sent)",
 				  os->cores[0].cpu, timeout_ms);
 	case STILL_STATE_BOOTING:
-		return still_fail(text, -ETIMEDOUT,
-				  "the LWK did not finish its boot within %u ms: %u of %u CPUs are up",
-				  timeout_ms, READ_ONCE(shared->cpus_up), os->num_cores);
+		return still_fail(
+			text, -ETIMEDOUT,
+			"the LWK did not finish its boot within %u ms: %u of %u CPUs are up",
+			timeout_ms, READ_ONCE(shared->cpus_up), os->num_cores);
 	default:
 		return still_fail(text, -EIO, "the LWK is in state %u instead of running",
 				  READ_ONCE(shared->state));
@@ -327,7 +336,8 @@ static int start_cores(struct still_os *os, u64 entry, u32 timeout_ms, struct st
 	int ret = 0;
 
 	if (!page_phys)
-		return still_fail(request->text, -ENOMEM, "no free page below 1 MiB to start CPUs by");
+		return still_fail(request->text, -ENOMEM,
+				  "no free page below 1 MiB to start CPUs by");
 	saved = kmemdup(page, PAGE_SIZE, GFP_KERNEL);
 	if (!saved)
 		return -ENOMEM;
@@ -375,7 +385,8 @@ int still_os_boot(struct still_os *os, struct still_boot *request)
 
 	mutex_lock(&trampoline_lock);
 	cpu_hotplug_disable();
-	ret = start_cores(os, image_phys + (os->image->entry - os->image->lowest), timeout_ms, request);
+	ret = start_cores(os, image_phys + (os->image->entry - os->image->lowest), timeout_ms,
+			  request);
 	cpu_hotplug_enable();
 	mutex_unlock(&trampoline_lock);
 	if (ret)

@@ -31,8 +31,8 @@ static void capture(void *into)
 	if (boot_cpu_has(X86_FEATURE_OSXSAVE))
 		state->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
 	state->xss = read_msr_if(boot_cpu_has(X86_FEATURE_XSAVES), MSR_IA32_XSS);
-	state->misc_enable = read_msr_if(boot_cpu_data.x86_vendor == X86_VENDOR_INTEL,
-					 MSR_IA32_MISC_ENABLE);
+	state->misc_enable =
+		read_msr_if(boot_cpu_data.x86_vendor == X86_VENDOR_INTEL, MSR_IA32_MISC_ENABLE);
 	state->spec_ctrl = read_msr_if(boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL), MSR_IA32_SPEC_CTRL);
 	state->mtrr_def_type = read_msr_if(boot_cpu_has(X86_FEATURE_MTRR), MSR_MTRRdefType);
 }

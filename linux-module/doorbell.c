@@ -31,8 +31,7 @@ static void publish(struct irq_data *data)
 
 	if (!cfg || cpu >= nr_cpu_ids)
 		return;
-	WRITE_ONCE(os->shared->doorbell,
-		   (u64)per_cpu(x86_cpu_to_apicid, cpu) << 32 | cfg->vector);
+	WRITE_ONCE(os->shared->doorbell, (u64)per_cpu(x86_cpu_to_apicid, cpu) << 32 | cfg->vector);
 }
 
 static int set_affinity(struct irq_data *data, const struct cpumask *mask, bool force)

@@ -25,7 +25,8 @@ static int check_header(const struct still_image *image, char *text)
 	size_t size = image->file_size, end;
 
 	if (size < sizeof(*header))
-		return still_fail(text, -ENOEXEC, "image: %zu bytes are too few for an ELF header", size);
+		return still_fail(text, -ENOEXEC, "image: %zu bytes are too few for an ELF header",
+				  size);
 	if (memcmp(header->e_ident, ELFMAG, SELFMAG))
 		return still_fail(text, -ENOEXEC, "image: not an ELF file");
 	if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB ||
@@ -36,14 +37,16 @@ static int check_header(const struct still_image *image, char *text)
 				  header->e_type);
 	if (header->e_phentsize != sizeof(struct elf64_phdr) || !header->e_phnum ||
 	    header->e_phnum > 64)
-		return still_fail(text, -ENOEXEC,
-				  "image: %u program headers of %u bytes: 1 to 64 of %zu are possible",
-				  header->e_phnum, header->e_phentsize, sizeof(struct elf64_phdr));
+		return still_fail(
+			text, -ENOEXEC,
+			"image: %u program headers of %u bytes: 1 to 64 of %zu are possible",
+			header->e_phnum, header->e_phentsize, sizeof(struct elf64_phdr));
 	if (header->e_phoff % 8 ||
-	    check_add_overflow((size_t)header->e_phoff,
-			       header->e_phnum * sizeof(struct elf64_phdr), &end) ||
+	    check_add_overflow((size_t)header->e_phoff, header->e_phnum * sizeof(struct elf64_phdr),
+			       &end) ||
 	    end > size)
-		return still_fail(text, -ENOEXEC, "image: the program headers lie beyond the end: truncated?");
+		return still_fail(text, -ENOEXEC,
+				  "image: the program headers lie beyond the end: truncated?");
 	return 0;
 }
 
@@ -53,17 +56,20 @@ static int check_bounds(const struct still_image *image, unsigned int i, char *t
 	u64 end;
 
 	segment += i;
-	if (check_add_overflow(segment->p_offset, segment->p_filesz, &end) || end > image->file_size)
+	if (check_add_overflow(segment->p_offset, segment->p_filesz, &end) ||
+	    end > image->file_size)
 		return still_fail(text, -ENOEXEC,
-				  "image: segment %u lies beyond the end of the file: truncated?", i);
+				  "image: segment %u lies beyond the end of the file: truncated?",
+				  i);
 	if (segment->p_type != PT_LOAD)
 		return 0;
 	if (segment->p_filesz > segment->p_memsz)
-		return still_fail(text, -ENOEXEC, "image: segment %u: file size %llu above memory size %llu",
-				  i, segment->p_filesz, segment->p_memsz);
+		return still_fail(text, -ENOEXEC,
+				  "image: segment %u: file size %llu above memory size %llu", i,
+				  segment->p_filesz, segment->p_memsz);
 	if (check_add_overflow(segment->p_paddr, segment->p_memsz, &end))
-		return still_fail(text, -ENOEXEC, "image: segment %u: address %#llx + %#llx wraps", i,
-				  segment->p_paddr, segment->p_memsz);
+		return still_fail(text, -ENOEXEC, "image: segment %u: address %#llx + %#llx wraps",
+				  i, segment->p_paddr, segment->p_memsz);
 	return 0;
 }
 
@@ -91,13 +97,14 @@ static int check_segments(struct still_image *image, char *text)
 		for (j = 0; j < i; j++)
 			if (segment[j].p_type == PT_LOAD && segment[j].p_memsz &&
 			    overlap(&segment[i], &segment[j]))
-				return still_fail(text, -ENOEXEC, "image: segments %u and %u overlap", j,
-						  i);
+				return still_fail(text, -ENOEXEC,
+						  "image: segments %u and %u overlap", j, i);
 	}
 	if (!highest)
 		return still_fail(text, -ENOEXEC, "image: nothing to load");
 	if (highest - lowest > STILL_IMAGE_MAX_SIZE)
-		return still_fail(text, -ENOEXEC, "image: spans %llu KiB, at most %llu are possible",
+		return still_fail(text, -ENOEXEC,
+				  "image: spans %llu KiB, at most %llu are possible",
 				  (highest - lowest) >> 10, STILL_IMAGE_MAX_SIZE >> 10);
 	image->lowest = lowest;
 	image->span = highest - lowest;
@@ -132,11 +139,13 @@ static int check_entry(struct still_image *image, u64 entry, char *text)
 	segment = segments(image, &count);
 	for (i = 0; i < count; i++)
 		if (segment[i].p_type == PT_LOAD && (segment[i].p_flags & PF_X) &&
-		    entry >= segment[i].p_paddr && entry - segment[i].p_paddr < segment[i].p_filesz) {
+		    entry >= segment[i].p_paddr &&
+		    entry - segment[i].p_paddr < segment[i].p_filesz) {
 			image->entry = entry;
 			return 0;
 		}
-	return still_fail(text, -ENOEXEC, "image: the entry %#llx is in no executable segment", entry);
+	return still_fail(text, -ENOEXEC, "image: the entry %#llx is in no executable segment",
+			  entry);
 }
 
 static int check_note(struct still_image *image, char *text)
@@ -151,15 +160,17 @@ static int check_note(struct still_image *image, char *text)
 		if (segment[i].p_type == PT_NOTE)
 			note = find_note(image->file + segment[i].p_offset, segment[i].p_filesz);
 	if (!note)
-		return still_fail(text, -ENOEXEC, "image: no Stillcore note: this is not an LWK image");
+		return still_fail(text, -ENOEXEC,
+				  "image: no Stillcore note: this is not an LWK image");
 	memcpy(&copy, note, sizeof(copy)); /* notes are aligned to 4 only */
 	if (copy.magic != STILL_MAGIC)
 		return still_fail(text, -ENOEXEC, "image: wrong magic %#llx in the Stillcore note",
 				  copy.magic);
 	if (copy.revision != STILL_REVISION)
-		return still_fail(text, -ENOEXEC,
-				  "image: built for revision %u of the interface, this module has %u",
-				  copy.revision, STILL_REVISION);
+		return still_fail(
+			text, -ENOEXEC,
+			"image: built for revision %u of the interface, this module has %u",
+			copy.revision, STILL_REVISION);
 	return check_entry(image, copy.entry_paddr, text);
 }
 

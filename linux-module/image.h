@@ -12,7 +12,8 @@ struct still_image {
 	u64 entry;  /* p_paddr of the entry */
 };
 
-struct still_image *still_image_parse(void *file, size_t size, char *text); /* takes file over, ERR_PTR */
+struct still_image *still_image_parse(void *file, size_t size,
+				      char *text); /* takes file over, ERR_PTR */
 void still_image_free(struct still_image *image);
 void still_image_place(const struct still_image *image, void *base);
 

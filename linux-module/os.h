@@ -54,15 +54,15 @@ struct still_os {
 
 	spinlock_t state_lock;
 	enum still_os_state state; /* written under lock, by death under state_lock */
-	bool alive;		   /* cores run an LWK that answers */
-	bool cores_running;	   /* cores may touch memory: INITed only when false. procs_lock */
+	bool alive;                /* cores run an LWK that answers */
+	bool cores_running;        /* cores may touch memory: INITed only when false. procs_lock */
 	struct work_struct death_work;
 	char death[64];
 
 	struct still_core cores[STILL_MAX_CPUS];
 	unsigned int num_cores;
 	struct still_pool memory;
-	bool memory_used; /* since it was assigned an LWK ran in it */
+	bool memory_used;         /* since it was assigned an LWK ran in it */
 	struct still_span *spans; /* the memory, sorted, fixed while the instance is up */
 	unsigned int num_spans;
 
@@ -74,7 +74,7 @@ struct still_os {
 	struct still_log *log;
 	u64 log_cleared;
 	struct still_channel *channels; /* [STILL_MAX_CPUS] */
-	unsigned int num_channels;	/* CPUs of the last boot */
+	unsigned int num_channels;      /* CPUs of the last boot */
 
 	struct still_area block_area;
 	struct still_area rings_area;

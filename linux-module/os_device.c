@@ -18,7 +18,8 @@ MODULE_PARM_DESC(gid, "group that may run programs on the instances (/dev/ihkN),
 static struct class *class;
 static dev_t first;
 
-static char *devnode(still_const_devnode struct device *dev, umode_t *mode, kuid_t *uid, kgid_t *its_gid)
+static char *devnode(still_const_devnode struct device *dev, umode_t *mode, kuid_t *uid,
+		     kgid_t *its_gid)
 {
 	if (mode) /* not when the node goes */
 		*mode = 0660;

@@ -31,8 +31,9 @@ static int load(struct still_os *os, struct still_load *request)
 	if (ret)
 		return ret;
 	if (!request->size || request->size > IMAGE_FILE_MAX)
-		return still_fail(request->text, -ENOEXEC, "image: %llu bytes: 1 to %llu are possible",
-				  request->size, IMAGE_FILE_MAX);
+		return still_fail(request->text, -ENOEXEC,
+				  "image: %llu bytes: 1 to %llu are possible", request->size,
+				  IMAGE_FILE_MAX);
 	file = vmalloc(request->size);
 	if (!file)
 		return still_fail(request->text, -ENOMEM, "image: no memory for %llu bytes",
@@ -56,7 +57,8 @@ static int set_kargs(struct still_os *os, struct still_kargs *request)
 	if (ret)
 		return ret;
 	if (strnlen(request->cmdline, sizeof(request->cmdline)) == sizeof(request->cmdline))
-		return still_fail(request->text, -EINVAL, "the command line is longer than %zu bytes",
+		return still_fail(request->text, -EINVAL,
+				  "the command line is longer than %zu bytes",
 				  sizeof(request->cmdline) - 1);
 	strscpy(os->cmdline, request->cmdline, sizeof(os->cmdline));
 	return 0;
@@ -174,7 +176,7 @@ static bool is_known(unsigned int cmd)
 	static const unsigned int known[] = {
 		STILL_IOC_CPU_ASSIGN, STILL_IOC_CPU_UNASSIGN, STILL_IOC_CPU_ASSIGNED,
 		STILL_IOC_MEM_ASSIGN, STILL_IOC_MEM_UNASSIGN, STILL_IOC_MEM_ASSIGNED,
-		STILL_IOC_LOAD,	      STILL_IOC_KARGS,	      STILL_IOC_BOOT,
+		STILL_IOC_LOAD,       STILL_IOC_KARGS,        STILL_IOC_BOOT,
 		STILL_IOC_SHUTDOWN,   STILL_IOC_INJECT,
 	};
 	unsigned int i;

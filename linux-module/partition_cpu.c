@@ -83,11 +83,12 @@ static int check_list(struct still_cpu_list *list)
 		u32 cpu = list->cpu[i];
 
 		if (cpu >= nr_cpu_ids || !cpu_present(cpu))
-			return still_fail(list->text, -EINVAL, "CPU %u: this machine has no such CPU",
-					  cpu);
+			return still_fail(list->text, -EINVAL,
+					  "CPU %u: this machine has no such CPU", cpu);
 		for (j = 0; j < i; j++)
 			if (list->cpu[j] == cpu)
-				return still_fail(list->text, -EINVAL, "CPU %u is listed twice", cpu);
+				return still_fail(list->text, -EINVAL, "CPU %u is listed twice",
+						  cpu);
 	}
 	return 0;
 }
@@ -141,8 +142,8 @@ int still_cpu_reserve(struct still_cpu_list *list)
 		if (!cpu_online(cpu))
 			return still_fail(list->text, -ENODEV, "CPU %u is offline", cpu);
 		if (cpu_to_node(cpu) < 0 || cpu_to_node(cpu) >= STILL_MAX_NODES)
-			return still_fail(list->text, -EINVAL, "CPU %u: its node %d is beyond %d", cpu,
-					  cpu_to_node(cpu), STILL_MAX_NODES);
+			return still_fail(list->text, -EINVAL, "CPU %u: its node %d is beyond %d",
+					  cpu, cpu_to_node(cpu), STILL_MAX_NODES);
 	}
 	if (num_online_cpus() <= list->count)
 		return still_fail(list->text, -EBUSY,
@@ -157,8 +158,8 @@ int still_cpu_reserve(struct still_cpu_list *list)
 	}
 	return 0;
 undo:
-	still_fail(list->text, ret, "CPU %u: Linux could not take it offline (error %d)", list->cpu[i],
-		   -ret);
+	still_fail(list->text, ret, "CPU %u: Linux could not take it offline (error %d)",
+		   list->cpu[i], -ret);
 	while (i--)
 		if (give_back(list->cpu[i]))
 			pr_err("stillcore: CPU %u does not come back online\n", list->cpu[i]);
@@ -174,7 +175,8 @@ int still_cpu_release(struct still_cpu_list *list)
 		return ret;
 	for (i = 0; i < list->count; i++) {
 		if (!cpumask_test_cpu(list->cpu[i], &reserved_mask))
-			return still_fail(list->text, -ENOENT, "CPU %u is not reserved", list->cpu[i]);
+			return still_fail(list->text, -ENOENT, "CPU %u is not reserved",
+					  list->cpu[i]);
 		if (owner_of[list->cpu[i]])
 			return still_fail(list->text, -EBUSY, "CPU %u is assigned to instance %d",
 					  list->cpu[i], owner_of[list->cpu[i]]->index);
@@ -186,8 +188,8 @@ int still_cpu_release(struct still_cpu_list *list)
 	}
 	return 0;
 undo:
-	still_fail(list->text, ret, "CPU %u: Linux could not bring it online (error %d)", list->cpu[i],
-		   -ret);
+	still_fail(list->text, ret, "CPU %u: Linux could not bring it online (error %d)",
+		   list->cpu[i], -ret);
 	while (i--)
 		if (take(list->cpu[i]))
 			pr_err("stillcore: CPU %u stays with Linux\n", list->cpu[i]);
@@ -222,7 +224,8 @@ int still_cpu_assign(struct still_os *os, struct still_cpu_list *list)
 				  STILL_MAX_CPUS);
 	for (i = 0; i < list->count; i++) {
 		if (!cpumask_test_cpu(list->cpu[i], &reserved_mask))
-			return still_fail(list->text, -ENOENT, "CPU %u is not reserved", list->cpu[i]);
+			return still_fail(list->text, -ENOENT, "CPU %u is not reserved",
+					  list->cpu[i]);
 		if (owner_of[list->cpu[i]])
 			return still_fail(list->text, -EBUSY, "CPU %u belongs to instance %d",
 					  list->cpu[i], owner_of[list->cpu[i]]->index);

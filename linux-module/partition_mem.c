@@ -7,7 +7,6 @@
  * Why not offline_and_remove_memory(), and why these chunk sizes: see DESIGN, section 2.
  */
 #include <linux/delay.h>
-#include <linux/highmem.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -113,14 +112,14 @@ static unsigned long take_blocks(struct still_pool *got, int node, unsigned long
 	unsigned long taken = 0;
 
 	while (want - taken >= STILL_MEM_UNIT_PAGES && !fatal_signal_pending(current)) {
-		struct page *page = __alloc_pages_node(node,
-						       GFP_KERNEL | __GFP_THISNODE | __GFP_NOWARN |
-							       __GFP_RETRY_MAYFAIL,
-						       order);
+		struct page *page = __alloc_pages_node(
+			node, GFP_KERNEL | __GFP_THISNODE | __GFP_NOWARN | __GFP_RETRY_MAYFAIL,
+			order);
 
 		if (!page)
 			break;
-		split_page(page, order); /* a reference for each page, as alloc_contig_range gives */
+		split_page(page,
+			   order); /* a reference for each page, as alloc_contig_range gives */
 		if (note_range(got, page_to_pfn(page), STILL_MEM_UNIT_PAGES, node)) {
 			return_pages(page_to_pfn(page), STILL_MEM_UNIT_PAGES);
 			break;
@@ -178,12 +177,12 @@ static int check_list(struct still_mem_list *list)
 
 		if (item->node >= STILL_MAX_NODES || item->node >= MAX_NUMNODES ||
 		    !node_online(item->node))
-			return still_fail(list->text, -EINVAL, "node %u: this machine has no such node",
-					  item->node);
+			return still_fail(list->text, -EINVAL,
+					  "node %u: this machine has no such node", item->node);
 		if (!item->bytes || (item->bytes != STILL_MEM_ALL && item->bytes % STILL_MEM_UNIT))
 			return still_fail(list->text, -EINVAL,
-					  "node %u: %llu bytes is not a multiple of 4 MiB", item->node,
-					  item->bytes);
+					  "node %u: %llu bytes is not a multiple of 4 MiB",
+					  item->node, item->bytes);
 		for (j = 0; j < i; j++)
 			if (list->item[j].node == item->node)
 				return still_fail(list->text, -EINVAL, "node %u is listed twice",
@@ -205,14 +204,15 @@ static int reserve_item(struct still_pool *got, struct still_mem_item *item, cha
 				  item->node, item->bytes >> 20, to_mib(present));
 	else if (want > spare)
 		return still_fail(text, -ENOMEM,
-				  "node %u: %lu MiB wanted, Linux can spare %lu MiB only", item->node,
-				  to_mib(want), to_mib(spare));
+				  "node %u: %lu MiB wanted, Linux can spare %lu MiB only",
+				  item->node, to_mib(want), to_mib(spare));
 
 	taken = take_from_node(got, item->node, want);
 	if (fatal_signal_pending(current))
 		return still_fail(text, -EINTR, "interrupted");
 	if (taken < want && item->bytes != STILL_MEM_ALL)
-		return still_fail(text, -ENOMEM, "node %u: %lu MiB wanted, only %lu MiB could be taken",
+		return still_fail(text, -ENOMEM,
+				  "node %u: %lu MiB wanted, only %lu MiB could be taken",
 				  item->node, to_mib(want), to_mib(taken));
 	if (!taken)
 		return still_fail(text, -ENOMEM, "node %u: no memory could be taken", item->node);
@@ -252,8 +252,9 @@ static int move_list(struct still_pool *from, struct still_pool *to, struct stil
 		if (item->bytes == STILL_MEM_ALL)
 			item->bytes = (u64)have << PAGE_SHIFT;
 		if (item->bytes >> PAGE_SHIFT > have || !have)
-			return still_fail(list->text, -ENOENT, "node %u: %llu MiB wanted, %lu MiB %s",
-					  item->node, item->bytes >> 20, to_mib(have), whose);
+			return still_fail(list->text, -ENOENT,
+					  "node %u: %llu MiB wanted, %lu MiB %s", item->node,
+					  item->bytes >> 20, to_mib(have), whose);
 	}
 	for (i = 0; i < list->count; i++) {
 		struct still_mem_item *item = &list->item[i];
@@ -326,6 +327,23 @@ static unsigned long foreign_references(const struct still_pool *pool)
 	return count;
 }
 
+/* Not clear_page(): emulators run its string instruction step by step, several times as slow. */
+static void zero_page(u64 *page)
+{
+	unsigned int i;
+
+	for (i = 0; i < PAGE_SIZE / sizeof(*page); i += 8) {
+		WRITE_ONCE(page[i], 0);
+		WRITE_ONCE(page[i + 1], 0);
+		WRITE_ONCE(page[i + 2], 0);
+		WRITE_ONCE(page[i + 3], 0);
+		WRITE_ONCE(page[i + 4], 0);
+		WRITE_ONCE(page[i + 5], 0);
+		WRITE_ONCE(page[i + 6], 0);
+		WRITE_ONCE(page[i + 7], 0);
+	}
+}
+
 static void clear_pool(const struct still_pool *pool)
 {
 	const struct still_range_node *range;
@@ -333,7 +351,7 @@ static void clear_pool(const struct still_pool *pool)
 
 	list_for_each_entry(range, &pool->ranges, list) {
 		for (i = 0; i < range->pages; i++) {
-			clear_highpage(pfn_to_page(range->pfn + i));
+			zero_page(pfn_to_kaddr(range->pfn + i));
 			if (!(i % STILL_MEM_UNIT_PAGES))
 				cond_resched();
 		}

@@ -20,10 +20,10 @@
 struct still_letter;
 struct still_os;
 
-#define STILL_MAX_FILES 4096	 /* mapped files of a process */
-#define STILL_FAULT_ERRORS 64	 /* a power of two */
-#define STILL_WINDOW_SHIFT 47	 /* file offset = index << 47 | address */
-#define STILL_AREA_ORDER 5	 /* still_proc_page and the slots */
+#define STILL_MAX_FILES 4096  /* mapped files of a process */
+#define STILL_FAULT_ERRORS 64 /* a power of two */
+#define STILL_WINDOW_SHIFT 47 /* file offset = index << 47 | address */
+#define STILL_AREA_ORDER 5    /* still_proc_page and the slots */
 
 enum still_stage { STILL_STAGE_NEW, STILL_STAGE_CREATED, STILL_STAGE_BUILT, STILL_STAGE_STARTED };
 
@@ -43,7 +43,7 @@ struct still_fault_error {
 struct still_proc {
 	struct kref ref;
 	struct still_os *os;
-	u32 id; /* table index | generation << 16 */
+	u32 id;    /* table index | generation << 16 */
 	bool dead; /* the LWK does not know it (any more): nothing is sent. procs_lock */
 	atomic_t holders;
 	struct work_struct reap_work;

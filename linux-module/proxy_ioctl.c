@@ -309,7 +309,8 @@ static long in_order(struct still_proc *proc, unsigned int cmd, void __user *arg
 	if (cmd == STILL_IOC_PROC_EXEC)
 		ret = exec(proc, arg);
 	else if (cmd == STILL_IOC_PROC_START)
-		ret = copy_from_user(&request, arg, sizeof(request)) ? -EFAULT : start(proc, &request);
+		ret = copy_from_user(&request, arg, sizeof(request)) ? -EFAULT
+								     : start(proc, &request);
 	mutex_unlock(&proc->lock);
 	return ret;
 }

@@ -62,7 +62,8 @@ static unsigned long pinned_pages(const struct still_leaf *leaf)
  * Quarantines what is pinned below departing entries of the range, or below all that Linux has seen.
  * Returns the number of pinned pages below large entries, which can't be marked.
  */
-unsigned long still_quarantine_range(struct still_proc *proc, u64 start, u64 end, bool departing_only)
+unsigned long still_quarantine_range(struct still_proc *proc, u64 start, u64 end,
+				     bool departing_only)
 {
 	unsigned long left = 0, pinned;
 	struct still_leaf leaf;
@@ -91,8 +92,8 @@ unsigned long still_quarantine_process(struct still_proc *proc)
 	u32 i;
 
 	for (i = 0; i < proc->page->num_app_ranges; i++)
-		left += still_quarantine_range(proc, proc->page->app[i].start, proc->page->app[i].end,
-					       false);
+		left += still_quarantine_range(proc, proc->page->app[i].start,
+					       proc->page->app[i].end, false);
 	return left;
 }
 

@@ -61,7 +61,8 @@ int still_slot_sleep(struct still_proc *proc, const struct still_slot_wait *wait
 		return -EINVAL;
 	slot = &proc->slots[wait->slot];
 	ret = wait_event_interruptible(proc->workers[wait->slot].wait,
-				       READ_ONCE(slot->seq) != wait->seen || !still_proc_alive(proc));
+				       READ_ONCE(slot->seq) != wait->seen ||
+					       !still_proc_alive(proc));
 	if (!still_proc_alive(proc))
 		return -EIO;
 	return ret ? -EINTR : 0;

@@ -17,11 +17,13 @@ MODULE_PARM_DESC(hang_seconds, "an LWK CPU that leaves messages unread for so lo
 
 static unsigned int ping_seconds = 5;
 module_param(ping_seconds, uint, 0644);
-MODULE_PARM_DESC(ping_seconds, "how often LWK CPUs without a program are asked for a sign of life, 0: never");
+MODULE_PARM_DESC(ping_seconds,
+		 "how often LWK CPUs without a program are asked for a sign of life, 0: never");
 
 static unsigned int busy_ping_seconds = 60;
 module_param(busy_ping_seconds, uint, 0644);
-MODULE_PARM_DESC(busy_ping_seconds, "the same for CPUs that run a program (an interrupt each), 0: never");
+MODULE_PARM_DESC(busy_ping_seconds,
+		 "the same for CPUs that run a program (an interrupt each), 0: never");
 
 /*
  * A CPU takes its messages in an interrupt, also over a computing thread: one that leaves them in the ring

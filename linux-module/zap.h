@@ -18,7 +18,8 @@ void still_zap_queue(struct still_os *os, struct still_letter *letter);
 /* quarantine.c */
 void still_quarantine_init(struct still_os *os);
 void still_quarantine_stop(struct still_os *os);
-unsigned long still_quarantine_range(struct still_proc *proc, u64 start, u64 end, bool departing_only);
+unsigned long still_quarantine_range(struct still_proc *proc, u64 start, u64 end,
+				     bool departing_only);
 unsigned long still_quarantine_process(struct still_proc *proc);
 
 #endif

@@ -22,7 +22,8 @@ namespace {
 constexpr rlim_t highest_number = 65536;
 
 // The highest free number below start, as a duplicate of fd; or -1.
-int duplicate_below(int fd, int start) {
+int duplicate_below(int fd, int start)
+{
     for (int number = start - 1; number > fd; --number) {
         if (fcntl(number, F_GETFD) < 0 && errno == EBADF) {
             const int got = fcntl(fd, F_DUPFD_CLOEXEC, number);
@@ -37,7 +38,8 @@ int duplicate_below(int fd, int start) {
 
 } // namespace
 
-ihk::Result<> ProcessDevice::open(uint32_t os) {
+ihk::Result<> ProcessDevice::open(uint32_t os)
+{
     os_ = os;
     const std::string path = fmt::format("/dev/ihk{}", os);
     const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
@@ -69,7 +71,8 @@ ihk::Result<> ProcessDevice::open(uint32_t os) {
     return {};
 }
 
-int ProcessDevice::call(unsigned long request, void* argument) {
+int ProcessDevice::call(unsigned long request, void* argument)
+{
     for (;;) {
         const int fd = fd_.load();
         const int result = ioctl(fd, request, argument);
@@ -83,7 +86,8 @@ int ProcessDevice::call(unsigned long request, void* argument) {
     }
 }
 
-bool ProcessDevice::move_away() {
+bool ProcessDevice::move_away()
+{
     const int old = fd_.load();
     int fresh = duplicate_below(old, static_cast<int>(highest_number));
     if (fresh < 0) {
@@ -96,34 +100,43 @@ bool ProcessDevice::move_away() {
     return true;
 }
 
-int ProcessDevice::create(still_proc_create& request) {
+int ProcessDevice::create(still_proc_create& request)
+{
     return call(STILL_IOC_PROC_CREATE, &request);
 }
-int ProcessDevice::map_file(still_map_file& request) {
+int ProcessDevice::map_file(still_map_file& request)
+{
     return call(STILL_IOC_MAP_FILE, &request);
 }
-int ProcessDevice::exec(const still_exec& request) {
+int ProcessDevice::exec(const still_exec& request)
+{
     return call(STILL_IOC_PROC_EXEC,
                 const_cast<still_exec*>(&request)); // SAFETY: an _IOW ioctl only reads it
 }
-int ProcessDevice::start(const still_proc_start& request) {
+int ProcessDevice::start(const still_proc_start& request)
+{
     return call(STILL_IOC_PROC_START, const_cast<still_proc_start*>(&request)); // SAFETY: as in exec()
 }
-int ProcessDevice::attach(uint32_t slot) {
+int ProcessDevice::attach(uint32_t slot)
+{
     return call(STILL_IOC_SLOT_ATTACH, &slot);
 }
-int ProcessDevice::signal(const still_signal& signal) {
+int ProcessDevice::signal(const still_signal& signal)
+{
     return call(STILL_IOC_SIGNAL, const_cast<still_signal*>(&signal)); // SAFETY: as in exec()
 }
-int ProcessDevice::wait(uint32_t slot, uint32_t seen) {
+int ProcessDevice::wait(uint32_t slot, uint32_t seen)
+{
     still_slot_wait request{slot, seen};
     return call(STILL_IOC_SLOT_WAIT, &request);
 }
-int ProcessDevice::wake(uint32_t slot) {
+int ProcessDevice::wake(uint32_t slot)
+{
     return call(STILL_IOC_SLOT_WAKE, &slot);
 }
 
-still_slot* ProcessDevice::map_slots() {
+still_slot* ProcessDevice::map_slots()
+{
     const size_t bytes = (STILL_PROC_SLOTS * sizeof(still_slot) + 4095) & ~size_t{4095};
     void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd(), 0);
     slots_ = at == MAP_FAILED ? nullptr : static_cast<still_slot*>(at);

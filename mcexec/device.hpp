@@ -15,7 +15,7 @@
 namespace still::mcexec {
 
 class ProcessDevice final : public SlotKernel {
-public:
+  public:
     [[nodiscard]] ihk::Result<> open(uint32_t os);
 
     // All of these are async-signal-safe and return 0 or more, or -errno.
@@ -36,7 +36,7 @@ public:
     [[nodiscard]] bool move_away();
     [[nodiscard]] uint32_t os() const { return os_; }
 
-private:
+  private:
     int call(unsigned long request, void* argument);
 
     std::atomic<int> fd_{-1};

@@ -18,12 +18,11 @@ constexpr size_t max_loads = 12;
 constexpr uint64_t max_align = 1ull << 30;
 
 class Parser {
-public:
-    Parser(const ByteSource& file, const std::string& name)
-        : file_(file)
-        , name_(name) {}
+  public:
+    Parser(const ByteSource& file, const std::string& name) : file_(file), name_(name) {}
 
-    ihk::Result<ElfImage> parse() {
+    ihk::Result<ElfImage> parse()
+    {
         if (auto good = read_header(); !good) {
             return std::unexpected(good.error());
         }
@@ -38,17 +37,19 @@ public:
         return finish();
     }
 
-private:
-    std::unexpected<ihk::Error> bad(const std::string& why) const {
+  private:
+    std::unexpected<ihk::Error> bad(const std::string& why) const
+    {
         return ihk::fail(ENOEXEC, fmt::format("{}: cannot execute: {}", name_, why));
     }
 
-    template <typename T>
-    bool get(uint64_t offset, std::span<T> into) const {
+    template <typename T> bool get(uint64_t offset, std::span<T> into) const
+    {
         return file_.read(offset, std::as_writable_bytes(into));
     }
 
-    ihk::Result<> read_header() {
+    ihk::Result<> read_header()
+    {
         if (!get(0, std::span(&header_, 1)) || memcmp(header_.e_ident, ELFMAG, SELFMAG) != 0) {
             return bad("not an ELF file");
         }
@@ -73,7 +74,8 @@ private:
         return {};
     }
 
-    ihk::Result<> take(const Elf64_Phdr& segment) {
+    ihk::Result<> take(const Elf64_Phdr& segment)
+    {
         switch (segment.p_type) {
         case PT_LOAD:
             return take_load(segment);
@@ -87,7 +89,8 @@ private:
         }
     }
 
-    ihk::Result<> take_interpreter(const Elf64_Phdr& segment) {
+    ihk::Result<> take_interpreter(const Elf64_Phdr& segment)
+    {
         if (image_.interpreter) {
             return {}; // as Linux: the first one counts
         }
@@ -109,7 +112,8 @@ private:
         return {};
     }
 
-    ihk::Result<> take_load(const Elf64_Phdr& segment) {
+    ihk::Result<> take_load(const Elf64_Phdr& segment)
+    {
         uint64_t end = 0;
         uint64_t file_end = 0;
         if (segment.p_memsz == 0) {
@@ -147,7 +151,8 @@ private:
         return {};
     }
 
-    ihk::Result<ElfImage> finish() {
+    ihk::Result<ElfImage> finish()
+    {
         image_.low = page_down(image_.loads.front().vaddr);
         image_.high = page_up(image_.loads.back().vaddr + image_.loads.back().mem_size);
         const bool entry_inside =
@@ -169,7 +174,8 @@ private:
 
 } // namespace
 
-ihk::Result<ElfImage> parse_elf(const ByteSource& file, const std::string& name) {
+ihk::Result<ElfImage> parse_elf(const ByteSource& file, const std::string& name)
+{
     return Parser(file, name).parse();
 }
 

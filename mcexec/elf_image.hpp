@@ -16,15 +16,17 @@ namespace still::mcexec {
 inline constexpr uint64_t page_size = 4096;
 inline constexpr uint64_t user_end = 0x7ffffffff000; // Linux's TASK_SIZE with 4-level tables
 
-constexpr uint64_t page_down(uint64_t value) {
+constexpr uint64_t page_down(uint64_t value)
+{
     return value & ~(page_size - 1);
 }
-constexpr uint64_t page_up(uint64_t value) {
+constexpr uint64_t page_up(uint64_t value)
+{
     return (value + page_size - 1) & ~(page_size - 1);
 }
 
 class ByteSource {
-public:
+  public:
     virtual ~ByteSource() = default;
     [[nodiscard]] virtual uint64_t size() const = 0;
     // All of it, or false.

@@ -11,13 +11,15 @@ namespace still::mcexec {
 
 namespace {
 
-uint64_t end_of(const still_segment& segment) {
+uint64_t end_of(const still_segment& segment)
+{
     return segment.addr + segment.len;
 }
 
 } // namespace
 
-void add_image(ExecPlan& plan, const ElfImage& image, uint64_t bias, int32_t file) {
+void add_image(ExecPlan& plan, const ElfImage& image, uint64_t bias, int32_t file)
+{
     std::vector<still_segment> own;
     for (const ElfLoad& load : image.loads) {
         const uint64_t start = load.vaddr + bias;
@@ -51,20 +53,23 @@ void add_image(ExecPlan& plan, const ElfImage& image, uint64_t bias, int32_t fil
     plan.segments.insert(plan.segments.end(), own.begin(), own.end());
 }
 
-void add_stack(ExecPlan& plan, const Placement& place, bool executable) {
+void add_stack(ExecPlan& plan, const Placement& place, bool executable)
+{
     const uint32_t prot = PROT_READ | PROT_WRITE | (executable ? PROT_EXEC : 0u);
     plan.segments.push_back(
         {place.stack_start, place.stack_top - place.stack_start, prot, STILL_SEGMENT_STACK, -1, 0, 0});
 }
 
-void add_vdso(ExecPlan& plan, uint64_t address, uint64_t size) {
+void add_vdso(ExecPlan& plan, uint64_t address, uint64_t size)
+{
     if (size != 0) {
         plan.segments.push_back(
             {address, page_up(size), PROT_READ | PROT_EXEC, STILL_SEGMENT_VDSO, -1, 0, 0});
     }
 }
 
-ihk::Result<> finish_plan(ExecPlan& plan, const std::vector<still_range>& app) {
+ihk::Result<> finish_plan(ExecPlan& plan, const std::vector<still_range>& app)
+{
     std::sort(plan.segments.begin(), plan.segments.end(),
               [](const still_segment& a, const still_segment& b) { return a.addr < b.addr; });
     if (plan.segments.size() > STILL_MAX_SEGMENTS) {

@@ -17,13 +17,15 @@ namespace still::mcexec {
 
 namespace {
 
-bool means_not_here(int number) {
+bool means_not_here(int number)
+{
     return number == ENOENT || number == ENOTDIR || number == ESTALE || number == ENODEV ||
            number == ETIMEDOUT;
 }
 
 // Would execve() of this path be allowed? 0 or an errno.
-int executable(const std::string& path) {
+int executable(const std::string& path)
+{
     struct stat info{};
     if (stat(path.c_str(), &info) != 0) {
         return errno;
@@ -35,7 +37,8 @@ int executable(const std::string& path) {
     return faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0 ? 0 : errno;
 }
 
-ihk::Result<std::string> search_path(const std::string& name) {
+ihk::Result<std::string> search_path(const std::string& name)
+{
     if (name.empty()) {
         return ihk::fail(ENOENT, "'': command not found");
     }
@@ -65,7 +68,8 @@ ihk::Result<std::string> search_path(const std::string& name) {
 }
 
 // What execvp() gives to a shell: a file that is no program, and looks like text.
-bool looks_like_text(std::string_view head) {
+bool looks_like_text(std::string_view head)
+{
     const std::string_view line = head.substr(0, head.find('\n'));
     return !head.starts_with("\x7f"
                              "ELF") &&
@@ -74,15 +78,16 @@ bool looks_like_text(std::string_view head) {
 
 } // namespace
 
-FileSource::FileSource(int fd)
-    : fd_(fd) {
+FileSource::FileSource(int fd) : fd_(fd)
+{
     struct stat info{};
     if (fstat(fd, &info) == 0) {
         size_ = static_cast<uint64_t>(info.st_size);
     }
 }
 
-bool FileSource::read(uint64_t offset, std::span<std::byte> into) const {
+bool FileSource::read(uint64_t offset, std::span<std::byte> into) const
+{
     if (offset > INT64_MAX) {
         return false;
     }
@@ -100,7 +105,8 @@ bool FileSource::read(uint64_t offset, std::span<std::byte> into) const {
     return true;
 }
 
-ihk::Result<ihk::FileHandle> open_executable(const std::string& path, const std::string& shown) {
+ihk::Result<ihk::FileHandle> open_executable(const std::string& path, const std::string& shown)
+{
     if (const int number = executable(path); number != 0) {
         return ihk::fail(number, fmt::format("{}: {}", shown, strerror(number)));
     }
@@ -113,14 +119,16 @@ ihk::Result<ihk::FileHandle> open_executable(const std::string& path, const std:
     return file;
 }
 
-ihk::Result<Program> find_program(const std::string& name, std::vector<std::string> argv) {
-    auto found = search_path(name);
-    if (!found) {
-        return std::unexpected(found.error());
-    }
+namespace {
+
+enum class TextFiles { refused, given_to_a_shell };
+
+ihk::Result<Program> resolve(const std::string& path, const std::string& name, std::vector<std::string> argv,
+                             TextFiles text_files)
+{
     Program program;
-    program.execfn = *found;
-    program.path = *found;
+    program.execfn = path;
+    program.path = path;
     std::string shown = name;
     for (int depth = 0;; ++depth) {
         if (depth > script_depth_limit) {
@@ -137,7 +145,7 @@ ihk::Result<Program> find_program(const std::string& name, std::vector<std::stri
         if (!script && head.starts_with("#!")) {
             return ihk::fail(ENOEXEC, fmt::format("{}: its #! line names no interpreter", shown));
         }
-        if (!script && looks_like_text(head)) {
+        if (!script && text_files == TextFiles::given_to_a_shell && looks_like_text(head)) {
             script = ScriptLine{"/bin/sh", std::nullopt};
         }
         if (!script) {
@@ -157,7 +165,41 @@ ihk::Result<Program> find_program(const std::string& name, std::vector<std::stri
     }
 }
 
-int exit_status_of(const ihk::Error& error) {
+} // namespace
+
+ihk::Result<Program> find_program(const std::string& name, std::vector<std::string> argv)
+{
+    const auto path = search_path(name);
+    if (!path) {
+        return std::unexpected(path.error());
+    }
+    return resolve(*path, name, std::move(argv), TextFiles::given_to_a_shell);
+}
+
+ihk::Result<Program> open_program(const std::string& path, std::vector<std::string> argv)
+{
+    return resolve(path, path, std::move(argv), TextFiles::refused);
+}
+
+ihk::Result<> check_program(const Program& program)
+{
+    const auto elf = parse_elf(FileSource(program.file.get()), program.path);
+    if (!elf) {
+        return std::unexpected(elf.error());
+    }
+    if (!elf->interpreter) {
+        return {};
+    }
+    const auto file = open_executable(*elf->interpreter, program.path + ": interpreter " + *elf->interpreter);
+    if (!file) {
+        return std::unexpected(file.error());
+    }
+    const auto interpreter = parse_elf(FileSource(file->get()), *elf->interpreter);
+    return interpreter ? ihk::Result<>{} : std::unexpected(interpreter.error());
+}
+
+int exit_status_of(const ihk::Error& error)
+{
     return means_not_here(error.number) ? 127 : 126;
 }
 

@@ -12,12 +12,12 @@
 namespace still::mcexec {
 
 class FileSource final : public ByteSource {
-public:
+  public:
     explicit FileSource(int fd);
     [[nodiscard]] uint64_t size() const override { return size_; }
     [[nodiscard]] bool read(uint64_t offset, std::span<std::byte> into) const override;
 
-private:
+  private:
     int fd_;
     uint64_t size_ = 0;
 };
@@ -31,6 +31,10 @@ struct Program {
 
 // On failure the error's number says which exit status fits: exit_status_of().
 [[nodiscard]] ihk::Result<Program> find_program(const std::string& name, std::vector<std::string> argv);
+// As execve(): no search, and no shell for what is neither ELF nor #!.
+[[nodiscard]] ihk::Result<Program> open_program(const std::string& path, std::vector<std::string> argv);
+// Everything about the program that can be wrong, its interpreter included.
+[[nodiscard]] ihk::Result<> check_program(const Program& program);
 
 // An executable file, open for reading. shown is its name in messages.
 [[nodiscard]] ihk::Result<ihk::FileHandle> open_executable(const std::string& path, const std::string& shown);

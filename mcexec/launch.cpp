@@ -31,6 +31,7 @@ constexpr rlim_t bounded_stack = 8ull << 20;
 // Beyond this Linux's gap for the stack eats into what mcexec wants for the program.
 constexpr rlim_t largest_own_stack = 64ull << 30;
 constexpr uint32_t default_poll_us = 20;
+constexpr int own_limits[] = {RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK};
 
 ihk::Error in_step(const char* step, int result)
 {
@@ -326,9 +327,19 @@ ihk::Result<> ensure_bounded_stack(const Options& options, int argc, char** argv
     return ihk::fail(errno, fmt::format("cannot start /proc/self/exe again: {}", strerror(errno)));
 }
 
+void restore_limits()
+{
+    for (size_t i = 0; i < std::size(own_limits); ++i) {
+        const rlimit limit{process.limits[i].soft, process.limits[i].hard};
+        setrlimit(static_cast<__rlimit_resource>(own_limits[i]), &limit);
+    }
+}
+
 ihk::Result<> launch(const Options& options, Program program, char** environment)
 {
-    const SignalState signals = inherited_signals();
+    SignalState signals = inherited_signals();
+    signals.blocked = options.blocked.value_or(signals.blocked);
+    process.signals = signals;
     const auto maps = read_maps();
     const auto app = maps ? find_app_ranges(*maps) : std::unexpected(maps.error());
     if (!app) {
@@ -341,8 +352,9 @@ ihk::Result<> launch(const Options& options, Program program, char** environment
     process.tsc_khz = created->tsc_khz;
     process.poll_limit = options.poll_us.value_or(default_poll_us) * created->tsc_khz / 1000;
     const still_limit stack_limit = limit_of(RLIMIT_STACK);
-    for (const int resource : {RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK}) {
-        free_own_limit(resource);
+    for (size_t i = 0; i < std::size(own_limits); ++i) {
+        process.limits[i] = limit_of(own_limits[i]);
+        free_own_limit(own_limits[i]);
     }
     if (process.device.map_slots() == nullptr) {
         return std::unexpected(in_step("cannot map the slots", -errno));

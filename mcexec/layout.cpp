@@ -25,7 +25,8 @@ constexpr uint64_t stack_random = 16 * gib;
 constexpr uint64_t mmap_random = 1024 * gib;
 constexpr uint64_t vdso_window = gib;
 
-bool next_mapping(std::string_view& maps, still_range& mapping) {
+bool next_mapping(std::string_view& maps, still_range& mapping)
+{
     const size_t end = maps.find('\n');
     const std::string_view line = maps.substr(0, end);
     maps.remove_prefix(end == std::string_view::npos ? maps.size() : end + 1);
@@ -38,22 +39,26 @@ bool next_mapping(std::string_view& maps, still_range& mapping) {
            mapping.end > mapping.start;
 }
 
-bool inside(const still_range& outer, uint64_t start, uint64_t end) {
+bool inside(const still_range& outer, uint64_t start, uint64_t end)
+{
     return start >= outer.start && end <= outer.end && start < end;
 }
 
-bool inside_any(const std::vector<still_range>& ranges, uint64_t start, uint64_t end) {
+bool inside_any(const std::vector<still_range>& ranges, uint64_t start, uint64_t end)
+{
     return std::any_of(ranges.begin(), ranges.end(),
                        [&](const still_range& r) { return inside(r, start, end); });
 }
 
-uint64_t align_down(uint64_t value, uint64_t align) {
+uint64_t align_down(uint64_t value, uint64_t align)
+{
     return value & ~(align - 1);
 }
 
 } // namespace
 
-ihk::Result<std::vector<still_range>> find_app_ranges(std::string_view maps) {
+ihk::Result<std::vector<still_range>> find_app_ranges(std::string_view maps)
+{
     uint64_t lowest = user_end;
     while (!maps.empty()) {
         still_range mapping{};
@@ -73,7 +78,8 @@ ihk::Result<std::vector<still_range>> find_app_ranges(std::string_view maps) {
                                     {brk_hole.end, align_down(lowest - room_for_mcexec, gib)}};
 }
 
-bool ranges_are_free(std::string_view maps, const std::vector<still_range>& ranges) {
+bool ranges_are_free(std::string_view maps, const std::vector<still_range>& ranges)
+{
     while (!maps.empty()) {
         still_range mapping{};
         if (!next_mapping(maps, mapping)) {
@@ -88,7 +94,8 @@ bool ranges_are_free(std::string_view maps, const std::vector<still_range>& rang
     return true;
 }
 
-ihk::Result<Placement> place(const PlacementRequest& request, const Random& random) {
+ihk::Result<Placement> place(const PlacementRequest& request, const Random& random)
+{
     const auto pages = [&](uint64_t bytes) { return random(bytes / page_size) * page_size; };
     const still_range& upper = request.app.back();
     Placement p;

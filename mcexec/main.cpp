@@ -16,14 +16,16 @@ namespace still::mcexec {
 
 Process process;
 
-void say(const char* text) {
+void say(const char* text)
+{
     char line[512];
     const int length = snprintf(line, sizeof line, "mcexec: %s", text);
     [[maybe_unused]] const ssize_t written =
         write(STDERR_FILENO, line, std::min<size_t>(static_cast<size_t>(length), sizeof line - 1));
 }
 
-void die_lwk_gone() {
+void die_lwk_gone()
+{
     static std::atomic_flag said;
     if (said.test_and_set()) {
         for (;;) {
@@ -40,7 +42,8 @@ void die_lwk_gone() {
 
 namespace {
 
-int fail_with(const ihk::Error& error, int status) {
+int fail_with(const ihk::Error& error, int status)
+{
     say((error.message + "\n").c_str());
     if (!error.hint.empty()) {
         const std::string hint = "        (" + error.hint + ")\n";
@@ -49,7 +52,8 @@ int fail_with(const ihk::Error& error, int status) {
     return status;
 }
 
-int run(int argc, char** argv, char** environment) {
+int run(int argc, char** argv, char** environment)
+{
     const auto options = parse_options(argc, argv);
     if (!options) {
         return fail_with(options.error(), exit_failed);
@@ -61,16 +65,18 @@ int run(int argc, char** argv, char** environment) {
     if (const auto good = ensure_bounded_stack(*options, argc, argv); !good) {
         return fail_with(good.error(), exit_failed);
     }
+    std::vector<std::string> words(argv + options->program, argv + argc);
+    const std::string name = words.empty() ? std::string() : words.front();
     auto program =
-        find_program(argv[options->program], std::vector<std::string>(argv + options->program, argv + argc));
+        options->exec ? open_program(*options->exec, std::move(words)) : find_program(name, std::move(words));
     if (!program) {
         return fail_with(program.error(), exit_status_of(program.error()));
     }
     // What can be known to be wrong with the file is told even where there is no LWK.
-    if (const auto elf = parse_elf(FileSource(program->file.get()), program->path); !elf) {
-        return fail_with(elf.error(), exit_status_of(elf.error()));
+    if (const auto good = check_program(*program); !good) {
+        return fail_with(good.error(), exit_status_of(good.error()));
     }
-    process.stats_wanted = options->stats;
+    process.options = *options;
     if (const auto opened = process.device.open(options->os); !opened) {
         return fail_with(opened.error(), exit_failed);
     }
@@ -91,6 +97,7 @@ int run(int argc, char** argv, char** environment) {
 
 } // namespace still::mcexec
 
-int main(int argc, char** argv, char** environment) {
+int main(int argc, char** argv, char** environment)
+{
     return still::mcexec::run(argc, argv, environment);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "offload.hpp"
 
+#include "exec.hpp"
 #include "fd_guard.hpp"
 #include "process.hpp"
 #include "signal_relay.hpp"
@@ -17,18 +18,21 @@ namespace {
 
 enum class Outcome { answered, thread_ended };
 
-void print_stats() {
-    if (process.stats_wanted) {
+void print_stats()
+{
+    if (process.options.stats) {
         const std::string text = process.stats.table(process.tsc_khz);
         [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
     }
 }
 
-int64_t execute(ProxyThread& proxy, const Request& request, const uint64_t (&arg)[6]) {
+int64_t execute(ProxyThread& proxy, const Request& request, const uint64_t (&arg)[6])
+{
     return mcexec_syscall(&proxy.interrupted, interrupt_token(request.seq), request.nr, arg);
 }
 
-int64_t map_file(const Request& request) {
+int64_t map_file(const Request& request)
+{
     still_map_file map{};
     map.fd = static_cast<int32_t>(request.arg[0]);
     map.prot = static_cast<uint32_t>(request.arg[1]);
@@ -40,7 +44,8 @@ int64_t map_file(const Request& request) {
 }
 
 // close_range() over the device's descriptor: the numbers below it, then those above.
-int64_t close_around(ProxyThread& proxy, const Request& request) {
+int64_t close_around(ProxyThread& proxy, const Request& request)
+{
     const auto device = static_cast<uint64_t>(process.device.fd());
     const auto first = static_cast<uint32_t>(request.arg[0]);
     const auto last = static_cast<uint32_t>(request.arg[1]);
@@ -56,7 +61,8 @@ int64_t close_around(ProxyThread& proxy, const Request& request) {
     return result;
 }
 
-int64_t serve_call(ProxyThread& proxy, const Request& request) {
+int64_t serve_call(ProxyThread& proxy, const Request& request)
+{
     switch (guard_descriptor(request.nr, request.arg, process.device.fd())) {
     case FdAction::bad:
         return -EBADF;
@@ -78,12 +84,15 @@ int64_t serve_call(ProxyThread& proxy, const Request& request) {
         return start_worker(static_cast<uint32_t>(request.arg[0]));
     case STILL_CALL_MAP_FILE:
         return map_file(request);
+    case STILL_CALL_EXEC:
+        return execute_anew(request);
     default:
         return -ENOSYS;
     }
 }
 
-void finish_if_last(const Request& request) {
+void finish_if_last(const Request& request)
+{
     if (request.nr == STILL_CALL_EXIT_GROUP) {
         print_stats();
         _exit(static_cast<int>(request.arg[0] & 0xff));
@@ -96,7 +105,8 @@ void finish_if_last(const Request& request) {
 
 } // namespace
 
-void serve(uint32_t slot) {
+void serve(uint32_t slot)
+{
     SlotServer server(process.device.slot(slot), slot, process.device, PollWindow(process.poll_limit));
     ProxyThread proxy;
     proxy.server = &server;
@@ -115,7 +125,7 @@ void serve(uint32_t slot) {
             return;
         }
         int64_t result = 0;
-        if (process.stats_wanted) {
+        if (process.options.stats) {
             const uint64_t start = read_tsc();
             result = serve_call(proxy, *request);
             process.stats.count(request->nr, read_tsc() - start, result);

@@ -23,7 +23,8 @@ namespace {
 
 constexpr const char* see_help = "see mcexec --help";
 
-ihk::Result<uint32_t> number_of(std::string_view option, std::string_view text, uint64_t limit) {
+ihk::Result<uint32_t> number_of(std::string_view option, std::string_view text, uint64_t limit)
+{
     const auto value = ihk::parse_decimal(text);
     if (!value || *value >= limit) {
         return ihk::fail(EINVAL, fmt::format("{}: '{}' is not a number below {}", option, text, limit),
@@ -32,7 +33,8 @@ ihk::Result<uint32_t> number_of(std::string_view option, std::string_view text, 
     return static_cast<uint32_t>(*value);
 }
 
-bool take_instance(std::string_view word, Options& options) {
+bool take_instance(std::string_view word, Options& options)
+{
     constexpr std::string_view prefix = "/dev/ihk";
     if (word.starts_with(prefix)) {
         word.remove_prefix(prefix.size());
@@ -45,9 +47,18 @@ bool take_instance(std::string_view word, Options& options) {
     return true;
 }
 
-ihk::Result<> set_value(std::string_view option, const char* value, Options& options) {
+ihk::Result<> set_value(std::string_view option, const char* value, Options& options)
+{
     if (option == "--stack-limit") {
         options.stack_limit = ihk::parse_decimal(value);
+        return {};
+    }
+    if (option == "--blocked") {
+        options.blocked = ihk::parse_decimal(value);
+        return {};
+    }
+    if (option == "--exec") {
+        options.exec = value;
         return {};
     }
     if (option == "-c") {
@@ -78,7 +89,8 @@ ihk::Result<> set_value(std::string_view option, const char* value, Options& opt
 
 } // namespace
 
-ihk::Result<Options> parse_options(int argc, const char* const* argv) {
+ihk::Result<Options> parse_options(int argc, const char* const* argv)
+{
     Options options;
     bool instance_given = false;
     int at = 1;
@@ -99,7 +111,8 @@ ihk::Result<Options> parse_options(int argc, const char* const* argv) {
         if (word.size() > 1 && word.front() == '-') {
             const size_t equals = word.starts_with("--") ? word.find('=') : std::string_view::npos;
             const std::string_view name = word.substr(0, equals);
-            if (name != "-c" && name != "--os" && name != "--poll-us" && name != "--stack-limit") {
+            if (name != "-c" && name != "--os" && name != "--poll-us" && name != "--stack-limit" &&
+                name != "--exec" && name != "--blocked") {
                 return ihk::fail(EINVAL, fmt::format("unknown option '{}'", word), see_help);
             }
             const char* value = equals != std::string_view::npos ? argv[at] + equals + 1 : argv[++at];
@@ -118,7 +131,7 @@ ihk::Result<Options> parse_options(int argc, const char* const* argv) {
         }
         break;
     }
-    if (at >= argc) {
+    if (at >= argc && !options.exec) {
         return ihk::fail(EINVAL, "no program given", see_help);
     }
     options.program = at;

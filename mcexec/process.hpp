@@ -3,6 +3,8 @@
 #pragma once
 
 #include "device.hpp"
+#include "options.hpp"
+#include "signal_relay.hpp"
 #include "stats.hpp"
 
 #include <cstdint>
@@ -16,7 +18,9 @@ inline constexpr int exit_failed = 125;  // mcexec itself could not do it, as en
 struct Process {
     ProcessDevice device;
     Stats stats;
-    bool stats_wanted = false;
+    Options options;
+    SignalState signals;        // what mcexec was started with
+    still_limit limits[3] = {}; // likewise: AS, DATA, MEMLOCK
     uint64_t tsc_khz = 0;
     uint64_t poll_limit = 0; // TSC ticks
     std::string program;     // the path that is executed, for /proc/self/exe

@@ -7,14 +7,16 @@ namespace {
 
 constexpr std::string_view blanks = " \t";
 
-std::string_view strip_front(std::string_view text) {
+std::string_view strip_front(std::string_view text)
+{
     const size_t first = text.find_first_not_of(blanks);
     return first == std::string_view::npos ? std::string_view{} : text.substr(first);
 }
 
 } // namespace
 
-std::optional<ScriptLine> parse_script_line(std::string_view head) {
+std::optional<ScriptLine> parse_script_line(std::string_view head)
+{
     if (!head.starts_with("#!")) {
         return std::nullopt;
     }

@@ -25,40 +25,54 @@ thread_local ProxyThread* this_proxy = nullptr;
 namespace {
 
 struct KernelAction {
-    void (*handler)(int, siginfo_t*, void*);
+    uintptr_t handler;
     unsigned long flags;
     void (*restorer)();
     uint64_t mask;
 };
 
+using Handler = void (*)(int, siginfo_t*, void*);
+// SAFETY: addresses and markers, which only the kernel tells apart.
+uintptr_t address_of(Handler handler)
+{
+    return reinterpret_cast<uintptr_t>(handler);
+}
+const uintptr_t ignore_handler = reinterpret_cast<uintptr_t>(SIG_IGN);
+
 constexpr unsigned long sa_restorer = 0x04000000;
 constexpr int last_signal = 64;
 constexpr uint64_t all_signals = ~0ull;
 
-constexpr uint64_t bit(int signo) {
+constexpr uint64_t bit(int signo)
+{
     return 1ull << (signo - 1);
 }
 
-int kernel_sigaction(int signo, const KernelAction* fresh, KernelAction* old) {
+int kernel_sigaction(int signo, const KernelAction* fresh, KernelAction* old)
+{
     return static_cast<int>(syscall(SYS_rt_sigaction, signo, fresh, old, sizeof(uint64_t)));
 }
 
-void set_mask(int how, uint64_t mask) {
+void set_mask(int how, uint64_t mask)
+{
     syscall(SYS_rt_sigprocmask, how, &mask, nullptr, sizeof mask);
 }
 
-bool is_fault(int signo) {
+bool is_fault(int signo)
+{
     return signo == SIGSEGV || signo == SIGBUS || signo == SIGILL || signo == SIGFPE || signo == SIGTRAP ||
            signo == SIGSYS;
 }
 
 // Signals that Linux sends to the very thread whose system call caused them.
-bool is_of_the_caller(const siginfo_t& info) {
+bool is_of_the_caller(const siginfo_t& info)
+{
     return info.si_code == SI_TKILL ||
            ((info.si_signo == SIGPIPE || info.si_signo == SIGXFSZ) && info.si_pid == getpid());
 }
 
-void relay(int signo, siginfo_t* info, void*) {
+void relay(int signo, siginfo_t* info, void*)
+{
     const int saved = errno;
     if (is_fault(signo) && info->si_code > 0) {
         // mcexec's own fault: the instruction repeats under the default action.
@@ -80,7 +94,8 @@ void relay(int signo, siginfo_t* info, void*) {
     errno = saved;
 }
 
-void interrupt(int, siginfo_t*, void* context) {
+void interrupt(int, siginfo_t*, void* context)
+{
     ProxyThread* proxy = this_proxy;
     if (proxy == nullptr || proxy->server == nullptr) {
         return;
@@ -100,21 +115,21 @@ void interrupt(int, siginfo_t*, void* context) {
 
 } // namespace
 
-SignalState inherited_signals() {
+SignalState inherited_signals()
+{
     SignalState state;
     syscall(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, &state.blocked, sizeof state.blocked);
     for (int signo = 1; signo <= last_signal; ++signo) {
         KernelAction action{};
-        // SAFETY: addresses are compared, not called.
-        if (kernel_sigaction(signo, nullptr, &action) == 0 &&
-            reinterpret_cast<uintptr_t>(action.handler) == reinterpret_cast<uintptr_t>(SIG_IGN)) {
+        if (kernel_sigaction(signo, nullptr, &action) == 0 && action.handler == ignore_handler) {
             state.ignored |= bit(signo);
         }
     }
     return state;
 }
 
-void install_relay(const SignalState& inherited) {
+void install_relay(const SignalState& inherited)
+{
     for (int signo = 1; signo <= last_signal; ++signo) {
         const bool job_control = signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU || signo == SIGCONT;
         const bool ignored = (inherited.ignored & bit(signo)) != 0;
@@ -124,21 +139,34 @@ void install_relay(const SignalState& inherited) {
         }
         // No SA_RESTART: the LWK decides whether a call goes on. All blocked meanwhile: handlers don't nest,
         // and run on the thread's own stack, which they can't exhaust.
-        const KernelAction action{signo == STILL_INTERRUPT_SIGNAL ? interrupt : relay,
+        const KernelAction action{address_of(signo == STILL_INTERRUPT_SIGNAL ? interrupt : relay),
                                   SA_SIGINFO | sa_restorer, mcexec_sigreturn, all_signals};
         kernel_sigaction(signo, &action, nullptr);
     }
 }
 
-void block_signals() {
+void leave_ignored(uint64_t ignored)
+{
+    for (int signo = 1; signo <= last_signal; ++signo) {
+        const KernelAction action{(ignored & bit(signo)) != 0 ? ignore_handler : 0, 0, nullptr, 0};
+        if (((ignored | process.signals.ignored) & bit(signo)) != 0) {
+            kernel_sigaction(signo, &action, nullptr);
+        }
+    }
+}
+
+void block_signals()
+{
     set_mask(SIG_SETMASK, all_signals);
 }
 
-void unblock_signals() {
+void unblock_signals()
+{
     set_mask(SIG_SETMASK, 0);
 }
 
-void die_by_signal(int signo) {
+void die_by_signal(int signo)
+{
     const rlimit no_core{0, 0}; // a core of mcexec would not be the program's
     setrlimit(RLIMIT_CORE, &no_core);
     const KernelAction standard{};

@@ -27,12 +27,15 @@ extern thread_local ProxyThread* this_proxy;
 // What mcexec was started with; before install_relay().
 [[nodiscard]] SignalState inherited_signals();
 void install_relay(const SignalState& inherited);
+// The dispositions that an execve() shall pass on.
+void leave_ignored(uint64_t ignored);
 void block_signals();
 void unblock_signals();
 // Ends this process by that signal, so that the parent sees the status that the program's death has.
 [[noreturn]] void die_by_signal(int signo);
 
-constexpr uint64_t interrupt_token(uint32_t seq) {
+constexpr uint64_t interrupt_token(uint32_t seq)
+{
     return 1ull << 32 | seq;
 }
 

@@ -11,28 +11,31 @@ namespace {
 // SAFETY: the slot is shared with another kernel; each field has one writer, and all access goes through
 // these. Sequentially consistent stores are XCHG on x86, so "store my flag, then load the other's" needs no
 // other fence.
-uint32_t load(const uint32_t& field, std::memory_order order) {
+uint32_t load(const uint32_t& field, std::memory_order order)
+{
     return std::atomic_ref<uint32_t>(const_cast<uint32_t&>(field)).load(order);
 }
 
-void store(uint32_t& field, uint32_t value, std::memory_order order) {
+void store(uint32_t& field, uint32_t value, std::memory_order order)
+{
     std::atomic_ref<uint32_t>(field).store(value, order);
 }
 
 } // namespace
 
 SlotServer::SlotServer(still_slot& slot, uint32_t index, SlotKernel& kernel, PollWindow window)
-    : slot_(slot)
-    , kernel_(kernel)
-    , window_(window)
-    , index_(index)
-    , answered_(load(slot.answer_seq, std::memory_order_relaxed)) {}
+    : slot_(slot), kernel_(kernel), window_(window), index_(index),
+      answered_(load(slot.answer_seq, std::memory_order_relaxed))
+{
+}
 
-uint32_t SlotServer::seq() const {
+uint32_t SlotServer::seq() const
+{
     return load(slot_.seq, std::memory_order_acquire);
 }
 
-std::optional<Request> SlotServer::next() {
+std::optional<Request> SlotServer::next()
+{
     const uint64_t start = read_tsc();
     if (!poll(start) && !sleep()) {
         return std::nullopt;
@@ -45,7 +48,8 @@ std::optional<Request> SlotServer::next() {
     return request;
 }
 
-bool SlotServer::poll(uint64_t start) {
+bool SlotServer::poll(uint64_t start)
+{
     for (;;) {
         if (seq() != answered_) {
             return true;
@@ -57,7 +61,8 @@ bool SlotServer::poll(uint64_t start) {
     }
 }
 
-bool SlotServer::sleep() {
+bool SlotServer::sleep()
+{
     store(slot_.proxy_asleep, 1, std::memory_order_seq_cst);
     while (load(slot_.seq, std::memory_order_seq_cst) == answered_) {
         ++sleeps_;
@@ -71,7 +76,8 @@ bool SlotServer::sleep() {
     return true;
 }
 
-bool SlotServer::answer(const Request& request, int64_t result) {
+bool SlotServer::answer(const Request& request, int64_t result)
+{
     slot_.result = result;
     answered_ = request.seq;
     store(slot_.answer_seq, request.seq, std::memory_order_seq_cst);
@@ -83,12 +89,14 @@ bool SlotServer::answer(const Request& request, int64_t result) {
     return woken == 0;
 }
 
-void SlotServer::retire(const Request& request) {
+void SlotServer::retire(const Request& request)
+{
     answered_ = request.seq;
     store(slot_.answer_seq, request.seq, std::memory_order_release);
 }
 
-std::optional<uint32_t> SlotServer::outstanding() const {
+std::optional<uint32_t> SlotServer::outstanding() const
+{
     const uint32_t now = seq();
     return now == load(slot_.answer_seq, std::memory_order_relaxed) ? std::nullopt : std::optional(now);
 }

@@ -14,7 +14,7 @@ namespace still::mcexec {
 
 // The two ioctls of the sleeping path. 0 or -errno.
 class SlotKernel {
-public:
+  public:
     virtual ~SlotKernel() = default;
     virtual int wait(uint32_t slot, uint32_t seen) = 0;
     virtual int wake(uint32_t slot) = 0;
@@ -27,7 +27,7 @@ struct Request {
 };
 
 class SlotServer {
-public:
+  public:
     SlotServer(still_slot& slot, uint32_t index, SlotKernel& kernel, PollWindow window);
 
     // The next request, or nothing when the LWK is gone; error() says by which errno.
@@ -41,7 +41,7 @@ public:
     [[nodiscard]] int error() const { return error_; }
     [[nodiscard]] uint64_t sleeps() const { return sleeps_; }
 
-private:
+  private:
     bool poll(uint64_t start);
     bool sleep();
     uint32_t seq() const;
@@ -55,7 +55,8 @@ private:
     uint64_t sleeps_ = 0;
 };
 
-[[nodiscard]] inline uint64_t read_tsc() {
+[[nodiscard]] inline uint64_t read_tsc()
+{
     return __builtin_ia32_rdtsc();
 }
 

@@ -18,12 +18,11 @@ constexpr uint64_t always_allowed = 32ull * 4096; // ARG_MAX
 
 // Grows downwards from top; addresses are the program's.
 class Writer {
-public:
-    Writer(uint64_t top, uint64_t size)
-        : top_(top)
-        , bytes_(size) {}
+  public:
+    Writer(uint64_t top, uint64_t size) : top_(top), bytes_(size) {}
 
-    uint64_t push(const void* data, size_t size) {
+    uint64_t push(const void* data, size_t size)
+    {
         used_ += size;
         memcpy(bytes_.data() + bytes_.size() - used_, data, size);
         return top_ - used_;
@@ -34,14 +33,15 @@ public:
     uint64_t used() const { return used_; }
     std::vector<std::byte> take() { return {bytes_.end() - static_cast<ptrdiff_t>(used_), bytes_.end()}; }
 
-private:
+  private:
     uint64_t top_;
     uint64_t used_ = 0;
     std::vector<std::byte> bytes_;
 };
 
 // The first string lies lowest, as programs that overwrite their arguments expect.
-std::vector<uint64_t> push_strings(Writer& writer, const std::vector<std::string>& strings) {
+std::vector<uint64_t> push_strings(Writer& writer, const std::vector<std::string>& strings)
+{
     std::vector<uint64_t> addresses(strings.size());
     for (size_t i = strings.size(); i-- > 0;) {
         addresses[i] = writer.push(strings[i]);
@@ -49,7 +49,8 @@ std::vector<uint64_t> push_strings(Writer& writer, const std::vector<std::string
     return addresses;
 }
 
-void push_pointers(Writer& writer, const std::vector<uint64_t>& addresses) {
+void push_pointers(Writer& writer, const std::vector<uint64_t>& addresses)
+{
     writer.push_word(0);
     for (size_t i = addresses.size(); i-- > 0;) {
         writer.push_word(addresses[i]);
@@ -58,7 +59,8 @@ void push_pointers(Writer& writer, const std::vector<uint64_t>& addresses) {
 
 } // namespace
 
-ihk::Result<StackImage> build_stack(const StackContents& contents, uint64_t top, uint64_t room) {
+ihk::Result<StackImage> build_stack(const StackContents& contents, uint64_t top, uint64_t room)
+{
     uint64_t strings = contents.execfn.size() + 1;
     for (const auto* list : {&contents.argv, &contents.envp}) {
         for (const std::string& text : *list) {

@@ -11,7 +11,8 @@
 
 namespace still::mcexec {
 
-std::string call_name(uint32_t nr) {
+std::string call_name(uint32_t nr)
+{
     switch (nr) {
 #define STILL_LOCAL(number, name)                                                                            \
     case number:                                                                                             \
@@ -34,12 +35,15 @@ std::string call_name(uint32_t nr) {
         return "[exit by signal]";
     case STILL_CALL_MAP_FILE:
         return "[mmap of a file]";
+    case STILL_CALL_EXEC:
+        return "[execve]";
     default:
         return fmt::format("[{:#x}]", nr);
     }
 }
 
-uint32_t Stats::row_of(uint32_t nr) {
+uint32_t Stats::row_of(uint32_t nr)
+{
     if (nr < linux_rows) {
         return nr;
     }
@@ -47,11 +51,13 @@ uint32_t Stats::row_of(uint32_t nr) {
            (nr >= STILL_CALL_FIRST ? std::min<uint32_t>(nr - STILL_CALL_FIRST, own_rows - 1) : 0);
 }
 
-uint32_t Stats::nr_of(uint32_t row) {
+uint32_t Stats::nr_of(uint32_t row)
+{
     return row < linux_rows ? row : STILL_CALL_FIRST + row - linux_rows;
 }
 
-std::string Stats::table(uint64_t tsc_khz) const {
+std::string Stats::table(uint64_t tsc_khz) const
+{
     std::vector<uint32_t> order(rows_.size());
     std::iota(order.begin(), order.end(), 0u);
     std::erase_if(order, [&](uint32_t row) { return rows_[row].calls.load() == 0; });

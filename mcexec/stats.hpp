@@ -12,8 +12,9 @@ namespace still::mcexec {
 [[nodiscard]] std::string call_name(uint32_t nr);
 
 class Stats {
-public:
-    void count(uint32_t nr, uint64_t ticks, int64_t result) {
+  public:
+    void count(uint32_t nr, uint64_t ticks, int64_t result)
+    {
         Row& row = rows_[row_of(nr)];
         row.calls.fetch_add(1, std::memory_order_relaxed);
         row.ticks.fetch_add(ticks, std::memory_order_relaxed);
@@ -23,7 +24,7 @@ public:
     }
     [[nodiscard]] std::string table(uint64_t tsc_khz) const;
 
-private:
+  private:
     static constexpr uint32_t linux_rows = 512;
     static constexpr uint32_t own_rows = 16; // enum still_call
 

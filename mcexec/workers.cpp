@@ -24,7 +24,8 @@ struct Birth {
     sem_t attached;
 };
 
-void* worker(void* argument) {
+void* worker(void* argument)
+{
     auto* birth = static_cast<Birth*>(argument);
     const uint32_t slot = birth->slot;
     const int attached = process.device.attach(slot);
@@ -38,7 +39,8 @@ void* worker(void* argument) {
 
 } // namespace
 
-int64_t start_worker(uint32_t slot) {
+int64_t start_worker(uint32_t slot)
+{
     if (slot >= STILL_PROC_SLOTS) {
         return -EINVAL;
     }

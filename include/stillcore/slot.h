@@ -50,6 +50,11 @@ enum still_call {
 	/* A file is to be mapped: arg[0]: fd, arg[1]: PROT_*, arg[2]: MAP_*, arg[3]: length, arg[4]: offset.
 	 * Answer: file handle (0 or more) for FILL, or the error that Linux's mmap would give. */
 	STILL_CALL_MAP_FILE = 0x10005,
+	/* execve: arg[0]: path, arg[1]: argv, arg[2]: envp, all as the program passed them; arg[3]: the signals that
+	 * are ignored, arg[4]: the thread's signal mask (bit n-1: signal n); arg[5]: its affinity to LWK CPUs 0..63.
+	 * mcexec checks all that can be wrong, then executes itself anew on that program, which ends this LWK process
+	 * as the device's file is closed. An answer is always an error. */
+	STILL_CALL_EXEC = 0x10006,
 };
 
 #endif

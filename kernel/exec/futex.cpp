@@ -85,10 +85,9 @@ u32 wake_locked(Bucket& b, const Process& p, u64 address, u32 count, u32 bits) R
             continue;
         }
         *at = w->next;
-        Task* task = w->task;
-        // From here on w may vanish: its owner returns once it sees this.
+        // Its owner takes this lock once more before it returns: neither it nor w vanishes under us.
         w->woken.store(true, std::memory_order_release);
-        unpark(*task);
+        unpark(*w->task);
         ++woken;
     }
     return woken;
@@ -140,9 +139,7 @@ Status wait(Task& task, u64 address, u32 expected, u32 bits, u64 deadline)
         TRY_STATUS(touch(p, address, Access::read));
     }
     Status result{};
-    for (;;) {
-        if (w.woken.load(std::memory_order_acquire))
-            return {};
+    while (!w.woken.load(std::memory_order_acquire)) {
         if (task.owner->dying.load(std::memory_order_relaxed) || signal_pending(task)) {
             result = fail(Errno::intr);
             break;
@@ -160,12 +157,12 @@ Status wait(Task& task, u64 address, u32 expected, u32 bits, u64 deadline)
     for (;;) {
         Bucket& b = bucket_of(p, __atomic_load_n(&w.address, __ATOMIC_ACQUIRE));
         LockGuard guard(b.lock);
+        if (&b != &bucket_of(p, w.address))
+            continue;
         if (w.woken.load(std::memory_order_acquire))
             return {};
-        if (&b == &bucket_of(p, w.address)) {
-            remove(b, w);
-            return result;
-        }
+        remove(b, w);
+        return result;
     }
 }
 

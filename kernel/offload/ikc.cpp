@@ -45,20 +45,17 @@ still_cell to_cell(const still_msg& m)
 void complete(const still_msg& m)
 {
     const u32 index = static_cast<u32>(m.token);
-    Thread* waiter = nullptr;
-    {
-        LockGuard guard(pending_lock);
-        if (index >= max_pending)
-            return;
-        Pending& p = pending[index];
-        if (p.thread == nullptr || p.generation != m.token >> 32 || p.done)
-            return;
-        p.status = static_cast<i64>(m.arg[0]);
-        p.extra = m.arg[1];
-        p.done = true;
-        waiter = p.thread;
-    }
-    unpark(*waiter);
+    if (index >= max_pending)
+        return;
+    // The waiter takes this lock before it goes on: it can't vanish before unpark() is done with it.
+    LockGuard guard(pending_lock);
+    Pending& p = pending[index];
+    if (p.thread == nullptr || p.generation != m.token >> 32 || p.done)
+        return;
+    p.status = static_cast<i64>(m.arg[0]);
+    p.extra = m.arg[1];
+    __atomic_store_n(&p.done, true, __ATOMIC_RELEASE);
+    unpark(*p.thread);
 }
 
 void handle(Cpu& c, const still_msg& m)

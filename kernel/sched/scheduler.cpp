@@ -142,6 +142,7 @@ void switch_away(Cpu& c) NO_THREAD_SAFETY
     next->state = Thread::State::running;
     still_cpu_counters& k = *c.counters;
     ++k.switches;
+    __atomic_store_n(&k.pid, next->pid, __ATOMIC_RELAXED);
     __atomic_store_n(&k.tid, next->tid, __ATOMIC_RELAXED);
     __atomic_store_n(&k.runnable, static_cast<u32>(c.ready.size()) + (next == &c.idle ? 0 : 1),
                      __ATOMIC_RELAXED);
@@ -403,14 +404,18 @@ void obey_affinity() NO_THREAD_SAFETY
     // A helper on this CPU hands the thread over once it is off the CPU.
     static constexpr auto hand_over = [](void* argument) {
         Thread& moved = *static_cast<Thread*>(argument);
-        Cpu& home = *moved.cpu;
+        Cpu& home = this_cpu();
         home.lock.lock();
-        STILL_ASSERT(moved.state == Thread::State::parked);
-        moved.permit = false;
-        Cpu& to = choose_cpu(moved.affinity);
-        moved.cpu = &to;
+        // A wakeup may have come first: then it waits here, or another CPU has taken it already.
+        if (moved.cpu != &home) {
+            home.lock.unlock();
+            return;
+        }
+        if (moved.state == Thread::State::ready)
+            home.ready.erase(home.ready.iterator_to(moved));
+        moved.state = Thread::State::ready; // on no list: nobody else moves it
         home.lock.unlock();
-        start_thread(moved, to);
+        start_thread(moved, choose_cpu(moved.affinity));
     };
     Thread* helper = make_kernel_thread(c, "migrate", hand_over, &t);
     if (helper == nullptr)

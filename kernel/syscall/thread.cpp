@@ -78,6 +78,23 @@ SyscallResult sys_exit_group(Task& task, const Call& call)
     exit_process(task, call.arg[0] & 0xff);
 }
 
+SyscallResult sys_execve(Task& task, const Call& call)
+{
+    Process& p = *task.owner;
+    u64 ignored = 0;
+    u64 mask = 0;
+    {
+        LockGuard guard(p.lock);
+        for (u32 signo = 1; signo <= num_signals; ++signo)
+            ignored |= p.actions.of[signo - 1].handler == 1 ? signal_bit(signo) : 0;
+        mask = task.signals.mask;
+    }
+    // The proxy executes mcexec anew; with it the device's file is closed and this process killed.
+    const i64 result = TRY(offload(task, STILL_CALL_EXEC, call.arg[0], call.arg[1], call.arg[2], ignored,
+                                   mask, task.affinity[0]));
+    return static_cast<u64>(result);
+}
+
 SyscallResult sys_getpid(Task& task, const Call&)
 {
     return task.owner->pid;

@@ -36,7 +36,7 @@ int main(int argc, char **argv)
 	else if (!strcmp(how, "illegal"))
 		__asm__ volatile("ud2");
 	else if (!strcmp(how, "divide"))
-		sink = (char)(1 / (int)sink);
+		__asm__ volatile("xor %%ecx, %%ecx\n\tdiv %%ecx" ::: "eax", "ecx", "edx");
 	else if (!strcmp(how, "abort"))
 		abort();
 	else if (!strcmp(how, "privileged"))
