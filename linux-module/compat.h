@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* All that differs between Linux versions. Built for 6.1; the 6.3+ branches follow prototypes/newer. */
+/* All that differs between Linux versions. Built and tested for 6.1; newer branches are not tested yet. */
 #ifndef STILL_COMPAT_H
 #define STILL_COMPAT_H
 

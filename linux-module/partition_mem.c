@@ -4,7 +4,8 @@
  * 4 KiB page with a reference of ours (so that Linux may map and pin single pages), given back page by
  * page. Callers hold still_partition_lock.
  *
- * Why not offline_and_remove_memory(), and why these chunk sizes: see DESIGN, section 2.
+ * Not offline_and_remove_memory(): such memory loses its struct pages, and user calls on it can oops Linux.
+ * Large ranges are tried first; under page-cache pressure only smaller ones can be had.
  */
 #include <linux/delay.h>
 #include <linux/memory_hotplug.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Faults in the unified address space: the LWK's page at that address is put into Linux's page table, with
- * no more rights than the LWK has given. Proved by prototypes/mirror; why a zap can't miss an insertion
+ * no more rights than the LWK has given. Why a zap can't miss an insertion
  * is argued in zap.c, whose other half is here:
  *
  *   Whoever inserts a page holds that page's lock from before it marks the LWK's entry SEEN until the
