@@ -120,6 +120,7 @@ void deferred(const still_msg& m)
 {
     switch (m.kind) {
     case STILL_MSG_PING:
+        publish_memory();
         ikc::reply(m, 0);
         break;
     case STILL_MSG_SHUTDOWN:

@@ -52,6 +52,7 @@ Task* make_task(Process& p, u32 slot, u32 tid, NodeId node)
     task->owner = &p;
     task->process = &p;
     task->space = &p.space;
+    task->pid = p.pid;
     task->tid = tid;
     task->name = "task";
     task->on_reap = reap_task;

@@ -142,6 +142,7 @@ void switch_away(Cpu& c) NO_THREAD_SAFETY
     next->state = Thread::State::running;
     still_cpu_counters& k = *c.counters;
     ++k.switches;
+    __atomic_store_n(&k.pid, next->pid, __ATOMIC_RELAXED);
     __atomic_store_n(&k.tid, next->tid, __ATOMIC_RELAXED);
     __atomic_store_n(&k.runnable, static_cast<u32>(c.ready.size()) + (next == &c.idle ? 0 : 1),
                      __ATOMIC_RELAXED);

@@ -41,6 +41,7 @@ struct Thread : ListHook {
 
     void (*on_reap)(Thread*) = nullptr; // frees what is above; called on another thread's stack
     Process* process = nullptr;
+    u32 pid = 0; // 0: a kernel thread
     u32 tid = 0;
     const char* name = "";
 
