@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* All that differs between Linux versions. Built and tested for 6.1; newer branches are not tested yet. */
+/* All that differs between Linux versions. Built and run on 6.1; the newer branches are untested. */
 #ifndef STILL_COMPAT_H
 #define STILL_COMPAT_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Faults in the unified address space: the LWK's page at that address is put into Linux's page table, with
- * no more rights than the LWK has given. Why a zap can't miss an insertion
- * is argued in zap.c, whose other half is here:
+ * no more rights than the LWK has given. Why a zap can't miss an insertion is argued in zap.c; its other
+ * half is here:
  *
  *   Whoever inserts a page holds that page's lock from before it marks the LWK's entry SEEN until the
  *   Linux entry is made (we return VM_FAULT_LOCKED, Linux unlocks after inserting).
@@ -164,7 +164,7 @@ static vm_fault_t proxy_fault(struct vm_fault *vmf)
 	vm_fault_t ret;
 
 	for (;;) {
-		if (!still_os_check(proc->os))
+		if (!still_os_check(proc->os) || fatal_signal_pending(current))
 			return VM_FAULT_SIGBUS;
 		page = find_page(proc, address, write);
 		if (IS_ERR(page))

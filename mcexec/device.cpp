@@ -3,40 +3,15 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace still::mcexec {
-
-namespace {
-
-// A table of descriptors costs Linux 8 bytes for each number up to the highest: a limit of a million needs
-// none.
-constexpr rlim_t highest_number = 65536;
-
-// The highest free number below start, as a duplicate of fd; or -1.
-int duplicate_below(int fd, int start)
-{
-    for (int number = start - 1; number > fd; --number) {
-        if (fcntl(number, F_GETFD) < 0 && errno == EBADF) {
-            const int got = fcntl(fd, F_DUPFD_CLOEXEC, number);
-            if (got == number || got < 0) {
-                return got;
-            }
-            ::close(got); // another thread was faster
-        }
-    }
-    return -1;
-}
-
-} // namespace
 
 ihk::Result<> ProcessDevice::open(uint32_t os)
 {
@@ -59,45 +34,23 @@ ihk::Result<> ProcessDevice::open(uint32_t os)
         }
         return ihk::fail(number, fmt::format("cannot open {}: {}", path, strerror(number)));
     }
-    rlimit files{};
-    getrlimit(RLIMIT_NOFILE, &files);
-    const int high = duplicate_below(fd, static_cast<int>(std::min(files.rlim_cur, highest_number)));
-    if (high < 0) {
-        fd_ = fd; // the limit is so low that there is no better number
-        return {};
-    }
-    ::close(fd);
-    fd_ = high;
+    fd_.adopt(fd);
     return {};
 }
 
 int ProcessDevice::call(unsigned long request, void* argument)
 {
     for (;;) {
-        const int fd = fd_.load();
+        const int fd = fd_.get();
         const int result = ioctl(fd, request, argument);
         if (result >= 0) {
             return result;
         }
         // The number may have been given up between the two lines above.
-        if (fd == fd_.load()) {
+        if (fd == fd_.get()) {
             return -errno;
         }
     }
-}
-
-bool ProcessDevice::move_away()
-{
-    const int old = fd_.load();
-    int fresh = duplicate_below(old, static_cast<int>(highest_number));
-    if (fresh < 0) {
-        fresh = fcntl(old, F_DUPFD_CLOEXEC, 3);
-    }
-    if (fresh < 0) {
-        return false;
-    }
-    fd_.store(fresh);
-    return true;
 }
 
 int ProcessDevice::create(still_proc_create& request)
@@ -138,7 +91,7 @@ int ProcessDevice::wake(uint32_t slot)
 still_slot* ProcessDevice::map_slots()
 {
     const size_t bytes = (STILL_PROC_SLOTS * sizeof(still_slot) + 4095) & ~size_t{4095};
-    void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd(), 0);
+    void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
     slots_ = at == MAP_FAILED ? nullptr : static_cast<still_slot*>(at);
     return slots_;
 }

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// /dev/ihkN as mcexec uses it: one open file, one LWK process. Its descriptor number is kept out of the
-// program's sight: the highest one below RLIMIT_NOFILE, and movable when the program wants that very number.
+// /dev/ihkN as mcexec uses it: one open file, one LWK process.
 #pragma once
 
+#include "hidden_fd.hpp"
 #include "ihk/error.hpp"
 #include "slot_server.hpp"
 
 #include <stillcore/ioctl_proc.h>
 
-#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -31,15 +30,13 @@ class ProcessDevice final : public SlotKernel {
     [[nodiscard]] still_slot* map_slots();
     [[nodiscard]] still_slot& slot(uint32_t index) { return slots_[index]; }
 
-    [[nodiscard]] int fd() const { return fd_.load(std::memory_order_relaxed); }
-    // Gives the number up for another free one. False if there is none.
-    [[nodiscard]] bool move_away();
+    [[nodiscard]] HiddenFd& descriptor() { return fd_; }
     [[nodiscard]] uint32_t os() const { return os_; }
 
   private:
     int call(unsigned long request, void* argument);
 
-    std::atomic<int> fd_{-1};
+    HiddenFd fd_;
     uint32_t os_ = 0;
     still_slot* slots_ = nullptr;
 };

@@ -111,9 +111,9 @@ static_assert(std::is_sorted(std::begin(rows), std::end(rows), [](Row a, Row b) 
 
 } // namespace
 
-FdAction guard_descriptor(uint32_t nr, const uint64_t (&arg)[6], int device_fd)
+FdAction guard_descriptor(uint32_t nr, const uint64_t (&arg)[6], int hidden_fd)
 {
-    const auto fd = static_cast<uint32_t>(device_fd);
+    const auto fd = static_cast<uint32_t>(hidden_fd);
     if (nr == SYS_close_range) {
         return static_cast<uint32_t>(arg[0]) <= fd && fd <= static_cast<uint32_t>(arg[1])
                    ? FdAction::split_range

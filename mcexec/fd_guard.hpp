@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The program must not meet mcexec's device descriptor: what a system call that names it does instead. Pure.
+// The program must not meet a descriptor of mcexec's own: what a system call that names it does instead. Pure.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,6 @@ enum class FdAction {
     split_range, // close_range over it
 };
 
-[[nodiscard]] FdAction guard_descriptor(uint32_t nr, const uint64_t (&arg)[6], int device_fd);
+[[nodiscard]] FdAction guard_descriptor(uint32_t nr, const uint64_t (&arg)[6], int hidden_fd);
 
 } // namespace still::mcexec

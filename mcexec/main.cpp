@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -79,6 +80,9 @@ int run(int argc, char** argv, char** environment)
     process.options = *options;
     if (const auto opened = process.device.open(options->os); !opened) {
         return fail_with(opened.error(), exit_failed);
+    }
+    if (options->stats) {
+        process.stats_output.adopt(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
     }
     if (const auto launched = launch(*options, std::move(*program), environment); !launched) {
         const int number = launched.error().number;

@@ -7,6 +7,7 @@
 #include "signal_relay.hpp"
 #include "workers.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <sys/syscall.h>
@@ -16,13 +17,11 @@ namespace still::mcexec {
 
 namespace {
 
-enum class Outcome { answered, thread_ended };
-
 void print_stats()
 {
     if (process.options.stats) {
         const std::string text = process.stats.table(process.tsc_khz);
-        [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
+        [[maybe_unused]] const ssize_t written = write(process.stats_output.get(), text.data(), text.size());
     }
 }
 
@@ -43,38 +42,50 @@ int64_t map_file(const Request& request)
     return result < 0 ? result : map.handle;
 }
 
-// close_range() over the device's descriptor: the numbers below it, then those above.
+// close_range() over descriptors of mcexec's own: the numbers below, between and above them.
 int64_t close_around(ProxyThread& proxy, const Request& request)
 {
-    const auto device = static_cast<uint64_t>(process.device.fd());
-    const auto first = static_cast<uint32_t>(request.arg[0]);
-    const auto last = static_cast<uint32_t>(request.arg[1]);
-    int64_t result = 0;
-    if (first < device) {
-        const uint64_t below[6] = {first, device - 1, request.arg[2]};
-        result = execute(proxy, request, below);
+    uint64_t hidden[] = {static_cast<uint32_t>(process.device.descriptor().get()),
+                         static_cast<uint32_t>(process.stats_output.get())};
+    std::sort(std::begin(hidden), std::end(hidden));
+    uint64_t first = static_cast<uint32_t>(request.arg[0]);
+    const uint64_t last = static_cast<uint32_t>(request.arg[1]);
+    const auto close_range = [&](uint64_t from, uint64_t to) {
+        const uint64_t arg[6] = {from, to, request.arg[2]};
+        return execute(proxy, request, arg);
+    };
+    for (const uint64_t fd : hidden) {
+        if (fd < first || fd > last) {
+            continue;
+        }
+        const int64_t result = first < fd ? close_range(first, fd - 1) : 0;
+        if (result != 0) {
+            return result;
+        }
+        first = fd + 1;
     }
-    if (result == 0 && last > device) {
-        const uint64_t above[6] = {device + 1, last, request.arg[2]};
-        result = execute(proxy, request, above);
-    }
-    return result;
+    return first <= last ? close_range(first, last) : 0;
 }
 
 int64_t serve_call(ProxyThread& proxy, const Request& request)
 {
-    switch (guard_descriptor(request.nr, request.arg, process.device.fd())) {
-    case FdAction::bad:
-        return -EBADF;
-    case FdAction::split_range:
-        return close_around(proxy, request);
-    case FdAction::move_away:
-        if (!process.device.move_away()) {
-            return -EMFILE;
+    for (HiddenFd* hidden : {&process.device.descriptor(), &process.stats_output}) {
+        if (hidden->get() < 0) {
+            continue;
         }
-        break;
-    case FdAction::execute:
-        break;
+        switch (guard_descriptor(request.nr, request.arg, hidden->get())) {
+        case FdAction::bad:
+            return -EBADF;
+        case FdAction::split_range:
+            return close_around(proxy, request);
+        case FdAction::move_away:
+            if (!hidden->move_away()) {
+                return -EMFILE;
+            }
+            break;
+        case FdAction::execute:
+            break;
+        }
     }
     if (request.nr < STILL_CALL_FIRST) {
         return execute(proxy, request, request.arg);

@@ -18,6 +18,7 @@ inline constexpr int exit_failed = 125;  // mcexec itself could not do it, as en
 struct Process {
     ProcessDevice device;
     Stats stats;
+    HiddenFd stats_output; // with --stats: stderr, which many programs close before they end
     Options options;
     SignalState signals;        // what mcexec was started with
     still_limit limits[3] = {}; // likewise: AS, DATA, MEMLOCK

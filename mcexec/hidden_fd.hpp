@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A descriptor of mcexec's own in the table that the program sees as its own: under a number that the program does not
+// meet by chance (at its soft limit, or the highest below it), and movable when the program wants that very number.
+#pragma once
+
+#include <atomic>
+
+namespace still::mcexec {
+
+class HiddenFd {
+  public:
+    // Takes fd over: it is closed under its old number. Keeps that number if there is no better one.
+    void adopt(int fd);
+    // Gives the number up for another free one. False if there is none.
+    [[nodiscard]] bool move_away();
+    [[nodiscard]] int get() const { return fd_.load(); }
+
+  private:
+    std::atomic<int> fd_{-1};
+};
+
+} // namespace still::mcexec

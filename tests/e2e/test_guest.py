@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The programs of tests/guest: each checks itself, and must do on the LWK what it does natively."""
+import signal
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = Path(__file__).resolve().parents[2] / "build/gcc/tests/guest"
+
+SIGNALS = {
+    "null": signal.SIGSEGV,
+    "readonly": signal.SIGSEGV,
+    "stack": signal.SIGSEGV,
+    "execute": signal.SIGSEGV,
+    "kernel": signal.SIGSEGV,
+    "noncanonical": signal.SIGSEGV,
+    "illegal": signal.SIGILL,
+    "divide": signal.SIGFPE,
+    "abort": signal.SIGABRT,
+    "privileged": signal.SIGSEGV,
+    "term": signal.SIGTERM,
+}
+
+
+@pytest.mark.parametrize("program", [
+    ["arguments"], ["arguments_static"], ["arguments_static_pie"], ["threads"], ["efault"], ["fds"], ["compute", "1"],
+    ["null_offload"], ["signals"], ["memory_storm", "5"], ["pins", "3"],
+], ids=lambda words: words[0])
+def test_it_does_what_it_does_natively(lwk, program):
+    result = lwk.mcexec(str(PROGRAMS / program[0]), *program[1:], timeout=60)
+    assert result.status == 0, result
+    assert result.stdout.splitlines()[-1].startswith("ok "), result
+
+
+@pytest.mark.parametrize("how", SIGNALS)
+def test_a_crash_is_the_programs_own(lwk, how):
+    assert lwk.mcexec(str(PROGRAMS / "crash"), how).status == 128 + SIGNALS[how]
+
+
+def test_memory_is_whole_after_a_storm(lwk):
+    def free():
+        return lwk.status()["nodes"][0]["free_bytes"]
+
+    lwk.mcexec(str(PROGRAMS / "memory_storm"), "1")
+    before = free()
+    lwk.mcexec(str(PROGRAMS / "memory_storm"), "3")
+    assert free() == before
+
+
+def test_few_descriptors_are_all_the_programs_own(lwk):
+    result = lwk.sh(f"ulimit -n 20; mcexec {PROGRAMS}/fds")
+    assert result.stdout == "ok fds\n", result
+
+
+def test_exec_replaces_the_program(lwk):
+    result = lwk.mcexec("env", "-i", "FRUIT=quince", "/usr/bin/env")
+    assert (result.stdout, result.status) == ("FRUIT=quince\n", 0), result
+    result = lwk.mcexec("sh", "-c", 'echo $$; exec sh -c "echo \\$\\$"')
+    first, second = result.stdout.split()
+    assert first == second, result
+    assert lwk.mcexec("sh", "-c", "exec /etc/passwd").status == 126
+
+
+def test_a_script_by_way_of_env(lwk):
+    script = b"#!/usr/bin/env python3\nimport sys\nprint(sys.argv)\n"
+    lwk.run(["sh", "-c", "cat > /tmp/by-env; chmod +x /tmp/by-env"], stdin=script)
+    assert lwk.mcexec("/tmp/by-env", "1").stdout == "['/tmp/by-env', '1']\n"
+
+
+def test_exec_keeps_ignored_and_blocked_signals(lwk):
+    program = """
+import os, signal
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+os.execv("/usr/bin/python3", ["python3", "-c", '''
+import signal
+print(signal.getsignal(signal.SIGHUP) == signal.SIG_IGN, signal.pthread_sigmask(signal.SIG_BLOCK, []))'''])
+"""
+    result = lwk.mcexec("python3", "-c", program)
+    assert result.stdout == "True {<Signals.SIGUSR2: 12>}\n", result
+
+
+def test_an_unlimited_stack(lwk):
+    result = lwk.sh(f"ulimit -s unlimited; mcexec sh -c 'ulimit -s'; mcexec {PROGRAMS}/arguments")
+    assert result.stdout == "unlimited\nok arguments\n", result
