@@ -11,11 +11,13 @@ namespace {
 const char* tool = "ihk";
 }
 
-void set_tool_name(const char* name) {
+void set_tool_name(const char* name)
+{
     tool = name;
 }
 
-int report(const ihk::Error& error) {
+int report(const ihk::Error& error)
+{
     fmt::print(stderr, "{}: {}\n", tool, error.message);
     if (!error.hint.empty()) {
         fmt::print(stderr, "{}  ({})\n", std::string(std::string(tool).size(), ' '), error.hint);
@@ -23,11 +25,13 @@ int report(const ihk::Error& error) {
     return exit_failed;
 }
 
-int finish(const ihk::Result<>& result) {
+int finish(const ihk::Result<>& result)
+{
     return result ? exit_ok : report(result.error());
 }
 
-void progress(const std::string& line) {
+void progress(const std::string& line)
+{
     fmt::print(stderr, "{}: {}\n", tool, line);
     fflush(stderr);
 }

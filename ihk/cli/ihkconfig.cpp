@@ -18,7 +18,8 @@ struct Words {
     std::string list;
 };
 
-int resources(ihk::Device& device, const std::string& verb, const Words& words) {
+int resources(ihk::Device& device, const std::string& verb, const Words& words)
+{
     if (words.what == "cpu") {
         if (verb == "query") {
             const auto cpus = device.query_cpus();
@@ -53,7 +54,8 @@ int resources(ihk::Device& device, const std::string& verb, const Words& words) 
 
 } // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv)
+{
     cli::set_tool_name("ihkconfig");
     Words words;
     CLI::App app("Partition a machine into Linux and LWK instances, step by step (see also: ihkosctl up)",

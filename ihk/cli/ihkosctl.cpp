@@ -10,7 +10,8 @@ using namespace still;
 namespace {
 
 // "0" or "/dev/ihk0".
-std::optional<uint32_t> instance_number(std::string_view word) {
+std::optional<uint32_t> instance_number(std::string_view word)
+{
     constexpr std::string_view prefix = "/dev/ihk";
     if (word.starts_with(prefix)) {
         word.remove_prefix(prefix.size());
@@ -29,7 +30,8 @@ A LIST of CPUs is 1-7,9 (its order is the LWK's numbering), a SPEC of memory 512
 
 } // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv)
+{
     cli::set_tool_name("ihkosctl");
     if (argc > 1) {
         if (const auto os = instance_number(argv[1])) {

@@ -10,7 +10,8 @@
 
 namespace still::cli {
 
-int inject(ihk::Instance& instance, const std::string& what) {
+int inject(ihk::Instance& instance, const std::string& what)
+{
     static constexpr struct {
         const char* name;
         uint32_t number;

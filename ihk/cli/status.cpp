@@ -20,7 +20,8 @@ struct Times {
 };
 
 // A running stretch is not in the totals yet.
-Times times_of(const still_cpu_counters& counters, const still_status& status) {
+Times times_of(const still_cpu_counters& counters, const still_status& status)
+{
     uint64_t busy = counters.busy_tsc;
     uint64_t idle = counters.idle_tsc;
     const uint64_t stretch = status.tsc_now > counters.since_tsc ? status.tsc_now - counters.since_tsc : 0;
@@ -33,15 +34,18 @@ Times times_of(const still_cpu_counters& counters, const still_status& status) {
     return {static_cast<double>(busy) / hz, static_cast<double>(idle) / hz};
 }
 
-const char* mode_name(uint32_t mode) {
+const char* mode_name(uint32_t mode)
+{
     return mode == STILL_CPU_BUSY ? "busy" : mode == STILL_CPU_IDLE ? "idle" : "off";
 }
 
-std::string panic_text(const still_status& status) {
+std::string panic_text(const still_status& status)
+{
     return {status.panic_text, strnlen(status.panic_text, sizeof status.panic_text)};
 }
 
-ordered_json to_json(uint32_t index, const ihk::InstanceStatus& answer) {
+ordered_json to_json(uint32_t index, const ihk::InstanceStatus& answer)
+{
     const still_status& s = answer.status;
     ordered_json root = {
         {"os", index},
@@ -96,7 +100,8 @@ ordered_json to_json(uint32_t index, const ihk::InstanceStatus& answer) {
     return root;
 }
 
-void print_table(uint32_t index, const ihk::InstanceStatus& answer) {
+void print_table(uint32_t index, const ihk::InstanceStatus& answer)
+{
     const still_status& s = answer.status;
     fmt::print("OS instance {}: {}, {} CPUs, {} processes\n", index, ihk::state_name(s.state),
                answer.cpus.size(), s.num_processes);
@@ -134,7 +139,8 @@ void print_table(uint32_t index, const ihk::InstanceStatus& answer) {
 
 } // namespace
 
-int status(std::optional<uint32_t> given, bool json) {
+int status(std::optional<uint32_t> given, bool json)
+{
     std::vector<uint32_t> indices;
     if (given) {
         indices.push_back(*given);

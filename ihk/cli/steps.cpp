@@ -23,7 +23,8 @@ struct Words {
     bool follow = false;
 };
 
-int resources(ihk::Instance& os, const std::string& verb, const Words& words) {
+int resources(ihk::Instance& os, const std::string& verb, const Words& words)
+{
     if (words.what == "cpu") {
         if (verb == "query") {
             const auto cpus = os.query_cpus();
@@ -46,7 +47,8 @@ int resources(ihk::Instance& os, const std::string& verb, const Words& words) {
     return finish(verb == "assign" ? os.assign_memory(*items) : os.release_memory(*items));
 }
 
-int load(ihk::Instance& os, const std::string& given) {
+int load(ihk::Instance& os, const std::string& given)
+{
     const auto path = ihk::find_image(given);
     if (!path) {
         return report(path.error());
@@ -61,7 +63,8 @@ int load(ihk::Instance& os, const std::string& given) {
     return finish(os.load(*image));
 }
 
-int kmsg(ihk::Instance& os, bool follow) {
+int kmsg(ihk::Instance& os, bool follow)
+{
     uint64_t from = 0;
     for (;;) {
         const auto text = os.kmsg(from);
@@ -80,7 +83,8 @@ int kmsg(ihk::Instance& os, bool follow) {
 
 } // namespace
 
-int run_steps(uint32_t index, int argc, char** argv) {
+int run_steps(uint32_t index, int argc, char** argv)
+{
     Words words;
     CLI::App app(fmt::format("Steps for OS instance {}", index), fmt::format("ihkosctl {}", index));
     app.require_subcommand(1);

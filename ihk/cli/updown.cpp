@@ -25,11 +25,12 @@ using ihk::Result;
 
 // What was done so far, to be undone unless it all succeeds.
 class Undo {
-public:
+  public:
     Undo() = default;
     Undo(const Undo&) = delete;
     Undo& operator=(const Undo&) = delete;
-    ~Undo() {
+    ~Undo()
+    {
         for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
             progress(fmt::format("undo: {}", step->name));
             if (const auto done = step->action(); !done) {
@@ -37,12 +38,13 @@ public:
             }
         }
     }
-    void add(std::string name, std::function<Result<>()> action) {
+    void add(std::string name, std::function<Result<>()> action)
+    {
         steps_.push_back({std::move(name), std::move(action)});
     }
     void keep() { steps_.clear(); }
 
-private:
+  private:
     struct Step {
         std::string name;
         std::function<Result<>()> action;
@@ -58,7 +60,8 @@ struct Plan {
     std::string kargs;
 };
 
-Result<ihk::Config> configuration(const UpOptions& options) {
+Result<ihk::Config> configuration(const UpOptions& options)
+{
     if (!options.config.empty()) {
         return ihk::read_config(options.config);
     }
@@ -68,7 +71,8 @@ Result<ihk::Config> configuration(const UpOptions& options) {
     return ihk::Config{};
 }
 
-Result<> plan_image(const std::string& given, Plan& plan) {
+Result<> plan_image(const std::string& given, Plan& plan)
+{
     auto path = ihk::find_image(given);
     if (!path) {
         return std::unexpected(path.error());
@@ -82,7 +86,8 @@ Result<> plan_image(const std::string& given, Plan& plan) {
     return ihk::check_image(plan.image, plan.image_path);
 }
 
-Result<> plan_cpus(const std::string& list, const ihk::Topology& topology, Plan& plan) {
+Result<> plan_cpus(const std::string& list, const ihk::Topology& topology, Plan& plan)
+{
     auto cpus = list.empty() ? ihk::default_cpus(topology) : ihk::parse_cpu_list(list);
     if (!cpus) {
         return std::unexpected(cpus.error());
@@ -91,7 +96,8 @@ Result<> plan_cpus(const std::string& list, const ihk::Topology& topology, Plan&
     return ihk::check_cpus(topology, plan.cpus);
 }
 
-Result<> plan_memory(const std::string& spec, const ihk::Topology& topology, Plan& plan) {
+Result<> plan_memory(const std::string& spec, const ihk::Topology& topology, Plan& plan)
+{
     Result<std::vector<MemItem>> items;
     if (!spec.empty()) {
         items = ihk::parse_mem_spec(spec, ihk::NodeRule::optional);
@@ -112,7 +118,8 @@ Result<> plan_memory(const std::string& spec, const ihk::Topology& topology, Pla
 }
 
 // Everything that can be known to be wrong is found here, before anything is taken.
-Result<Plan> make_plan(const UpOptions& options) {
+Result<Plan> make_plan(const UpOptions& options)
+{
     const auto config = configuration(options);
     if (!config) {
         return std::unexpected(config.error());
@@ -138,7 +145,8 @@ Result<Plan> make_plan(const UpOptions& options) {
     return plan;
 }
 
-Result<uint32_t> make_instance(Device& device, const UpOptions& options, Undo& undo) {
+Result<uint32_t> make_instance(Device& device, const UpOptions& options, Undo& undo)
+{
     const auto existing = device.instances();
     if (!existing) {
         return std::unexpected(existing.error());
@@ -173,12 +181,14 @@ Result<uint32_t> make_instance(Device& device, const UpOptions& options, Undo& u
     return *index;
 }
 
-ihk::Error in_step(const char* step, ihk::Error error) {
+ihk::Error in_step(const char* step, ihk::Error error)
+{
     error.message = fmt::format("step '{}' failed: {}", step, error.message);
     return error;
 }
 
-Result<> load_and_boot(Instance& os, const Plan& plan, uint32_t timeout_ms) {
+Result<> load_and_boot(Instance& os, const Plan& plan, uint32_t timeout_ms)
+{
     if (auto done = os.set_kargs(plan.kargs); !done) {
         return std::unexpected(in_step("kargs", done.error()));
     }
@@ -201,7 +211,8 @@ Result<> load_and_boot(Instance& os, const Plan& plan, uint32_t timeout_ms) {
     return {};
 }
 
-Result<> bring_up(Device& device, const Plan& plan, const UpOptions& options, Undo& undo) {
+Result<> bring_up(Device& device, const Plan& plan, const UpOptions& options, Undo& undo)
+{
     progress(fmt::format("reserve CPUs {}", ihk::format_cpu_list(plan.cpus)));
     if (auto done = device.reserve_cpus(plan.cpus); !done) {
         return std::unexpected(in_step("reserve cpu", done.error()));
@@ -260,7 +271,8 @@ Result<> bring_up(Device& device, const Plan& plan, const UpOptions& options, Un
 
 } // namespace
 
-Result<uint32_t> choose_instance(Device& device, std::optional<uint32_t> given) {
+Result<uint32_t> choose_instance(Device& device, std::optional<uint32_t> given)
+{
     if (given) {
         return *given;
     }
@@ -278,7 +290,8 @@ Result<uint32_t> choose_instance(Device& device, std::optional<uint32_t> given) 
                                          ihk::format_cpu_list(*list)));
 }
 
-int up(const UpOptions& options) {
+int up(const UpOptions& options)
+{
     const auto plan = make_plan(options);
     if (!plan) {
         return report(plan.error());
@@ -295,7 +308,8 @@ int up(const UpOptions& options) {
     return exit_ok;
 }
 
-int down(std::optional<uint32_t> given) {
+int down(std::optional<uint32_t> given)
+{
     auto device = Device::open();
     if (!device) {
         return report(device.error());
@@ -360,7 +374,8 @@ int down(std::optional<uint32_t> given) {
     return exit_ok;
 }
 
-int reboot(std::optional<uint32_t> given, const UpOptions& options) {
+int reboot(std::optional<uint32_t> given, const UpOptions& options)
+{
     auto device = Device::open();
     if (!device) {
         return report(device.error());

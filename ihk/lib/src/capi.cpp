@@ -18,7 +18,8 @@ using still::ihk::Result;
 
 namespace {
 
-int report(const Error& error, ihk_error* out) {
+int report(const Error& error, ihk_error* out)
+{
     if (out != nullptr) {
         snprintf(out->message, sizeof out->message, "%s", error.message.c_str());
         snprintf(out->hint, sizeof out->hint, "%s", error.hint.c_str());
@@ -28,7 +29,8 @@ int report(const Error& error, ihk_error* out) {
 
 // The descriptor stays the caller's: it is borrowed for one call. No exception leaves the library.
 template <typename Object, typename Work>
-auto borrow(int fd, ihk_error* error, Work work) -> decltype(work(std::declval<Object&>())) {
+auto borrow(int fd, ihk_error* error, Work work) -> decltype(work(std::declval<Object&>()))
+{
     try {
         if constexpr (std::is_same_v<Object, Device>) {
             Device device{still::ihk::FileHandle(fd)};
@@ -46,11 +48,13 @@ auto borrow(int fd, ihk_error* error, Work work) -> decltype(work(std::declval<O
     }
 }
 
-int done(const Result<>& result, ihk_error* error) {
+int done(const Result<>& result, ihk_error* error)
+{
     return result ? 0 : report(result.error(), error);
 }
 
-int give_numbers(const Result<std::vector<uint32_t>>& result, uint32_t* out, size_t space, ihk_error* error) {
+int give_numbers(const Result<std::vector<uint32_t>>& result, uint32_t* out, size_t space, ihk_error* error)
+{
     if (!result) {
         return report(result.error(), error);
     }
@@ -58,7 +62,8 @@ int give_numbers(const Result<std::vector<uint32_t>>& result, uint32_t* out, siz
     return static_cast<int>(result->size());
 }
 
-int give_memory(const Result<std::vector<MemItem>>& result, ihk_mem* out, size_t space, ihk_error* error) {
+int give_memory(const Result<std::vector<MemItem>>& result, ihk_mem* out, size_t space, ihk_error* error)
+{
     if (!result) {
         return report(result.error(), error);
     }
@@ -68,11 +73,13 @@ int give_memory(const Result<std::vector<MemItem>>& result, ihk_mem* out, size_t
     return static_cast<int>(result->size());
 }
 
-std::vector<uint32_t> numbers(const uint32_t* from, size_t count) {
+std::vector<uint32_t> numbers(const uint32_t* from, size_t count)
+{
     return {from, from + count};
 }
 
-std::vector<MemItem> memory(const ihk_mem* from, size_t count) {
+std::vector<MemItem> memory(const ihk_mem* from, size_t count)
+{
     std::vector<MemItem> items;
     for (size_t i = 0; i < count; ++i) {
         items.push_back({from[i].node, from[i].bytes});
@@ -82,95 +89,113 @@ std::vector<MemItem> memory(const ihk_mem* from, size_t count) {
 
 } // namespace
 
-int ihk_open(ihk_error* error) {
+int ihk_open(ihk_error* error)
+{
     auto device = Device::open();
     return device ? device->release() : report(device.error(), error);
 }
 
-int ihk_reserve_cpus(int dev, const uint32_t* cpus, size_t count, ihk_error* error) {
+int ihk_reserve_cpus(int dev, const uint32_t* cpus, size_t count, ihk_error* error)
+{
     return borrow<Device>(dev, error,
                           [&](Device& d) { return done(d.reserve_cpus(numbers(cpus, count)), error); });
 }
 
-int ihk_release_cpus(int dev, const uint32_t* cpus, size_t count, ihk_error* error) {
+int ihk_release_cpus(int dev, const uint32_t* cpus, size_t count, ihk_error* error)
+{
     return borrow<Device>(dev, error,
                           [&](Device& d) { return done(d.release_cpus(numbers(cpus, count)), error); });
 }
 
-int ihk_query_cpus(int dev, uint32_t* cpus, size_t space, ihk_error* error) {
+int ihk_query_cpus(int dev, uint32_t* cpus, size_t space, ihk_error* error)
+{
     return borrow<Device>(dev, error,
                           [&](Device& d) { return give_numbers(d.query_cpus(), cpus, space, error); });
 }
 
-int ihk_reserve_mem(int dev, const ihk_mem* items, size_t count, ihk_error* error) {
+int ihk_reserve_mem(int dev, const ihk_mem* items, size_t count, ihk_error* error)
+{
     return borrow<Device>(dev, error, [&](Device& d) {
         const auto taken = d.reserve_memory(memory(items, count));
         return taken ? 0 : report(taken.error(), error);
     });
 }
 
-int ihk_release_mem(int dev, const ihk_mem* items, size_t count, ihk_error* error) {
+int ihk_release_mem(int dev, const ihk_mem* items, size_t count, ihk_error* error)
+{
     return borrow<Device>(dev, error,
                           [&](Device& d) { return done(d.release_memory(memory(items, count)), error); });
 }
 
-int ihk_query_mem(int dev, ihk_mem* items, size_t space, ihk_error* error) {
+int ihk_query_mem(int dev, ihk_mem* items, size_t space, ihk_error* error)
+{
     return borrow<Device>(dev, error,
                           [&](Device& d) { return give_memory(d.query_memory(), items, space, error); });
 }
 
-int ihk_create_os(int dev, ihk_error* error) {
+int ihk_create_os(int dev, ihk_error* error)
+{
     return borrow<Device>(dev, error, [&](Device& d) {
         const auto index = d.create_instance();
         return index ? static_cast<int>(*index) : report(index.error(), error);
     });
 }
 
-int ihk_destroy_os(int dev, unsigned os, ihk_error* error) {
+int ihk_destroy_os(int dev, unsigned os, ihk_error* error)
+{
     return borrow<Device>(dev, error, [&](Device& d) { return done(d.destroy_instance(os), error); });
 }
 
-int ihk_os_instances(int dev, uint32_t* indices, size_t space, ihk_error* error) {
+int ihk_os_instances(int dev, uint32_t* indices, size_t space, ihk_error* error)
+{
     return borrow<Device>(dev, error,
                           [&](Device& d) { return give_numbers(d.instances(), indices, space, error); });
 }
 
-int ihk_os_open(unsigned os, ihk_error* error) {
+int ihk_os_open(unsigned os, ihk_error* error)
+{
     auto instance = Instance::open(os);
     return instance ? instance->release() : report(instance.error(), error);
 }
 
-int ihk_os_assign_cpus(int os, const uint32_t* cpus, size_t count, ihk_error* error) {
+int ihk_os_assign_cpus(int os, const uint32_t* cpus, size_t count, ihk_error* error)
+{
     return borrow<Instance>(os, error,
                             [&](Instance& i) { return done(i.assign_cpus(numbers(cpus, count)), error); });
 }
 
-int ihk_os_release_cpus(int os, const uint32_t* cpus, size_t count, ihk_error* error) {
+int ihk_os_release_cpus(int os, const uint32_t* cpus, size_t count, ihk_error* error)
+{
     return borrow<Instance>(os, error,
                             [&](Instance& i) { return done(i.release_cpus(numbers(cpus, count)), error); });
 }
 
-int ihk_os_query_cpus(int os, uint32_t* cpus, size_t space, ihk_error* error) {
+int ihk_os_query_cpus(int os, uint32_t* cpus, size_t space, ihk_error* error)
+{
     return borrow<Instance>(os, error,
                             [&](Instance& i) { return give_numbers(i.query_cpus(), cpus, space, error); });
 }
 
-int ihk_os_assign_mem(int os, const ihk_mem* items, size_t count, ihk_error* error) {
+int ihk_os_assign_mem(int os, const ihk_mem* items, size_t count, ihk_error* error)
+{
     return borrow<Instance>(os, error,
                             [&](Instance& i) { return done(i.assign_memory(memory(items, count)), error); });
 }
 
-int ihk_os_release_mem(int os, const ihk_mem* items, size_t count, ihk_error* error) {
+int ihk_os_release_mem(int os, const ihk_mem* items, size_t count, ihk_error* error)
+{
     return borrow<Instance>(os, error,
                             [&](Instance& i) { return done(i.release_memory(memory(items, count)), error); });
 }
 
-int ihk_os_query_mem(int os, ihk_mem* items, size_t space, ihk_error* error) {
+int ihk_os_query_mem(int os, ihk_mem* items, size_t space, ihk_error* error)
+{
     return borrow<Instance>(os, error,
                             [&](Instance& i) { return give_memory(i.query_memory(), items, space, error); });
 }
 
-int ihk_os_load(int os, const char* path, ihk_error* error) {
+int ihk_os_load(int os, const char* path, ihk_error* error)
+{
     return borrow<Instance>(os, error, [&](Instance& i) {
         const auto found = still::ihk::find_image(path == nullptr ? "" : path);
         if (!found) {
@@ -185,32 +210,37 @@ int ihk_os_load(int os, const char* path, ihk_error* error) {
     });
 }
 
-int ihk_os_kargs(int os, const char* text, ihk_error* error) {
+int ihk_os_kargs(int os, const char* text, ihk_error* error)
+{
     return borrow<Instance>(os, error, [&](Instance& i) { return done(i.set_kargs(text), error); });
 }
 
-int ihk_os_boot(int os, uint32_t timeout_ms, ihk_error* error) {
+int ihk_os_boot(int os, uint32_t timeout_ms, ihk_error* error)
+{
     return borrow<Instance>(os, error, [&](Instance& i) {
         const auto booted = i.boot(timeout_ms);
         return booted ? 0 : report(booted.error(), error);
     });
 }
 
-int ihk_os_shutdown(int os, uint32_t timeout_ms, ihk_error* error) {
+int ihk_os_shutdown(int os, uint32_t timeout_ms, ihk_error* error)
+{
     return borrow<Instance>(os, error, [&](Instance& i) {
         const auto orderly = i.shutdown(timeout_ms);
         return orderly ? static_cast<int>(*orderly) : report(orderly.error(), error);
     });
 }
 
-int ihk_os_state(int os, ihk_error* error) {
+int ihk_os_state(int os, ihk_error* error)
+{
     return borrow<Instance>(os, error, [&](Instance& i) {
         const auto status = i.status();
         return status ? static_cast<int>(status->status.state) : report(status.error(), error);
     });
 }
 
-long ihk_os_kmsg(int os, uint64_t* from, char* buffer, size_t space, ihk_error* error) {
+long ihk_os_kmsg(int os, uint64_t* from, char* buffer, size_t space, ihk_error* error)
+{
     still_kmsg request{};
     request.from = *from;
     request.buffer = reinterpret_cast<uint64_t>(buffer); // SAFETY: the ioctl takes addresses as integers
@@ -223,6 +253,7 @@ long ihk_os_kmsg(int os, uint64_t* from, char* buffer, size_t space, ihk_error* 
     return static_cast<long>(request.size);
 }
 
-int ihk_os_clear_kmsg(int os, ihk_error* error) {
+int ihk_os_clear_kmsg(int os, ihk_error* error)
+{
     return borrow<Instance>(os, error, [&](Instance& i) { return done(i.clear_kmsg(), error); });
 }

@@ -12,7 +12,8 @@ namespace still::ihk {
 
 namespace {
 
-std::string_view trim(std::string_view text) {
+std::string_view trim(std::string_view text)
+{
     constexpr std::string_view blanks = " \t\r";
     const size_t first = text.find_first_not_of(blanks);
     if (first == std::string_view::npos) {
@@ -23,7 +24,8 @@ std::string_view trim(std::string_view text) {
 
 } // namespace
 
-Result<Config> parse_config(std::string_view text, std::string_view name) {
+Result<Config> parse_config(std::string_view text, std::string_view name)
+{
     Config config;
     unsigned number = 0;
     while (!text.empty()) {
@@ -60,7 +62,8 @@ Result<Config> parse_config(std::string_view text, std::string_view name) {
     return config;
 }
 
-Result<Config> read_config(const std::string& path) {
+Result<Config> read_config(const std::string& path)
+{
     std::ifstream file(path);
     if (!file) {
         return fail(errno, fmt::format("cannot read {}: {}", path, strerror(errno)));

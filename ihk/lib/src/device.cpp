@@ -18,7 +18,8 @@ namespace {
 constexpr const char* root_hint = "this needs root (CAP_SYS_ADMIN): use sudo";
 
 // The module's own words where it has some, else what errno says.
-Error describe(int number, const std::string& what, const char* text) {
+Error describe(int number, const std::string& what, const char* text)
+{
     Error error{number, what, {}};
     const size_t length = text == nullptr ? 0 : strnlen(text, STILL_TEXT);
     error.message += ": ";
@@ -31,16 +32,16 @@ Error describe(int number, const std::string& what, const char* text) {
     return error;
 }
 
-template <typename T>
-Result<> call(int fd, unsigned long request, T& argument, const std::string& what) {
+template <typename T> Result<> call(int fd, unsigned long request, T& argument, const std::string& what)
+{
     if (ioctl(fd, request, &argument) < 0) {
         return std::unexpected(describe(errno, what, argument.text));
     }
     return {};
 }
 
-Result<> call_cpus(int fd, unsigned long request, const std::vector<uint32_t>& cpus,
-                   const std::string& what) {
+Result<> call_cpus(int fd, unsigned long request, const std::vector<uint32_t>& cpus, const std::string& what)
+{
     still_cpu_list list{};
     if (cpus.size() > STILL_MAX_CPUS) {
         return fail(EINVAL, fmt::format("{}: more than {} CPUs", what, STILL_MAX_CPUS));
@@ -50,7 +51,8 @@ Result<> call_cpus(int fd, unsigned long request, const std::vector<uint32_t>& c
     return call(fd, request, list, fmt::format("{} {}", what, format_cpu_list(cpus)));
 }
 
-Result<std::vector<uint32_t>> ask_cpus(int fd, unsigned long request, const std::string& what) {
+Result<std::vector<uint32_t>> ask_cpus(int fd, unsigned long request, const std::string& what)
+{
     still_cpu_list list{};
     if (const auto done = call(fd, request, list, what); !done) {
         return std::unexpected(done.error());
@@ -58,7 +60,8 @@ Result<std::vector<uint32_t>> ask_cpus(int fd, unsigned long request, const std:
     return std::vector<uint32_t>(list.cpu, list.cpu + std::min<uint32_t>(list.count, STILL_MAX_CPUS));
 }
 
-std::vector<MemItem> from_list(const still_mem_list& list) {
+std::vector<MemItem> from_list(const still_mem_list& list)
+{
     std::vector<MemItem> items;
     for (uint32_t i = 0; i < std::min<uint32_t>(list.count, STILL_MAX_NODES); ++i) {
         items.push_back({list.item[i].node, list.item[i].bytes});
@@ -67,7 +70,8 @@ std::vector<MemItem> from_list(const still_mem_list& list) {
 }
 
 Result<> call_memory(int fd, unsigned long request, const std::vector<MemItem>& items,
-                     const std::string& what) {
+                     const std::string& what)
+{
     still_mem_list list{};
     for (const MemItem& item : items) {
         if (list.count == STILL_MAX_NODES || !item.node) {
@@ -78,7 +82,8 @@ Result<> call_memory(int fd, unsigned long request, const std::vector<MemItem>& 
     return call(fd, request, list, fmt::format("{} {}", what, format_mem_spec(items)));
 }
 
-Result<std::vector<MemItem>> ask_memory(int fd, unsigned long request, const std::string& what) {
+Result<std::vector<MemItem>> ask_memory(int fd, unsigned long request, const std::string& what)
+{
     still_mem_list list{};
     if (const auto done = call(fd, request, list, what); !done) {
         return std::unexpected(done.error());
@@ -86,25 +91,29 @@ Result<std::vector<MemItem>> ask_memory(int fd, unsigned long request, const std
     return from_list(list);
 }
 
-bool module_loaded() {
+bool module_loaded()
+{
     struct stat info{};
     return stat("/dev/ihk", &info) == 0 || stat("/sys/module/stillcore", &info) == 0;
 }
 
-Error no_module() {
+Error no_module()
+{
     return {ENODEV, "the stillcore module is not loaded (there is no /dev/ihk)",
             "load it: insmod linux-module/stillcore.ko of the build directory, or modprobe stillcore"};
 }
 
 } // namespace
 
-FileHandle::~FileHandle() {
+FileHandle::~FileHandle()
+{
     if (fd_ >= 0) {
         close(fd_);
     }
 }
 
-const char* state_name(uint32_t state) {
+const char* state_name(uint32_t state)
+{
     switch (state) {
     case STILL_OS_INACTIVE:
         return "INACTIVE";
@@ -123,7 +132,8 @@ const char* state_name(uint32_t state) {
     }
 }
 
-Result<Device> Device::open() {
+Result<Device> Device::open()
+{
     FileHandle file(::open("/dev/ihk", O_RDWR | O_CLOEXEC));
     if (file.get() >= 0) {
         return Device(std::move(file));
@@ -136,19 +146,23 @@ Result<Device> Device::open() {
                 number == EACCES || number == EPERM ? root_hint : "");
 }
 
-Result<> Device::reserve_cpus(const std::vector<uint32_t>& cpus) {
+Result<> Device::reserve_cpus(const std::vector<uint32_t>& cpus)
+{
     return call_cpus(file_.get(), STILL_IOC_CPU_RESERVE, cpus, "reserve CPUs");
 }
 
-Result<> Device::release_cpus(const std::vector<uint32_t>& cpus) {
+Result<> Device::release_cpus(const std::vector<uint32_t>& cpus)
+{
     return call_cpus(file_.get(), STILL_IOC_CPU_RELEASE, cpus, "release CPUs");
 }
 
-Result<std::vector<uint32_t>> Device::query_cpus() {
+Result<std::vector<uint32_t>> Device::query_cpus()
+{
     return ask_cpus(file_.get(), STILL_IOC_CPU_QUERY, "query reserved CPUs");
 }
 
-Result<std::vector<MemItem>> Device::reserve_memory(const std::vector<MemItem>& items) {
+Result<std::vector<MemItem>> Device::reserve_memory(const std::vector<MemItem>& items)
+{
     const auto before = query_memory();
     if (!before) {
         return before;
@@ -173,15 +187,18 @@ Result<std::vector<MemItem>> Device::reserve_memory(const std::vector<MemItem>& 
     return taken;
 }
 
-Result<> Device::release_memory(const std::vector<MemItem>& items) {
+Result<> Device::release_memory(const std::vector<MemItem>& items)
+{
     return call_memory(file_.get(), STILL_IOC_MEM_RELEASE, items, "release memory");
 }
 
-Result<std::vector<MemItem>> Device::query_memory() {
+Result<std::vector<MemItem>> Device::query_memory()
+{
     return ask_memory(file_.get(), STILL_IOC_MEM_QUERY, "query reserved memory");
 }
 
-Result<uint32_t> Device::create_instance() {
+Result<uint32_t> Device::create_instance()
+{
     const int index = ioctl(file_.get(), STILL_IOC_OS_CREATE);
     if (index < 0) {
         return std::unexpected(describe(errno, "create an OS instance", nullptr));
@@ -189,13 +206,15 @@ Result<uint32_t> Device::create_instance() {
     return static_cast<uint32_t>(index);
 }
 
-Result<> Device::destroy_instance(uint32_t index) {
+Result<> Device::destroy_instance(uint32_t index)
+{
     still_destroy request{};
     request.index = index;
     return call(file_.get(), STILL_IOC_OS_DESTROY, request, fmt::format("destroy OS instance {}", index));
 }
 
-Result<std::vector<uint32_t>> Device::instances() {
+Result<std::vector<uint32_t>> Device::instances()
+{
     still_instances list{};
     if (ioctl(file_.get(), STILL_IOC_OS_LIST, &list) < 0) {
         return std::unexpected(describe(errno, "list the OS instances", nullptr));
@@ -204,7 +223,8 @@ Result<std::vector<uint32_t>> Device::instances() {
                                  list.index + std::min<uint32_t>(list.count, STILL_MAX_INSTANCES));
 }
 
-Result<still_accounts> Device::accounts() {
+Result<still_accounts> Device::accounts()
+{
     still_accounts accounts{};
     if (ioctl(file_.get(), STILL_IOC_ACCOUNTS, &accounts) < 0) {
         return std::unexpected(describe(errno, "read the accounts", nullptr));
@@ -212,7 +232,8 @@ Result<still_accounts> Device::accounts() {
     return accounts;
 }
 
-Result<Instance> Instance::open(uint32_t index, Access access) {
+Result<Instance> Instance::open(uint32_t index, Access access)
+{
     const std::string path = fmt::format("/dev/ihk{}", index);
     FileHandle file(::open(path.c_str(), (access == Access::look ? O_RDONLY : O_RDWR) | O_CLOEXEC));
     if (file.get() >= 0) {
@@ -232,38 +253,46 @@ Result<Instance> Instance::open(uint32_t index, Access access) {
                     : "");
 }
 
-Result<> Instance::assign_cpus(const std::vector<uint32_t>& cpus) {
+Result<> Instance::assign_cpus(const std::vector<uint32_t>& cpus)
+{
     return call_cpus(file_.get(), STILL_IOC_CPU_ASSIGN, cpus, "assign CPUs");
 }
 
-Result<> Instance::release_cpus(const std::vector<uint32_t>& cpus) {
+Result<> Instance::release_cpus(const std::vector<uint32_t>& cpus)
+{
     return call_cpus(file_.get(), STILL_IOC_CPU_UNASSIGN, cpus, "release CPUs");
 }
 
-Result<std::vector<uint32_t>> Instance::query_cpus() {
+Result<std::vector<uint32_t>> Instance::query_cpus()
+{
     return ask_cpus(file_.get(), STILL_IOC_CPU_ASSIGNED, "query assigned CPUs");
 }
 
-Result<> Instance::assign_memory(const std::vector<MemItem>& items) {
+Result<> Instance::assign_memory(const std::vector<MemItem>& items)
+{
     return call_memory(file_.get(), STILL_IOC_MEM_ASSIGN, items, "assign memory");
 }
 
-Result<> Instance::release_memory(const std::vector<MemItem>& items) {
+Result<> Instance::release_memory(const std::vector<MemItem>& items)
+{
     return call_memory(file_.get(), STILL_IOC_MEM_UNASSIGN, items, "release memory");
 }
 
-Result<std::vector<MemItem>> Instance::query_memory() {
+Result<std::vector<MemItem>> Instance::query_memory()
+{
     return ask_memory(file_.get(), STILL_IOC_MEM_ASSIGNED, "query assigned memory");
 }
 
-Result<> Instance::load(std::span<const std::byte> image) {
+Result<> Instance::load(std::span<const std::byte> image)
+{
     still_load request{};
     request.image = reinterpret_cast<uint64_t>(image.data()); // SAFETY: the ioctl takes addresses as integers
     request.size = image.size();
     return call(file_.get(), STILL_IOC_LOAD, request, "load the image");
 }
 
-Result<> Instance::set_kargs(const std::string& text) {
+Result<> Instance::set_kargs(const std::string& text)
+{
     auto request = std::make_unique<still_kargs>();
     if (text.size() >= sizeof request->cmdline) {
         return fail(E2BIG, fmt::format("the kernel arguments are {} bytes long, the limit is {}", text.size(),
@@ -273,7 +302,8 @@ Result<> Instance::set_kargs(const std::string& text) {
     return call(file_.get(), STILL_IOC_KARGS, *request, "set the kernel arguments");
 }
 
-Result<uint64_t> Instance::boot(uint32_t timeout_ms) {
+Result<uint64_t> Instance::boot(uint32_t timeout_ms)
+{
     still_boot request{};
     request.timeout_ms = timeout_ms;
     if (const auto done =
@@ -284,7 +314,8 @@ Result<uint64_t> Instance::boot(uint32_t timeout_ms) {
     return request.boot_us;
 }
 
-Result<bool> Instance::shutdown(uint32_t timeout_ms) {
+Result<bool> Instance::shutdown(uint32_t timeout_ms)
+{
     still_shutdown request{};
     request.timeout_ms = timeout_ms;
     const auto done =
@@ -295,7 +326,8 @@ Result<bool> Instance::shutdown(uint32_t timeout_ms) {
     return request.orderly != 0;
 }
 
-Result<InstanceStatus> Instance::status() {
+Result<InstanceStatus> Instance::status()
+{
     InstanceStatus answer;
     answer.cpus.resize(STILL_MAX_CPUS);
     answer.status.cpu_space = STILL_MAX_CPUS;
@@ -308,7 +340,8 @@ Result<InstanceStatus> Instance::status() {
     return answer;
 }
 
-Result<std::string> Instance::kmsg(uint64_t& from) {
+Result<std::string> Instance::kmsg(uint64_t& from)
+{
     std::string text;
     std::vector<char> piece(65536);
     for (;;) {
@@ -328,7 +361,8 @@ Result<std::string> Instance::kmsg(uint64_t& from) {
     }
 }
 
-Result<> Instance::clear_kmsg() {
+Result<> Instance::clear_kmsg()
+{
     if (ioctl(file_.get(), STILL_IOC_CLEAR_KMSG) < 0) {
         return std::unexpected(
             describe(errno, fmt::format("clear the log of OS instance {}", index_), nullptr));
@@ -336,7 +370,8 @@ Result<> Instance::clear_kmsg() {
     return {};
 }
 
-Result<> Instance::inject(uint32_t what) {
+Result<> Instance::inject(uint32_t what)
+{
     still_inject_request request{};
     request.what = what;
     return call(file_.get(), STILL_IOC_INJECT, request,

@@ -17,8 +17,8 @@ namespace still::ihk {
 
 namespace {
 
-template <typename T>
-std::optional<T> object_at(std::span<const std::byte> bytes, uint64_t offset) {
+template <typename T> std::optional<T> object_at(std::span<const std::byte> bytes, uint64_t offset)
+{
     if (offset > bytes.size() || bytes.size() - offset < sizeof(T)) {
         return std::nullopt;
     }
@@ -27,7 +27,8 @@ std::optional<T> object_at(std::span<const std::byte> bytes, uint64_t offset) {
     return object;
 }
 
-std::optional<still_image_note> find_note(std::span<const std::byte> notes) {
+std::optional<still_image_note> find_note(std::span<const std::byte> notes)
+{
     uint64_t at = 0;
     while (const auto header = object_at<Elf64_Nhdr>(notes, at)) {
         const uint64_t name = at + sizeof(Elf64_Nhdr);
@@ -44,7 +45,8 @@ std::optional<still_image_note> find_note(std::span<const std::byte> notes) {
 
 } // namespace
 
-Result<std::string> find_image(const std::string& explicit_path) {
+Result<std::string> find_image(const std::string& explicit_path)
+{
     namespace fs = std::filesystem;
     std::error_code error;
     if (!explicit_path.empty()) {
@@ -67,7 +69,8 @@ Result<std::string> find_image(const std::string& explicit_path) {
                 "build it (tools/still build), or name it with --image FILE or $STILLCORE_IMAGE");
 }
 
-Result<std::vector<std::byte>> read_image(const std::string& path) {
+Result<std::vector<std::byte>> read_image(const std::string& path)
+{
     std::error_code error;
     if (std::filesystem::is_directory(path, error)) {
         return fail(EISDIR, fmt::format("image {} is a directory", path));
@@ -92,7 +95,8 @@ Result<std::vector<std::byte>> read_image(const std::string& path) {
     return bytes;
 }
 
-Result<> check_image(std::span<const std::byte> image, const std::string& name) {
+Result<> check_image(std::span<const std::byte> image, const std::string& name)
+{
     const char* hint = "it must be the stillcore.elf of this build (tools/still build)";
     const auto header = object_at<Elf64_Ehdr>(image, 0);
     if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||

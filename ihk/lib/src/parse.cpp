@@ -16,7 +16,8 @@ constexpr uint64_t mem_granule = 4ull << 20;
 constexpr std::string_view cpu_hint = "a CPU list is numbers and ranges joined by commas, such as 1-7,9";
 constexpr std::string_view mem_hint = "memory is SIZE@NODE joined by commas, such as 512m@0,1g@1, or all@0";
 
-std::string_view next_item(std::string_view& rest, bool& more) {
+std::string_view next_item(std::string_view& rest, bool& more)
+{
     const size_t comma = rest.find(',');
     const std::string_view item = rest.substr(0, comma);
     more = comma != std::string_view::npos;
@@ -24,7 +25,8 @@ std::string_view next_item(std::string_view& rest, bool& more) {
     return item;
 }
 
-Result<uint32_t> parse_cpu(std::string_view number, std::string_view list) {
+Result<uint32_t> parse_cpu(std::string_view number, std::string_view list)
+{
     const auto value = parse_decimal(number);
     if (!value) {
         return fail(EINVAL, fmt::format("CPU list '{}': '{}' is not a number", list, number),
@@ -39,7 +41,8 @@ Result<uint32_t> parse_cpu(std::string_view number, std::string_view list) {
 
 } // namespace
 
-std::optional<uint64_t> parse_decimal(std::string_view text) {
+std::optional<uint64_t> parse_decimal(std::string_view text)
+{
     if (text.empty() || text.size() > 20) {
         return std::nullopt;
     }
@@ -53,7 +56,8 @@ std::optional<uint64_t> parse_decimal(std::string_view text) {
     return value;
 }
 
-Result<std::vector<uint32_t>> parse_cpu_list(std::string_view text) {
+Result<std::vector<uint32_t>> parse_cpu_list(std::string_view text)
+{
     std::vector<uint32_t> cpus;
     std::string_view rest = text;
     bool more = true;
@@ -86,7 +90,8 @@ Result<std::vector<uint32_t>> parse_cpu_list(std::string_view text) {
     return cpus;
 }
 
-std::string format_cpu_list(const std::vector<uint32_t>& cpus) {
+std::string format_cpu_list(const std::vector<uint32_t>& cpus)
+{
     std::string text;
     for (size_t i = 0; i < cpus.size();) {
         size_t end = i + 1;
@@ -102,7 +107,8 @@ std::string format_cpu_list(const std::vector<uint32_t>& cpus) {
     return text;
 }
 
-Result<uint64_t> parse_size(std::string_view text) {
+Result<uint64_t> parse_size(std::string_view text)
+{
     std::string_view digits = text;
     unsigned shift = 0;
     if (!digits.empty()) {
@@ -136,7 +142,8 @@ Result<uint64_t> parse_size(std::string_view text) {
     return *number << shift;
 }
 
-Result<std::vector<MemItem>> parse_mem_spec(std::string_view text, NodeRule rule) {
+Result<std::vector<MemItem>> parse_mem_spec(std::string_view text, NodeRule rule)
+{
     std::vector<MemItem> items;
     std::string_view rest = text;
     bool more = true;
@@ -189,7 +196,8 @@ Result<std::vector<MemItem>> parse_mem_spec(std::string_view text, NodeRule rule
     return items;
 }
 
-std::string format_size(uint64_t bytes) {
+std::string format_size(uint64_t bytes)
+{
     if (bytes == STILL_MEM_ALL) {
         return "all";
     }
@@ -202,7 +210,8 @@ std::string format_size(uint64_t bytes) {
     return fmt::format("{} {}", bytes, units[unit]);
 }
 
-std::string format_mem_spec(const std::vector<MemItem>& items) {
+std::string format_mem_spec(const std::vector<MemItem>& items)
+{
     std::string text;
     for (const MemItem& item : items) {
         text += text.empty() ? "" : ",";

@@ -10,7 +10,8 @@
 
 namespace still::ihk {
 
-Result<std::vector<uint32_t>> default_cpus(const Topology& topology) {
+Result<std::vector<uint32_t>> default_cpus(const Topology& topology)
+{
     const size_t count = std::min<size_t>(topology.online.size() / 2, STILL_MAX_CPUS);
     if (count == 0) {
         return fail(EINVAL, "this machine has one CPU online: there is none to take from Linux",
@@ -20,13 +21,15 @@ Result<std::vector<uint32_t>> default_cpus(const Topology& topology) {
                                  topology.online.end());
 }
 
-uint64_t default_memory(const Topology& topology) {
+uint64_t default_memory(const Topology& topology)
+{
     const uint64_t quarter = topology.memory / 4;
     return std::max(quarter - quarter % partition_unit, partition_unit);
 }
 
 Result<std::vector<MemItem>> spread_memory(const Topology& topology, const std::vector<uint32_t>& cpus,
-                                           uint64_t bytes) {
+                                           uint64_t bytes)
+{
     std::map<uint32_t, uint64_t> share; // CPUs by node
     for (const uint32_t cpu : cpus) {
         const auto node = topology.node_of_cpu.find(cpu);
@@ -52,7 +55,8 @@ Result<std::vector<MemItem>> spread_memory(const Topology& topology, const std::
     return items;
 }
 
-Result<> check_cpus(const Topology& topology, const std::vector<uint32_t>& cpus) {
+Result<> check_cpus(const Topology& topology, const std::vector<uint32_t>& cpus)
+{
     for (const uint32_t cpu : cpus) {
         if (std::find(topology.online.begin(), topology.online.end(), cpu) != topology.online.end()) {
             continue;
@@ -71,7 +75,8 @@ Result<> check_cpus(const Topology& topology, const std::vector<uint32_t>& cpus)
     return {};
 }
 
-Result<> check_memory(const Topology& topology, const std::vector<MemItem>& items) {
+Result<> check_memory(const Topology& topology, const std::vector<MemItem>& items)
+{
     for (const MemItem& item : items) {
         const auto node = topology.node_memory.find(item.node.value_or(0));
         if (node == topology.node_memory.end()) {

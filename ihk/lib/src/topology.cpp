@@ -17,7 +17,8 @@ namespace still::ihk {
 
 namespace {
 
-Result<std::string> read_line(const std::string& path) {
+Result<std::string> read_line(const std::string& path)
+{
     std::ifstream file(path);
     std::string line;
     if (!file || !std::getline(file, line)) {
@@ -27,7 +28,8 @@ Result<std::string> read_line(const std::string& path) {
 }
 
 // Linux's own lists may be longer than an instance: not parse_cpu_list().
-std::vector<uint32_t> parse_kernel_list(const std::string& text) {
+std::vector<uint32_t> parse_kernel_list(const std::string& text)
+{
     std::vector<uint32_t> numbers;
     std::istringstream items(text);
     std::string item;
@@ -43,7 +45,8 @@ std::vector<uint32_t> parse_kernel_list(const std::string& text) {
 }
 
 // The line "MemTotal:  4028392 kB", with or without "Node 0 " before it.
-uint64_t read_memtotal(const std::string& path) {
+uint64_t read_memtotal(const std::string& path)
+{
     std::ifstream file(path);
     std::string line;
     while (std::getline(file, line)) {
@@ -57,7 +60,8 @@ uint64_t read_memtotal(const std::string& path) {
 
 } // namespace
 
-Result<Topology> read_topology(const std::string& root) {
+Result<Topology> read_topology(const std::string& root)
+{
     Topology topology;
     const std::string cpus = root + "/sys/devices/system/cpu/";
     const auto online = read_line(cpus + "online");

@@ -5,7 +5,8 @@
 
 using namespace still::ihk;
 
-TEST(Config, ReadsItsKeys) {
+TEST(Config, ReadsItsKeys)
+{
     const auto config =
         parse_config("# the night shift\ncpus = 2-3\n\n mem=1g@0\r\nkargs = \"log=debug x=1\"\n", "f");
     ASSERT_TRUE(config);
@@ -16,7 +17,8 @@ TEST(Config, ReadsItsKeys) {
     EXPECT_TRUE(parse_config("", "f"));
 }
 
-TEST(Config, SaysWhichLineIsWrong) {
+TEST(Config, SaysWhichLineIsWrong)
+{
     EXPECT_NE(parse_config("cpus=1\nmemory=2g\n", "f").error().message.find("f:2:"), std::string::npos);
     EXPECT_FALSE(parse_config("cpus", "f"));
     EXPECT_FALSE(parse_config("cpus=1\ncpus=2", "f"));

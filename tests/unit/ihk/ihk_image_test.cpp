@@ -13,7 +13,8 @@ using namespace still::ihk;
 namespace {
 
 // An ELF file of one PT_NOTE segment with the image note.
-std::vector<std::byte> make_image(uint32_t revision) {
+std::vector<std::byte> make_image(uint32_t revision)
+{
     struct {
         Elf64_Ehdr header;
         Elf64_Phdr segment;
@@ -42,14 +43,16 @@ std::vector<std::byte> make_image(uint32_t revision) {
 
 } // namespace
 
-TEST(Image, KnowsItsRevision) {
+TEST(Image, KnowsItsRevision)
+{
     EXPECT_TRUE(check_image(make_image(STILL_REVISION), "x"));
     const auto other = check_image(make_image(STILL_REVISION + 1), "x");
     ASSERT_FALSE(other);
     EXPECT_NE(other.error().message.find("revision"), std::string::npos);
 }
 
-TEST(Image, RefusesOtherFiles) {
+TEST(Image, RefusesOtherFiles)
+{
     EXPECT_FALSE(check_image({}, "x"));
     const auto self = read_image("/proc/self/exe");
     ASSERT_TRUE(self);
@@ -58,7 +61,8 @@ TEST(Image, RefusesOtherFiles) {
     EXPECT_FALSE(read_image("/nonexistent"));
 }
 
-TEST(Image, SurvivesDamage) {
+TEST(Image, SurvivesDamage)
+{
     std::mt19937 random(7);
     for (int round = 0; round < 100'000; ++round) {
         auto image = make_image(STILL_REVISION);

@@ -8,7 +8,8 @@
 
 using namespace still::ihk;
 
-TEST(CpuList, KeepsTheOrder) {
+TEST(CpuList, KeepsTheOrder)
+{
     EXPECT_EQ(*parse_cpu_list("1-3,9"), (std::vector<uint32_t>{1, 2, 3, 9}));
     EXPECT_EQ(*parse_cpu_list("9,1-3"), (std::vector<uint32_t>{9, 1, 2, 3}));
     EXPECT_EQ(*parse_cpu_list("0"), (std::vector<uint32_t>{0}));
@@ -17,7 +18,8 @@ TEST(CpuList, KeepsTheOrder) {
     EXPECT_EQ(format_cpu_list({}), "");
 }
 
-TEST(CpuList, RefusesWhatIsMalformed) {
+TEST(CpuList, RefusesWhatIsMalformed)
+{
     for (const char* bad :
          {"",      ",",   "1,",    ",1", "1,,2", "1-",  "-1",  "1--2",  "3-1",  "1-2-3",
           "a",     "1a",  " 1",    "1 ", "+1",   "0x1", "1,1", "1-3,2", "4096", "99999999999999999999999",
@@ -28,7 +30,8 @@ TEST(CpuList, RefusesWhatIsMalformed) {
     }
 }
 
-TEST(MemSpec, ReadsSizesAndNodes) {
+TEST(MemSpec, ReadsSizesAndNodes)
+{
     const auto answer = parse_mem_spec("512m@0,1g@1,all@2,8192K@3", NodeRule::required);
     ASSERT_TRUE(answer);
     EXPECT_EQ(*answer, (std::vector<MemItem>{
@@ -39,7 +42,8 @@ TEST(MemSpec, ReadsSizesAndNodes) {
               (std::vector<MemItem>{{std::nullopt, 512ull << 20}}));
 }
 
-TEST(MemSpec, RefusesWhatIsMalformed) {
+TEST(MemSpec, RefusesWhatIsMalformed)
+{
     for (const char* bad : {"",
                             "@",
                             "@0",
@@ -66,14 +70,16 @@ TEST(MemSpec, RefusesWhatIsMalformed) {
     }
 }
 
-TEST(Size, Formats) {
+TEST(Size, Formats)
+{
     EXPECT_EQ(format_size(1ull << 30), "1 GiB");
     EXPECT_EQ(format_size(896ull << 20), "896 MiB");
     EXPECT_EQ(format_size(1000), "1000 B");
 }
 
 // What parses must mean the same when written out and read again; nothing may crash.
-TEST(Parsers, SurviveRandomText) {
+TEST(Parsers, SurviveRandomText)
+{
     std::mt19937 random(20261123);
     constexpr std::string_view alphabet = "0123456789,,--@@kmgall x";
     int parsed = 0;

@@ -10,7 +10,8 @@ namespace {
 
 constexpr uint64_t mib = 1ull << 20;
 
-Topology machine(uint32_t cpus, uint32_t nodes, uint64_t memory) {
+Topology machine(uint32_t cpus, uint32_t nodes, uint64_t memory)
+{
     Topology t;
     for (uint32_t cpu = 0; cpu < cpus; ++cpu) {
         t.online.push_back(cpu);
@@ -26,7 +27,8 @@ Topology machine(uint32_t cpus, uint32_t nodes, uint64_t memory) {
 
 } // namespace
 
-TEST(Partition, DefaultIsTheUpperHalfAndAQuarter) {
+TEST(Partition, DefaultIsTheUpperHalfAndAQuarter)
+{
     const Topology t = machine(4, 1, 3934 * mib);
     EXPECT_EQ(*default_cpus(t), (std::vector<uint32_t>{2, 3}));
     EXPECT_EQ(default_memory(t), 896 * mib);
@@ -34,7 +36,8 @@ TEST(Partition, DefaultIsTheUpperHalfAndAQuarter) {
     EXPECT_EQ(*default_cpus(machine(3, 1, 1024 * mib)), (std::vector<uint32_t>{2}));
 }
 
-TEST(Partition, MemoryFollowsTheCpus) {
+TEST(Partition, MemoryFollowsTheCpus)
+{
     const Topology t = machine(8, 2, 16384 * mib);
     EXPECT_EQ(*spread_memory(t, {4, 5, 6, 7}, 1024 * mib), (std::vector<MemItem>{{1, 1024 * mib}}));
     EXPECT_EQ(*spread_memory(t, {2, 3, 4, 5}, 1024 * mib),
@@ -46,7 +49,8 @@ TEST(Partition, MemoryFollowsTheCpus) {
     EXPECT_FALSE(spread_memory(t, {3}, 0));
 }
 
-TEST(Partition, NamesWhatIsNotThere) {
+TEST(Partition, NamesWhatIsNotThere)
+{
     Topology t = machine(4, 1, 4096 * mib);
     EXPECT_TRUE(check_cpus(t, {2, 3}));
     EXPECT_NE(check_cpus(t, {9}).error().message.find("no CPU 9"), std::string::npos);
@@ -58,7 +62,8 @@ TEST(Partition, NamesWhatIsNotThere) {
     EXPECT_TRUE(check_memory(t, {{0, STILL_MEM_ALL}}));
 }
 
-TEST(Topology, ReadsThisMachine) {
+TEST(Topology, ReadsThisMachine)
+{
     const auto t = read_topology();
     ASSERT_TRUE(t);
     EXPECT_FALSE(t->online.empty());

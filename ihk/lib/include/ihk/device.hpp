@@ -16,13 +16,12 @@
 namespace still::ihk {
 
 class FileHandle {
-public:
+  public:
     FileHandle() = default;
-    explicit FileHandle(int fd)
-        : fd_(fd) {}
-    FileHandle(FileHandle&& other) noexcept
-        : fd_(std::exchange(other.fd_, -1)) {}
-    FileHandle& operator=(FileHandle&& other) noexcept {
+    explicit FileHandle(int fd) : fd_(fd) {}
+    FileHandle(FileHandle&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    FileHandle& operator=(FileHandle&& other) noexcept
+    {
         std::swap(fd_, other.fd_);
         return *this;
     }
@@ -34,13 +33,13 @@ public:
     // Gives the descriptor up: the caller closes it.
     int release() { return std::exchange(fd_, -1); }
 
-private:
+  private:
     int fd_ = -1;
 };
 
 // /dev/ihk: the machine's partition.
 class Device {
-public:
+  public:
     [[nodiscard]] static Result<Device> open();
 
     [[nodiscard]] Result<> reserve_cpus(const std::vector<uint32_t>& cpus);
@@ -56,11 +55,10 @@ public:
     [[nodiscard]] Result<std::vector<uint32_t>> instances();
     [[nodiscard]] Result<still_accounts> accounts();
 
-    explicit Device(FileHandle file)
-        : file_(std::move(file)) {}
+    explicit Device(FileHandle file) : file_(std::move(file)) {}
     int release() { return file_.release(); }
 
-private:
+  private:
     FileHandle file_;
 };
 
@@ -71,7 +69,7 @@ struct InstanceStatus {
 
 // /dev/ihkN: one OS instance.
 class Instance {
-public:
+  public:
     enum class Access { administer, look };
     [[nodiscard]] static Result<Instance> open(uint32_t index, Access access = Access::administer);
 
@@ -94,12 +92,10 @@ public:
     [[nodiscard]] Result<> clear_kmsg();
     [[nodiscard]] Result<> inject(uint32_t what);
 
-    Instance(FileHandle file, uint32_t index)
-        : file_(std::move(file))
-        , index_(index) {}
+    Instance(FileHandle file, uint32_t index) : file_(std::move(file)), index_(index) {}
     int release() { return file_.release(); }
 
-private:
+  private:
     FileHandle file_;
     uint32_t index_ = 0;
 };

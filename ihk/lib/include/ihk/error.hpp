@@ -14,10 +14,10 @@ struct Error {
     std::string hint;    // what to do; may be empty
 };
 
-template <typename T = void>
-using Result = std::expected<T, Error>;
+template <typename T = void> using Result = std::expected<T, Error>;
 
-inline std::unexpected<Error> fail(int number, std::string message, std::string hint = {}) {
+inline std::unexpected<Error> fail(int number, std::string message, std::string hint = {})
+{
     return std::unexpected(Error{number, std::move(message), std::move(hint)});
 }
 
