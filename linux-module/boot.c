@@ -6,15 +6,11 @@
 #include <linux/io.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
-#include <linux/mmzone.h>
 #include <linux/module.h>
-#include <linux/random.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/topology.h>
-#include <asm/apic.h>
-#include <asm/tsc.h>
 
+#include "boot.h"
 #include "clock.h"
 #include "cores.h"
 #include "doorbell.h"
@@ -27,7 +23,6 @@
 
 #define BOOT_TIMEOUT_MS 10000
 #define SHUTDOWN_TIMEOUT_MS 5000
-#define MAPPED_END (512ull << 30) /* what boot_cr3 maps */
 
 static unsigned long trampoline;
 module_param(trampoline, ulong, 0644);
@@ -50,27 +45,6 @@ static void put_area(struct still_area *area)
 	area->va = NULL;
 }
 
-/* Page tables that map the first 512 GiB one to one. The CPU loads CR3 while it has 32 bits. */
-static int build_tables(struct still_os *os)
-{
-	u64 lapic_gib, *table, i, lapic;
-	struct page *pages = alloc_pages(GFP_KERNEL | GFP_DMA32 | __GFP_ZERO, 1);
-
-	if (!pages)
-		return -ENOMEM;
-	os->tables_area.va = page_address(pages);
-	os->tables_area.size = 2 * PAGE_SIZE;
-	split_page(pages, 1); /* as alloc_pages_exact() has it */
-	rdmsrl(MSR_IA32_APICBASE, lapic);
-	lapic_gib = (lapic & MSR_IA32_APICBASE_BASE) >> 30;
-	table = os->tables_area.va;
-	table[0] = virt_to_phys(table + 512) | 3;
-	for (i = 0; i < 512;
-	     i++) /* present, writable, large; uncached where the APIC's registers are */
-		table[512 + i] = i << 30 | 0x83 | (i == lapic_gib ? 0x18 : 0);
-	return 0;
-}
-
 static int build_spans(struct still_os *os)
 {
 	struct still_range_node *range;
@@ -90,108 +64,6 @@ static int build_spans(struct still_os *os)
 	return 0;
 }
 
-static u64 end_of_ram(void)
-{
-	u64 end = 0;
-	int node;
-
-	for_each_online_node(node)
-		end = max_t(u64, end, (u64)node_end_pfn(node) << PAGE_SHIFT);
-	return end;
-}
-
-/* A home for the image: in one range, on the first CPU's node if that has room. 0: none. */
-static u64 place_image(const struct still_os *os)
-{
-	const struct still_range_node *range;
-	u64 anywhere = 0;
-
-	list_for_each_entry(range, &os->memory.ranges, list) {
-		u64 start = (u64)range->pfn << PAGE_SHIFT;
-
-		if (os->image->span > (u64)range->pages << PAGE_SHIFT)
-			continue;
-		if (range->node == os->cores[0].node)
-			return start; /* ranges are aligned to 4 MiB */
-		if (!anywhere)
-			anywhere = start;
-	}
-	return anywhere;
-}
-
-static void list_partition(const struct still_os *os, struct still_boot_block *block)
-{
-	const struct still_range_node *range;
-	u32 highest = 0, i;
-	int a, b;
-
-	for (i = 0; i < os->num_cores; i++) {
-		block->cpus[i].apic_id = os->cores[i].apic_id;
-		block->cpus[i].linux_cpu = os->cores[i].cpu;
-		block->cpus[i].node = os->cores[i].node;
-		highest = max(highest, os->cores[i].node);
-	}
-	block->num_cpus = os->num_cores;
-	i = 0;
-	list_for_each_entry(range, &os->memory.ranges, list) {
-		block->ranges[i].start = (u64)range->pfn << PAGE_SHIFT;
-		block->ranges[i].end = (u64)(range->pfn + range->pages) << PAGE_SHIFT;
-		block->ranges[i++].node = range->node;
-		highest = max_t(u32, highest, range->node);
-	}
-	block->num_ranges = i;
-	block->num_nodes = highest + 1;
-	for (a = 0; a <= highest; a++)
-		for (b = 0; b <= highest; b++)
-			block->distance[a][b] = node_online(a) && node_online(b)
-							? node_distance(a, b)
-						: a == b ? 10
-							 : 255;
-}
-
-static void fill_block(struct still_os *os, u64 image_phys)
-{
-	struct still_boot_block *block = os->block_area.va;
-	u64 lapic;
-
-	rdmsrl(MSR_IA32_APICBASE, lapic);
-	block->magic = STILL_MAGIC;
-	block->revision = STILL_REVISION;
-	block->size = sizeof(*block);
-	block->flags = STILL_BOOT_BESIDE_LINUX | (x2apic_enabled() ? STILL_BOOT_X2APIC : 0);
-	block->image_phys = image_phys;
-	block->image_size = os->image->span;
-	block->boot_cr3 = virt_to_phys(os->tables_area.va);
-	block->max_phys = end_of_ram();
-	block->shared_phys = virt_to_phys(os->shared);
-	block->log_phys = virt_to_phys(os->log);
-	block->log_size = sizeof(*os->log) + os->log->capacity;
-	block->rings_phys = virt_to_phys(os->rings_area.va);
-	block->lapic_phys = lapic & MSR_IA32_APICBASE_BASE;
-	block->tsc_khz = tsc_khz;
-	get_random_bytes(block->random_seed, sizeof(block->random_seed));
-	block->linux_state = still_linux_cpu_state;
-	strscpy(block->cmdline, os->cmdline, sizeof(block->cmdline));
-	list_partition(os, block);
-}
-
-/* Everything the LWK is told of must lie where it can see it before it has page tables of its own. */
-static int check_reach(struct still_os *os, char *text)
-{
-	const void *areas[] = { os->block_area.va, os->rings_area.va, os->shared, os->log };
-	struct still_range_node *last =
-		list_last_entry(&os->memory.ranges, struct still_range_node, list);
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(areas); i++)
-		if (virt_to_phys((void *)areas[i]) >= MAPPED_END - (16ull << 20))
-			return still_fail(text, -ENOMEM, "boot areas lie beyond 512 GiB");
-	if ((u64)(last->pfn + last->pages) << PAGE_SHIFT > MAPPED_END)
-		return still_fail(text, -EINVAL,
-				  "assigned memory beyond 512 GiB can't be used yet");
-	return 0;
-}
-
 static int check_ready(struct still_os *os, char *text)
 {
 	if (os->state != STILL_OS_INACTIVE)
@@ -203,7 +75,7 @@ static int check_ready(struct still_os *os, char *text)
 		return still_fail(text, -EBADFD, "no CPU is assigned");
 	if (list_empty(&os->memory.ranges))
 		return still_fail(text, -EBADFD, "no memory is assigned");
-	if (!place_image(os))
+	if (!still_place_image(os))
 		return still_fail(text, -ENOMEM,
 				  "no piece of the assigned memory holds the image (%llu KiB)",
 				  os->image->span >> 10);
@@ -251,11 +123,11 @@ static int set_up(struct still_os *os, char *text)
 	if (!ret)
 		ret = get_area(&os->rings_area, os->num_cores * sizeof(struct still_ring_pair));
 	if (!ret)
-		ret = build_tables(os);
+		ret = still_build_boot_tables(os);
 	if (ret)
 		return still_fail(text, ret, "no memory for the boot areas of %u CPUs",
 				  os->num_cores);
-	ret = check_reach(os, text);
+	ret = still_check_boot_reach(os, text);
 	if (ret)
 		return ret;
 	ret = still_ikc_start(os);
@@ -379,9 +251,9 @@ int still_os_boot(struct still_os *os, struct still_boot *request)
 	ret = set_up(os, request->text);
 	if (ret)
 		goto fail;
-	image_phys = place_image(os);
+	image_phys = still_place_image(os);
 	still_image_place(os->image, __va(image_phys));
-	fill_block(os, image_phys);
+	still_fill_boot_block(os, image_phys);
 
 	mutex_lock(&trampoline_lock);
 	cpu_hotplug_disable();

@@ -47,7 +47,10 @@ static int fill_leaf(struct still_proc *proc, struct still_leaf *leaf)
 	return still_os_owns(proc->os, leaf->first_pfn, leaf->size >> PAGE_SHIFT) ? 0 : -EIO;
 }
 
-/* -EIO: the process is over, or the tables are corrupt. Else *leaf is the entry, or the hole, that the address lies in. */
+/*
+ * -EIO: the process is over, or the tables are corrupt. Else *leaf is the entry, or the hole, that the
+ * address lies in.
+ */
 int still_walk(struct still_proc *proc, u64 address, struct still_leaf *leaf)
 {
 	u64 table = proc->root;

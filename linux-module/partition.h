@@ -64,6 +64,7 @@ int still_mem_assign(struct still_os *os, struct still_mem_list *list);
 int still_mem_unassign(struct still_os *os, struct still_mem_list *list);
 int still_mem_unassign_all(struct still_os *os, char *text);
 void still_mem_release_all(void);
+int still_mem_clean(struct still_os *os, const struct still_pool *pool, char *text);
 extern struct still_pool still_reserved_memory;
 
 #endif

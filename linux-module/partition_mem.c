@@ -7,7 +7,6 @@
  * Not offline_and_remove_memory(): without struct pages, system calls on such memory fail or oops. Large
  * chunks come first for contiguity; under memory pressure only the small ones succeed.
  */
-#include <linux/delay.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -315,75 +314,6 @@ int still_mem_assign(struct still_os *os, struct still_mem_list *list)
 	return 0;
 }
 
-static unsigned long foreign_references(const struct still_pool *pool)
-{
-	const struct still_range_node *range;
-	unsigned long i, count = 0;
-
-	list_for_each_entry(range, &pool->ranges, list) {
-		for (i = 0; i < range->pages; i++)
-			count += page_count(pfn_to_page(range->pfn + i)) != 1;
-		cond_resched();
-	}
-	return count;
-}
-
-/* Not clear_page(): emulators run its string instruction step by step, several times as slow. */
-static void zero_page(u64 *page)
-{
-	unsigned int i;
-
-	for (i = 0; i < PAGE_SIZE / sizeof(*page); i += 8) {
-		WRITE_ONCE(page[i], 0);
-		WRITE_ONCE(page[i + 1], 0);
-		WRITE_ONCE(page[i + 2], 0);
-		WRITE_ONCE(page[i + 3], 0);
-		WRITE_ONCE(page[i + 4], 0);
-		WRITE_ONCE(page[i + 5], 0);
-		WRITE_ONCE(page[i + 6], 0);
-		WRITE_ONCE(page[i + 7], 0);
-	}
-}
-
-static void clear_pool(const struct still_pool *pool)
-{
-	const struct still_range_node *range;
-	unsigned long i;
-
-	list_for_each_entry(range, &pool->ranges, list) {
-		for (i = 0; i < range->pages; i++) {
-			zero_page(pfn_to_kaddr(range->pfn + i));
-			if (!(i % STILL_MEM_UNIT_PAGES))
-				cond_resched();
-		}
-	}
-}
-
-/*
- * What an LWK has used is cleared before anybody else can see it, and nobody else gets a page that
- * Linux still has mapped or pinned for a program of that LWK.
- */
-static int clean(struct still_os *os, const struct still_pool *pool, char *text)
-{
-	unsigned long pinned = 0;
-	int tries;
-
-	if (!os->memory_used)
-		return 0;
-	for (tries = 0; tries < 100; tries++) {
-		still_os_unmap_all(os);
-		pinned = foreign_references(pool);
-		if (!pinned)
-			break;
-		msleep(20);
-	}
-	if (pinned)
-		return still_fail(text, -EBUSY, "%lu pages are still used by I/O of Linux programs",
-				  pinned);
-	clear_pool(pool);
-	return 0;
-}
-
 int still_mem_unassign(struct still_os *os, struct still_mem_list *list)
 {
 	struct still_pool gone;
@@ -393,7 +323,7 @@ int still_mem_unassign(struct still_os *os, struct still_mem_list *list)
 	ret = move_list(&os->memory, &gone, list, "are assigned");
 	if (ret)
 		return ret;
-	ret = clean(os, &gone, list->text);
+	ret = still_mem_clean(os, &gone, list->text);
 	join_pools(&gone, ret ? &os->memory : &still_reserved_memory);
 	if (list_empty(&os->memory.ranges))
 		os->memory_used = false;
@@ -402,7 +332,7 @@ int still_mem_unassign(struct still_os *os, struct still_mem_list *list)
 
 int still_mem_unassign_all(struct still_os *os, char *text)
 {
-	int ret = clean(os, &os->memory, text);
+	int ret = still_mem_clean(os, &os->memory, text);
 
 	if (ret)
 		return ret;

@@ -164,7 +164,7 @@ static vm_fault_t proxy_fault(struct vm_fault *vmf)
 	vm_fault_t ret;
 
 	for (;;) {
-		if (!still_os_check(proc->os))
+		if (!still_os_check(proc->os) || fatal_signal_pending(current))
 			return VM_FAULT_SIGBUS;
 		page = find_page(proc, address, write);
 		if (IS_ERR(page))

@@ -57,22 +57,22 @@ struct still_boot_block {
 	uint32_t flags;    /* STILL_BOOT_* */
 	uint32_t num_cpus; /* 1..STILL_MAX_CPUS; cpus[0] is the one that enters first */
 	uint32_t num_ranges;
-	uint32_t num_nodes; /* highest node id in use plus one */
-	uint64_t image_phys; /* where the image lies: inside one of the ranges, 2 MiB aligned */
-	uint64_t image_size; /* bytes, .bss included */
-	uint64_t boot_cr3;         /* below 4 GiB */
-	uint64_t trampoline_phys;  /* a page below 1 MiB */
-	uint64_t max_phys;         /* first byte after all RAM of the machine */
-	uint64_t shared_phys;      /* struct still_shared */
-	uint64_t log_phys;         /* struct still_log with its bytes */
-	uint64_t log_size;         /* bytes, header included */
-	uint64_t rings_phys;       /* struct still_ring_pair[num_cpus], one pair for each LWK CPU */
-	uint64_t lapic_phys;       /* xAPIC register page */
+	uint32_t num_nodes;       /* highest node id in use plus one */
+	uint64_t image_phys;      /* where the image lies: inside one of the ranges, 2 MiB aligned */
+	uint64_t image_size;      /* bytes, .bss included */
+	uint64_t boot_cr3;        /* below 4 GiB */
+	uint64_t trampoline_phys; /* a page below 1 MiB */
+	uint64_t max_phys;        /* first byte after all RAM of the machine */
+	uint64_t shared_phys;     /* struct still_shared */
+	uint64_t log_phys;        /* struct still_log with its bytes */
+	uint64_t log_size;        /* bytes, header included */
+	uint64_t rings_phys;      /* struct still_ring_pair[num_cpus], one pair for each LWK CPU */
+	uint64_t lapic_phys;      /* xAPIC register page */
 	uint64_t tsc_khz;
 	uint64_t random_seed[4]; /* fresh from Linux's generator */
 	struct still_cpu_state linux_state;
 	uint64_t reserved[8];
-	char cmdline[1024]; /* NUL terminated */
+	char cmdline[1024];                                 /* NUL terminated */
 	uint8_t distance[STILL_MAX_NODES][STILL_MAX_NODES]; /* SLIT, 10 is local */
 	struct still_boot_cpu cpus[STILL_MAX_CPUS];
 	struct still_boot_range ranges[STILL_MAX_RANGES]; /* ascending, disjoint */

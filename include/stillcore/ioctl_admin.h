@@ -117,12 +117,12 @@ struct still_status {
 	uint32_t num_processes; /* proxies attached */
 	uint32_t reserved;
 	uint64_t tsc_khz;
-	uint64_t tsc_now; /* to complete the running stretches of the counters */
-	uint64_t doorbells; /* taken by Linux */
+	uint64_t tsc_now;      /* to complete the running stretches of the counters */
+	uint64_t doorbells;    /* taken by Linux */
 	uint64_t bad_messages; /* from the LWK: malformed, dropped */
-	uint64_t quarantined; /* pages with foreign references, now */
+	uint64_t quarantined;  /* pages with foreign references, now */
 	uint64_t zaps;
-	uint64_t faults; /* Linux faults served from LWK memory */
+	uint64_t faults;    /* Linux faults served from LWK memory */
 	uint64_t fault_ins; /* of them: asked from the LWK */
 	uint64_t fills;
 	uint64_t log_head;
@@ -155,7 +155,8 @@ struct still_inject_request {
 #define STILL_IOC_MEM_RELEASE _IOWR(STILL_IOC_ADMIN, 5, struct still_mem_list)
 #define STILL_IOC_MEM_QUERY _IOWR(STILL_IOC_ADMIN, 6, struct still_mem_list)
 #define STILL_IOC_OS_CREATE _IO(STILL_IOC_ADMIN, 7) /* returns the index N of /dev/ihkN */
-#define STILL_IOC_OS_DESTROY _IOWR(STILL_IOC_ADMIN, 8, struct still_destroy) /* EBUSY unless inactive and unused */
+#define STILL_IOC_OS_DESTROY \
+	_IOWR(STILL_IOC_ADMIN, 8, struct still_destroy) /* EBUSY unless inactive and unused */
 #define STILL_IOC_OS_LIST _IOR(STILL_IOC_ADMIN, 9, struct still_instances)
 #define STILL_IOC_ACCOUNTS _IOR(STILL_IOC_ADMIN, 10, struct still_accounts)
 

@@ -23,16 +23,17 @@
 #endif
 
 struct still_proc_create {
-	uint32_t revision; /* in: STILL_REVISION; ENOEXEC if the module was built with another */
+	uint32_t revision;       /* in: STILL_REVISION; ENOEXEC if the module was built with another */
 	uint32_t num_app_ranges; /* in */
 	struct still_range app[STILL_MAX_APP_RANGES]; /* in: ascending, disjoint, page aligned */
-	uint64_t cpu_mask[STILL_MAX_CPUS / 64]; /* in: LWK CPUs; all zero: all */
+	uint64_t cpu_mask[STILL_MAX_CPUS / 64];       /* in: LWK CPUs; all zero: all */
 	struct still_limit limit_as;      /* in: RLIMIT_AS and so on, as the program shall see them */
 	struct still_limit limit_data;    /* in */
 	struct still_limit limit_stack;   /* in */
 	struct still_limit limit_memlock; /* in */
-	uint64_t poll_ticks; /* in: TSC ticks, 0: default */
-	uint64_t ignored_signals; /* in: bit n-1: signal n was ignored when mcexec started, so it is in the program */
+	uint64_t poll_ticks;              /* in: TSC ticks, 0: default */
+	uint64_t
+		ignored_signals; /* in: bit n-1: signal n was ignored when mcexec started, so it is in the program */
 	uint64_t blocked_signals; /* in: likewise: the signal mask of the first thread */
 	/* out: a descriptor of the pseudo file (close-on-exec). mcexec maps it MAP_SHARED | MAP_FIXED, PROT_READ |
 	 * WRITE, over every application range, file offset = address; then closes it. */
@@ -42,17 +43,17 @@ struct still_proc_create {
 	uint32_t vdso_offset; /* out: bytes from the VDSO segment's start to the vDSO's ELF header */
 	uint32_t vdso_size;   /* out: bytes of the whole segment, 0: none */
 	uint32_t reserved;
-	uint64_t tsc_khz;     /* out */
+	uint64_t tsc_khz; /* out */
 };
 
 struct still_map_file {
-	int32_t fd;       /* in */
-	uint32_t prot;    /* in: PROT_* */
-	uint32_t flags;   /* in: MAP_*; only MAP_PRIVATE can be served: else ENODEV */
+	int32_t fd;     /* in */
+	uint32_t prot;  /* in: PROT_* */
+	uint32_t flags; /* in: MAP_*; only MAP_PRIVATE can be served: else ENODEV */
 	uint32_t reserved;
-	uint64_t len;     /* in: bytes, not 0 */
-	uint64_t offset;  /* in: page aligned */
-	int32_t handle;   /* out: 0 or more */
+	uint64_t len;    /* in: bytes, not 0 */
+	uint64_t offset; /* in: page aligned */
+	int32_t handle;  /* out: 0 or more */
 	uint32_t reserved1;
 };
 

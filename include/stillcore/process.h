@@ -30,11 +30,11 @@ struct still_limit {
 #define STILL_SEGMENT_VDSO 0x2u  /* Linux's time and vDSO pages go here; len is ignored */
 
 struct still_segment {
-	uint64_t addr; /* page aligned, inside the application's ranges */
-	uint64_t len;  /* bytes, page aligned, not 0 */
-	uint32_t prot; /* PROT_READ|WRITE|EXEC */
+	uint64_t addr;  /* page aligned, inside the application's ranges */
+	uint64_t len;   /* bytes, page aligned, not 0 */
+	uint32_t prot;  /* PROT_READ|WRITE|EXEC */
 	uint32_t flags; /* STILL_SEGMENT_* */
-	int32_t file;  /* file handle, or -1: anonymous, zero */
+	int32_t file;   /* file handle, or -1: anonymous, zero */
 	uint32_t reserved;
 	uint64_t file_offset; /* page aligned */
 };
@@ -52,7 +52,7 @@ struct still_exec {
 STILL_ASSERT_SIZE(struct still_exec, 40 + 32 * 40);
 
 struct still_proc_page {
-	uint64_t magic; /* STILL_MAGIC */
+	uint64_t magic;   /* STILL_MAGIC */
 	uint32_t walkers; /* module: page-table walks under way, see pte.h */
 	uint32_t num_slots;
 	uint32_t pid; /* Linux's, in the proxy's PID namespace */
@@ -61,14 +61,14 @@ struct still_proc_page {
 	uint32_t num_vvar_pages; /* vdso_frames[0..num_vvar_pages): data, mapped read-only */
 	uint32_t num_vdso_pages; /* all of vdso_frames; those behind the vvar pages are code */
 	uint32_t reserved0;
-	uint64_t cpu_mask[STILL_MAX_CPUS / 64]; /* LWK CPUs that the process may use; never empty */
+	uint64_t cpu_mask[STILL_MAX_CPUS / 64];       /* LWK CPUs that the process may use; never empty */
 	struct still_range app[STILL_MAX_APP_RANGES]; /* ascending: all that the program may map */
-	uint64_t vdso_frames[STILL_MAX_VDSO_PAGES]; /* physical addresses, 0: a hole */
+	uint64_t vdso_frames[STILL_MAX_VDSO_PAGES];   /* physical addresses, 0: a hole */
 	struct still_limit limit_as;
 	struct still_limit limit_data;
 	struct still_limit limit_stack;
 	struct still_limit limit_memlock;
-	uint64_t poll_ticks; /* how long an LWK thread polls for an answer, TSC ticks; 0: default */
+	uint64_t poll_ticks;      /* how long an LWK thread polls for an answer, TSC ticks; 0: default */
 	uint64_t ignored_signals; /* bit n-1: signal n starts as SIG_IGN; else as SIG_DFL */
 	uint64_t blocked_signals; /* signal mask of the first thread */
 	uint64_t reserved1[5];

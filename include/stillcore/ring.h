@@ -63,7 +63,8 @@ static inline void still_ring_init(struct still_ring *ring)
 }
 
 /* Producer: copies *cell into the ring. OK, FULL, or CORRUPT. */
-static inline enum still_ring_result still_ring_push(struct still_ring_end *end, const struct still_cell *cell)
+static inline enum still_ring_result still_ring_push(struct still_ring_end *end,
+						     const struct still_cell *cell)
 {
 	struct still_ring *ring = end->ring;
 	uint32_t used = end->index - __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);

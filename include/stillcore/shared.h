@@ -30,8 +30,8 @@ struct still_time {
 	uint32_t valid; /* 1: cycle_last counts TSC ticks; 0: Linux does not use the TSC, use tsc_khz */
 	uint64_t cycle_last;
 	uint64_t mask;
-	uint64_t mono_base; /* ns */
-	uint64_t mono_frac; /* ns << shift */
+	uint64_t mono_base;       /* ns */
+	uint64_t mono_frac;       /* ns << shift */
 	uint64_t real_minus_mono; /* ns: CLOCK_REALTIME - CLOCK_MONOTONIC */
 	uint64_t boot_minus_mono; /* ns: CLOCK_BOOTTIME - CLOCK_MONOTONIC */
 };
@@ -42,15 +42,15 @@ enum still_cpu_mode { STILL_CPU_OFF = 0, STILL_CPU_IDLE = 1, STILL_CPU_BUSY = 2 
 /* Counters of one LWK CPU, written by that CPU only. seq is odd while the time fields change. */
 struct STILL_ALIGNAS(128) still_cpu_counters {
 	uint32_t seq;
-	uint32_t mode;       /* enum still_cpu_mode */
-	uint64_t since_tsc;  /* when it entered this mode */
-	uint64_t busy_tsc;   /* complete stretches; add now - since_tsc if mode is BUSY */
-	uint64_t idle_tsc;   /* likewise for IDLE */
-	uint64_t doorbells;  /* interrupts: from Linux */
+	uint32_t mode;        /* enum still_cpu_mode */
+	uint64_t since_tsc;   /* when it entered this mode */
+	uint64_t busy_tsc;    /* complete stretches; add now - since_tsc if mode is BUSY */
+	uint64_t idle_tsc;    /* likewise for IDLE */
+	uint64_t doorbells;   /* interrupts: from Linux */
 	uint64_t reschedules; /* interrupts: from other LWK CPUs */
-	uint64_t shootdowns; /* interrupts: TLB invalidation */
-	uint64_t timers;     /* interrupts: its own one-shot timer */
-	uint64_t strays;     /* interrupts: vectors that are not the LWK's */
+	uint64_t shootdowns;  /* interrupts: TLB invalidation */
+	uint64_t timers;      /* interrupts: its own one-shot timer */
+	uint64_t strays;      /* interrupts: vectors that are not the LWK's */
 	uint64_t nmis;
 	uint64_t syscalls_local;
 	uint64_t syscalls_offloaded;
@@ -77,11 +77,11 @@ struct STILL_ALIGNAS(128) still_shared {
 	uint64_t doorbell;
 	uint64_t reserved0[5];
 	struct still_time time; /* module */
-	uint32_t state;    /* LWK: enum still_state */
-	uint32_t cpus_up;  /* LWK */
-	uint32_t panic_cpu; /* LWK */
-	uint32_t processes; /* LWK: processes that exist */
-	uint64_t quarantined; /* LWK: pages it gave to the module until their last reference is gone */
+	uint32_t state;         /* LWK: enum still_state */
+	uint32_t cpus_up;       /* LWK */
+	uint32_t panic_cpu;     /* LWK */
+	uint32_t processes;     /* LWK: processes that exist */
+	uint64_t quarantined;   /* LWK: pages it gave to the module until their last reference is gone */
 	uint64_t reserved1[5];
 	char panic_text[192]; /* LWK: NUL terminated, valid once state is PANIC */
 	uint8_t reserved2[64];

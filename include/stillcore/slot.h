@@ -18,9 +18,9 @@
 struct STILL_ALIGNAS(128) still_slot {
 	/* request line: written by the LWK */
 	uint32_t seq;
-	uint32_t nr;      /* Linux's number, or enum still_call */
-	uint32_t asleep;  /* 0: the LWK thread polls; else 1 + the LWK CPU to send SLOT_WAKE to */
-	uint32_t tid;     /* of the thread that owns the slot, 0: slot is free */
+	uint32_t nr;     /* Linux's number, or enum still_call */
+	uint32_t asleep; /* 0: the LWK thread polls; else 1 + the LWK CPU to send SLOT_WAKE to */
+	uint32_t tid;    /* of the thread that owns the slot, 0: slot is free */
 	uint64_t arg[6];
 	/* response line: written by mcexec */
 	uint32_t answer_seq;

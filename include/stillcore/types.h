@@ -32,8 +32,8 @@
 
 #define STILL_PAGE_SIZE 4096ull
 #define STILL_CACHE_LINE 64
-#define STILL_MAX_CPUS 256   /* CPUs of one OS instance */
-#define STILL_MAX_NODES 64   /* NUMA nodes of the machine */
+#define STILL_MAX_CPUS 256    /* CPUs of one OS instance */
+#define STILL_MAX_NODES 64    /* NUMA nodes of the machine */
 #define STILL_MAX_RANGES 1024 /* physical memory ranges of one OS instance */
 
 #endif

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Includes every ABI header, by itself in any order, and holds it against layout.def. */
 #include <stillcore/boot_block.h>
 #include <stillcore/ikc.h>

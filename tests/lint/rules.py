@@ -6,16 +6,18 @@ import sys
 from pathlib import Path
 
 MAX_LINES = 400
-MAX_COLUMNS = 110
+MAX_COLUMNS = 120  # clang-format breaks code at 110; a comment may run on a little
 CODE = {".c", ".h", ".cpp", ".hpp", ".S"}
 SCRIPTS = {".py", ".sh", ".cmake"}
 
-LICENCES = (("linux-module/", "GPL-2.0-only"), ("include/", "GPL-2.0-only OR BSD-2-Clause"), ("", "BSD-2-Clause"))
+DUAL = "GPL-2.0-only OR BSD-2-Clause"
+LICENCES = (("linux-module/", "GPL-2.0-only"), ("tests/abi/module/", "GPL-2.0-only"), ("include/", DUAL),
+            ("tests/abi/layout_check.h", DUAL), ("", "BSD-2-Clause"))
 
 # (what it is, expression, folders, files that may, suffixes)
 BANS = (
     ("a spin without PAUSE: call the arch's relax function in the loop",
-     r"(while|for) *\([^;{}\n]*\) *;[ \t]*(//.*|/\*.*)?$", ("kernel/", "arch/", "include/"), (), CODE),
+     r"\b(while|for) *\([^;{}\n]*\) *;[ \t]*(//.*|/\*.*)?$", ("kernel/", "arch/", "include/"), (), CODE),
     ("not exported to modules on stock kernels", r"kallsyms_lookup_name", ("linux-module/",), (), CODE),
     ("VM_PFNMAP breaks O_DIRECT, ptrace and RDMA registration", r"\bVM_PFNMAP\b", ("linux-module/",),
      ("linux-module/lend.c", "linux-module/mirror.c"), CODE),
@@ -87,9 +89,8 @@ def check(root, paths):
         if suffix in CODE | {".py"}:
             problems += long_file_problems(path, len(lines), allowed)
             problems += ban_problems(path, text)
-        limit = MAX_COLUMNS if suffix in CODE else MAX_COLUMNS + 10
         problems += [f"{path}:{number}: {len(line.expandtabs())} columns" for number, line in enumerate(lines, 1)
-                     if len(line.expandtabs()) > limit]
+                     if len(line.expandtabs()) > MAX_COLUMNS]
     return problems
 
 

@@ -24,58 +24,58 @@ extern "C" {
 #define IHK_MEM_ALL (~0ull)
 
 struct ihk_error {
-	char message[512];
-	char hint[256]; /* may be empty */
+    char message[512];
+    char hint[256]; /* may be empty */
 };
 
 struct ihk_mem {
-	uint32_t node;
-	uint64_t bytes;
+    uint32_t node;
+    uint64_t bytes;
 };
 
 /* The states of an instance, as ihk_os_state() returns them. */
 enum ihk_state {
-	IHK_INACTIVE = 0,
-	IHK_BOOTING = 1,
-	IHK_RUNNING = 2,
-	IHK_SHUTDOWN = 3,
-	IHK_PANIC = 4,
-	IHK_HUNGUP = 5,
+    IHK_INACTIVE = 0,
+    IHK_BOOTING = 1,
+    IHK_RUNNING = 2,
+    IHK_SHUTDOWN = 3,
+    IHK_PANIC = 4,
+    IHK_HUNGUP = 5,
 };
 
 /* The machine. */
-int ihk_open(struct ihk_error *error);
-int ihk_reserve_cpus(int dev, const uint32_t *cpus, size_t count, struct ihk_error *error);
-int ihk_release_cpus(int dev, const uint32_t *cpus, size_t count, struct ihk_error *error);
+int ihk_open(struct ihk_error* error);
+int ihk_reserve_cpus(int dev, const uint32_t* cpus, size_t count, struct ihk_error* error);
+int ihk_release_cpus(int dev, const uint32_t* cpus, size_t count, struct ihk_error* error);
 /* Fills in at most space numbers; returns how many CPUs are reserved and not assigned. */
-int ihk_query_cpus(int dev, uint32_t *cpus, size_t space, struct ihk_error *error);
-int ihk_reserve_mem(int dev, const struct ihk_mem *items, size_t count, struct ihk_error *error);
-int ihk_release_mem(int dev, const struct ihk_mem *items, size_t count, struct ihk_error *error);
-int ihk_query_mem(int dev, struct ihk_mem *items, size_t space, struct ihk_error *error);
+int ihk_query_cpus(int dev, uint32_t* cpus, size_t space, struct ihk_error* error);
+int ihk_reserve_mem(int dev, const struct ihk_mem* items, size_t count, struct ihk_error* error);
+int ihk_release_mem(int dev, const struct ihk_mem* items, size_t count, struct ihk_error* error);
+int ihk_query_mem(int dev, struct ihk_mem* items, size_t space, struct ihk_error* error);
 /* Returns the number of the new instance. */
-int ihk_create_os(int dev, struct ihk_error *error);
-int ihk_destroy_os(int dev, unsigned os, struct ihk_error *error);
-int ihk_os_instances(int dev, uint32_t *indices, size_t space, struct ihk_error *error);
+int ihk_create_os(int dev, struct ihk_error* error);
+int ihk_destroy_os(int dev, unsigned os, struct ihk_error* error);
+int ihk_os_instances(int dev, uint32_t* indices, size_t space, struct ihk_error* error);
 
 /* One instance. */
-int ihk_os_open(unsigned os, struct ihk_error *error);
-int ihk_os_assign_cpus(int os, const uint32_t *cpus, size_t count, struct ihk_error *error);
-int ihk_os_release_cpus(int os, const uint32_t *cpus, size_t count, struct ihk_error *error);
-int ihk_os_query_cpus(int os, uint32_t *cpus, size_t space, struct ihk_error *error);
-int ihk_os_assign_mem(int os, const struct ihk_mem *items, size_t count, struct ihk_error *error);
-int ihk_os_release_mem(int os, const struct ihk_mem *items, size_t count, struct ihk_error *error);
-int ihk_os_query_mem(int os, struct ihk_mem *items, size_t space, struct ihk_error *error);
+int ihk_os_open(unsigned os, struct ihk_error* error);
+int ihk_os_assign_cpus(int os, const uint32_t* cpus, size_t count, struct ihk_error* error);
+int ihk_os_release_cpus(int os, const uint32_t* cpus, size_t count, struct ihk_error* error);
+int ihk_os_query_cpus(int os, uint32_t* cpus, size_t space, struct ihk_error* error);
+int ihk_os_assign_mem(int os, const struct ihk_mem* items, size_t count, struct ihk_error* error);
+int ihk_os_release_mem(int os, const struct ihk_mem* items, size_t count, struct ihk_error* error);
+int ihk_os_query_mem(int os, struct ihk_mem* items, size_t space, struct ihk_error* error);
 /* path NULL: the image that ihkosctl would find. */
-int ihk_os_load(int os, const char *path, struct ihk_error *error);
-int ihk_os_kargs(int os, const char *text, struct ihk_error *error);
+int ihk_os_load(int os, const char* path, struct ihk_error* error);
+int ihk_os_kargs(int os, const char* text, struct ihk_error* error);
 /* timeout_ms 0: the module's default. */
-int ihk_os_boot(int os, uint32_t timeout_ms, struct ihk_error *error);
+int ihk_os_boot(int os, uint32_t timeout_ms, struct ihk_error* error);
 /* Returns 1 if the LWK acknowledged, 0 if its CPUs were stopped without an answer. */
-int ihk_os_shutdown(int os, uint32_t timeout_ms, struct ihk_error *error);
-int ihk_os_state(int os, struct ihk_error *error);
+int ihk_os_shutdown(int os, uint32_t timeout_ms, struct ihk_error* error);
+int ihk_os_state(int os, struct ihk_error* error);
 /* Copies log bytes from number *from on and advances *from; returns how many, 0 at the end. */
-long ihk_os_kmsg(int os, uint64_t *from, char *buffer, size_t space, struct ihk_error *error);
-int ihk_os_clear_kmsg(int os, struct ihk_error *error);
+long ihk_os_kmsg(int os, uint64_t* from, char* buffer, size_t space, struct ihk_error* error);
+int ihk_os_clear_kmsg(int os, struct ihk_error* error);
 
 #ifdef __cplusplus
 }

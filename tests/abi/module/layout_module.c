@@ -1,8 +1,8 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: BSD-2-Clause
 /* Compiled by Kbuild, with the kernel's flags and types; never loaded. */
 #include <linux/module.h>
 
 #include "layout_check.h"
 
 MODULE_DESCRIPTION("Stillcore ABI layout check");
-MODULE_LICENSE("GPL");
+MODULE_LICENSE("Dual BSD/GPL");
