@@ -8,19 +8,27 @@
 
 extern "C" {
 
+// Eight bytes a step: as fast as bytes where the CPU moves strings by cache lines, and much faster elsewhere.
 void* memcpy(void* to, const void* from, std::size_t n)
 {
     void* start = to;
+    std::size_t words = n / 8;
+    std::size_t rest = n % 8;
     // SAFETY: copies exactly n bytes between the caller's objects; DF is clear by the ABI.
-    asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n)::"memory");
+    asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words)::"memory");
+    asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(rest)::"memory");
     return start;
 }
 
 void* memset(void* to, int value, std::size_t n)
 {
     void* start = to;
+    std::size_t words = n / 8;
+    std::size_t rest = n % 8;
+    const std::uint64_t pattern = 0x0101010101010101ull * static_cast<unsigned char>(value);
     // SAFETY: writes exactly n bytes of the caller's object.
-    asm volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(value) : "memory");
+    asm volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(pattern) : "memory");
+    asm volatile("rep stosb" : "+D"(to), "+c"(rest) : "a"(pattern) : "memory");
     return start;
 }
 

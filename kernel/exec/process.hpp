@@ -48,7 +48,7 @@ struct Process {
     u64 dead_ticks GUARDED_BY(lock) = 0;  // CPU time of tasks that have ended
     bool started = false;
 
-    std::atomic<u32> holders{0};    // service threads that work on it
+    std::atomic<u32> holders{0};     // service threads that work on it
     std::atomic<bool> dying{false};  // tasks leave at the next opportunity
     std::atomic<bool> killed{false}; // and don't talk to the proxy, which is gone
 

@@ -87,8 +87,8 @@ def test_a_panic_of_the_lwk(lwk, fault, word):
         assert result.status not in (0, 1) and "panic" in result.stderr.lower(), result
     wait_for(lambda: lwk.state() == "PANIC")
     log = lwk.kmsg()
-    assert word in log.lower() and ("rip" in log) == (fault == "page-fault"), log
-    assert re.search(r"[0-9a-f]{16} inject\+[0-9a-f]+", log), log  # a backtrace with names
+    assert word in log.lower() and "rip" in log, log
+    assert re.search(r"[0-9a-f]{16} \w+::\w+\+0x[0-9a-f]+", log), log  # a backtrace with names
     result = lwk.mcexec("echo", "x")
     assert result.status != 0 and "PANIC" in result.stderr, result
     assert (lwk.online_cpus(), lwk.accounts()) == before

@@ -11,8 +11,7 @@ CODE = {".c", ".h", ".cpp", ".hpp", ".S"}
 SCRIPTS = {".py", ".sh", ".cmake"}
 
 DUAL = "GPL-2.0-only OR BSD-2-Clause"
-LICENCES = (("linux-module/", "GPL-2.0-only"), ("tests/abi/module/", "GPL-2.0-only"), ("include/", DUAL),
-            ("tests/abi/layout_check.h", DUAL), ("", "BSD-2-Clause"))
+LICENCES = (("linux-module/", "GPL-2.0-only"), ("include/", DUAL), ("", "BSD-2-Clause"))
 
 # (what it is, expression, folders, files that may, suffixes)
 BANS = (
