@@ -3,13 +3,10 @@
 import re
 
 import gdb
-import gdb.printing
-
 
 def anonymous(name):
     """A variable of an anonymous namespace of still."""
     return gdb.parse_and_eval(f"'still::(anonymous namespace)::{name}'")
-
 
 class StillLog(gdb.Command):
     """Prints the log ring that the LWK shares with Linux."""
@@ -31,7 +28,6 @@ class StillLog(gdb.Command):
             text += bytes(memory.read_memory(data, count - first))
         print(text.decode(errors="replace"), end="")
 
-
 class StillCpus(gdb.Command):
     """Prints each CPU's current thread and run queue length."""
 
@@ -44,7 +40,6 @@ class StillCpus(gdb.Command):
             cpu = table[number].dereference()
             print(f"CPU {number} (Linux's {int(cpu['arch']['linux_cpu'])}): {cpu['current'].dereference()}")
 
-
 class Plain:
     """Something that is one line of text."""
 
@@ -54,28 +49,22 @@ class Plain:
     def to_string(self):
         return self._text
 
-
 def print_address(value):
     return Plain(f"{int(value['value_']):#x}")
 
-
 def print_range(value):
     return Plain(f"[{int(value['start']['value_']):#x}, {int(value['end']['value_']):#x})")
-
 
 def print_vma(value):
     prot = int(value["prot"])
     rights = "".join(letter if prot >> bit & 1 else "-" for bit, letter in enumerate("rwx"))
     return Plain(f"{print_range(value['range']).to_string()} {rights} {value['kind']}")
 
-
 def print_thread(value):
     return Plain(f"tid {int(value['tid'])} '{value['name'].string()}' {value['state']}")
 
-
 PRINTERS = ((r"still::Address<.*>", print_address), (r"still::UserRange", print_range), (r"still::Vma", print_vma),
             (r"still::Thread", print_thread))
-
 
 def lookup(value):
     name = value.type.strip_typedefs().unqualified().name
@@ -84,8 +73,6 @@ def lookup(value):
             return printer(value)
     return None
 
-
-lookup.name = "stillcore"
-gdb.printing.register_pretty_printer(None, lookup, replace=True)
+gdb.pretty_printers.insert(0, lookup)
 StillLog()
 StillCpus()
