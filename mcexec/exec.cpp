@@ -2,7 +2,7 @@
 #include "exec.hpp"
 
 #include "find_program.hpp"
-#include "launch.hpp"
+#include "limits.hpp"
 #include "process.hpp"
 #include "signal_relay.hpp"
 #include "user_memory.hpp"
@@ -78,7 +78,8 @@ int64_t execute_anew(const Request& request)
     const auto argv_pointers = pointers(words);
     const auto envp_pointers = pointers(*envp);
 
-    // All stay blocked across it: what arrives meanwhile waits for the new mcexec, which knows the program's own mask.
+    // All stay blocked across it: what arrives meanwhile waits for the new mcexec, which knows the program's
+    // own mask.
     block_signals();
     restore_limits();
     leave_ignored(request.arg[3]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The program's execve: mcexec executes itself on the new program, so that Linux does on its side what exec means
-// there (close-on-exec, other threads, timers), and the LWK process ends with the device's file.
+// The program's execve: mcexec executes itself on the new program, so that Linux does on its side what exec
+// means there (close-on-exec, other threads, timers), and the LWK process ends with the device's file.
 #pragma once
 
 #include "slot_server.hpp"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The program must not meet a descriptor of mcexec's own: what a system call that names it does instead. Pure.
+// The program must not meet a descriptor of mcexec's own: what a system call that names it does instead.
+// Pure.
 #pragma once
 
 #include <cstdint>

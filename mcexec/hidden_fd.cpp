@@ -11,7 +11,8 @@ namespace still::mcexec {
 
 namespace {
 
-// A table of descriptors costs Linux 8 bytes for each number up to the highest: a limit of a million needs none.
+// A table of descriptors costs Linux 8 bytes for each number up to the highest: a limit of a million needs
+// none.
 constexpr rlim_t highest_number = 65536;
 
 // The highest free number below start, as a duplicate of fd; or -1.

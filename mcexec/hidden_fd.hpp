@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A descriptor of mcexec's own in the table that the program sees as its own: under a number that the program does not
-// meet by chance (at its soft limit, or the highest below it), and movable when the program wants that very number.
+// A descriptor of mcexec's own in the table that the program sees as its own: under a number that the program
+// does not meet by chance (at its soft limit, or the highest below it), and movable when the program wants
+// that very number.
 #pragma once
 
 #include <atomic>

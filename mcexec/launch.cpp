@@ -3,6 +3,7 @@
 
 #include "exec_plan.hpp"
 #include "layout.hpp"
+#include "limits.hpp"
 #include "process.hpp"
 #include "signal_relay.hpp"
 #include "stack_image.hpp"
@@ -21,17 +22,14 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace still::mcexec {
 
 namespace {
 
-constexpr rlim_t bounded_stack = 8ull << 20;
-// Beyond this Linux's gap for the stack eats into what mcexec wants for the program.
-constexpr rlim_t largest_own_stack = 64ull << 30;
 constexpr uint32_t default_poll_us = 20;
-constexpr int own_limits[] = {RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK};
 
 ihk::Error in_step(const char* step, int result)
 {
@@ -74,26 +72,8 @@ uint64_t random_below(uint64_t bound)
     return value % bound;
 }
 
-still_limit limit_of(int resource)
-{
-    rlimit limit{};
-    getrlimit(static_cast<__rlimit_resource>(resource), &limit);
-    return {limit.rlim_cur, limit.rlim_max};
-}
-
-// The program's limits live in the LWK and must not bind the proxy, as far as we may raise our own.
-void free_own_limit(int resource)
-{
-    rlimit limit{};
-    getrlimit(static_cast<__rlimit_resource>(resource), &limit);
-    const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
-    if (setrlimit(static_cast<__rlimit_resource>(resource), &none) != 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(static_cast<__rlimit_resource>(resource), &limit);
-    }
-}
-
-// The TSC's frequency is known only after PROC_CREATE, which already takes the window: the instance's status has it.
+// The TSC's frequency is known only after PROC_CREATE, which already takes the window: the instance's status
+// has it.
 uint64_t poll_ticks(const Options& options)
 {
     if (!options.poll_us) {
@@ -303,38 +283,6 @@ still_exec describe(const ExecPlan& plan, const Placement& place, const std::str
 
 } // namespace
 
-ihk::Result<> ensure_bounded_stack(const Options& options, int argc, char** argv)
-{
-    rlimit stack{};
-    getrlimit(RLIMIT_STACK, &stack);
-    if (options.stack_limit) {
-        // The new mcexec: its own layout is settled, the program shall see the limit that was set.
-        stack.rlim_cur = *options.stack_limit;
-        setrlimit(RLIMIT_STACK, &stack);
-        return {};
-    }
-    if (stack.rlim_cur <= largest_own_stack) {
-        return {};
-    }
-    const std::string original = fmt::format("--stack-limit={}", stack.rlim_cur);
-    stack.rlim_cur = bounded_stack;
-    if (setrlimit(RLIMIT_STACK, &stack) != 0) {
-        return ihk::fail(errno, "cannot set a limit for mcexec's own stack");
-    }
-    std::vector<char*> longer{argv[0], const_cast<char*>(original.c_str())}; // SAFETY: execv() does not write
-    longer.insert(longer.end(), argv + 1, argv + argc + 1);
-    execv("/proc/self/exe", longer.data());
-    return ihk::fail(errno, fmt::format("cannot start /proc/self/exe again: {}", strerror(errno)));
-}
-
-void restore_limits()
-{
-    for (size_t i = 0; i < std::size(own_limits); ++i) {
-        const rlimit limit{process.limits[i].soft, process.limits[i].hard};
-        setrlimit(static_cast<__rlimit_resource>(own_limits[i]), &limit);
-    }
-}
-
 ihk::Result<> launch(const Options& options, Program program, char** environment)
 {
     SignalState signals = inherited_signals();
@@ -352,10 +300,7 @@ ihk::Result<> launch(const Options& options, Program program, char** environment
     process.tsc_khz = created->tsc_khz;
     process.poll_limit = options.poll_us.value_or(default_poll_us) * created->tsc_khz / 1000;
     const still_limit stack_limit = limit_of(RLIMIT_STACK);
-    for (size_t i = 0; i < std::size(own_limits); ++i) {
-        process.limits[i] = limit_of(own_limits[i]);
-        free_own_limit(own_limits[i]);
-    }
+    free_own_limits();
     if (process.device.map_slots() == nullptr) {
         return std::unexpected(in_step("cannot map the slots", -errno));
     }

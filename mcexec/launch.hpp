@@ -6,16 +6,7 @@
 #include "ihk/error.hpp"
 #include "options.hpp"
 
-#include <sys/resource.h>
-
 namespace still::mcexec {
-
-// Starts mcexec anew if Linux laid its memory out bottom-up because the stack has no limit; the new one finds
-// the limit in its options. Returns only if there is nothing to do.
-[[nodiscard]] ihk::Result<> ensure_bounded_stack(const Options& options, int argc, char** argv);
-
-// Undoes what launch() did to mcexec's own limits, so that an execve() inherits the program's.
-void restore_limits();
 
 // Afterwards the calling thread has to serve slot 0.
 [[nodiscard]] ihk::Result<> launch(const Options& options, Program program, char** environment);

@@ -2,6 +2,7 @@
 // mcexec: runs an unmodified Linux program on the LWK, and stands for it in Linux.
 #include "find_program.hpp"
 #include "launch.hpp"
+#include "limits.hpp"
 #include "offload.hpp"
 #include "options.hpp"
 #include "process.hpp"

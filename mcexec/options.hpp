@@ -19,8 +19,8 @@ struct Options {
     std::optional<uint32_t> poll_us;
     // Set by mcexec itself when it started itself anew with a bounded stack (stack_limit()).
     std::optional<uint64_t> stack_limit;
-    // Set by mcexec itself when the program calls execve: the file to run, as it was named there. Then PROGRAM is
-    // argv[0] for it, and may be missing.
+    // Set by mcexec itself when the program calls execve: the file to run, as it was named there. Then
+    // PROGRAM is argv[0] for it, and may be missing.
     std::optional<std::string> exec;
     std::optional<uint64_t> blocked; // likewise: the program's signal mask
     int program = 0;                 // index of PROGRAM in argv

@@ -2,10 +2,10 @@
 /*
  * long mcexec_syscall(const volatile uint64_t *interrupted, uint64_t token, long nr, const uint64_t args[6])
  *
- * Executes a system call, or returns -EINTR if *interrupted == token. The handler of the interrupt signal sets
- * *interrupted; and if it finds the instruction pointer in [begin, end) it moves it to mcexec_syscall_abort, so that
- * no interrupt is lost between the comparison and the SYSCALL instruction. Behind SYSCALL (end) the call has
- * happened and its result stands.
+ * Executes a system call, or returns -EINTR if *interrupted == token. The handler of the interrupt signal
+ * sets *interrupted; and if it finds the instruction pointer in [begin, end) it moves it to
+ * mcexec_syscall_abort, so that no interrupt is lost between the comparison and the SYSCALL instruction.
+ * Behind SYSCALL (end) the call has happened and its result stands.
  */
 	.text
 	.globl mcexec_syscall

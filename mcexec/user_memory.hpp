@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The program's memory, for those calls that mcexec itself has to understand. Copies that fail where the program's
-// pages end or forbid it, as the kernel's do; a plain access would end mcexec by SIGBUS.
+// The program's memory, for those calls that mcexec itself has to understand. Copies that fail where the
+// program's pages end or forbid it, as the kernel's do; a plain access would end mcexec by SIGBUS.
 #pragma once
 
 #include "ihk/error.hpp"

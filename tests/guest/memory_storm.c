@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* memory_storm [SECONDS]: threads that map, protect, move and unmap, and let Linux read and write what they have. */
+/* memory_storm [SECONDS]: threads that map, protect, move and unmap, and let Linux read and write there. */
 #include "check.h"
 
 #include <fcntl.h>

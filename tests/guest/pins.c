@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pins [SECONDS]: pages are unmapped while Linux still holds them, by vmsplice into a pipe and by
- * O_DIRECT in flight. What
- * is in the pipe must stay what it was, and new mappings must be zero. */
+/* pins [SECONDS]: pages are unmapped while Linux still holds them, by vmsplice into a pipe and by O_DIRECT.
+ * What is in the pipe must stay what it was, and new mappings must be zero. */
 #include "check.h"
 
 #include <fcntl.h>

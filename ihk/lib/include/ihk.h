@@ -3,13 +3,13 @@
  * libihk: the partition of a machine into Linux and LWK instances, for C programs. Link with -lihk.
  *
  * A descriptor of /dev/ihk (ihk_open) reserves CPUs and memory from Linux and creates instances; one of
- * /dev/ihkN (ihk_os_open) gives an instance its part of what is reserved, loads, boots and stops it. Close both
- * with close(2).
+ * /dev/ihkN (ihk_os_open) gives an instance its part of what is reserved, loads, boots and stops it. Close
+ * both with close(2).
  *
  * Every function returns 0 or more on success, or -errno; with error not NULL it also says in words what was
  * wrong and what to do. A function that fails has changed nothing. CPU lists are Linux's CPU numbers; for an
- * instance the position in the list is the LWK's CPU number. Memory is given by NUMA node in multiples of 4 MiB;
- * IHK_MEM_ALL means as much as there is.
+ * instance the position in the list is the LWK's CPU number. Memory is given by NUMA node in multiples of 4
+ * MiB; IHK_MEM_ALL means as much as there is.
  */
 #ifndef IHK_H
 #define IHK_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A thread plays the LWK's part on a slot, with both sides polling and sleeping at random. A lost wakeup shows as a
-// wait that does not end.
+// A thread plays the LWK's part on a slot, with both sides polling and sleeping at random. A lost wakeup
+// shows as a wait that does not end.
 #include "slot_server.hpp"
 
 #include <gtest/gtest.h>
