@@ -41,18 +41,18 @@ def parse_tap(text):
     return tap
 
 
-def qemu_arguments(smp, mem="512M", numa=False):
-    arguments = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-M", "q35", "-cpu", "max", "-m", mem,
-                 "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                 "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
-    return [*arguments, "-smp", str(smp)]
+def qemu_arguments(smp, icount=False):
+    accelerator = ["-accel", "tcg", "-icount", "shift=0,sleep=off"] if icount else ["-accel", "tcg,thread=multi"]
+    return ["qemu-system-x86_64", *accelerator, "-M", "q35", "-cpu", "max", "-smp", str(smp), "-m", "512M",
+            "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
 
 
-def run(name, smp, boot, deadline=120):
+def run(name, smp, boot, deadline=120, icount=False):
     """Boots with the arguments in boot; returns (Tap, what is wrong with the run or None, log)."""
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{name}.log"
-    argv = [*qemu_arguments(smp), "-serial", f"file:{log}", *boot]
+    argv = [*qemu_arguments(smp, icount), "-serial", f"file:{log}", *boot]
     log.unlink(missing_ok=True)
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -88,6 +88,8 @@ def _parser():
     sub = add("lint", _run_module("lint"), "format, style, layers and static checks")
     sub.add_argument("names", nargs="*", metavar="NAME", help="checks (default: all)")
     sub.add_argument("--fix", action="store_true", help="let clang-format rewrite files")
+
+    add("measure", _run_module("measure"), "measure, and write docs/measurements.md")
     return parser
 
 

@@ -15,6 +15,8 @@ MODULE = GCC / "linux-module" / "stillcore.ko"
 IHKOSCTL = GCC / "ihk" / "ihkosctl"
 MCEXEC = GCC / "mcexec" / "mcexec"
 GUEST_INIT = GCC / "tools" / "guest-init"
+LATENCY = GCC / "tools" / "latency"
+NULL_OFFLOAD = GCC / "tests" / "guest" / "null_offload"
 
 # In front of PATH in the guest.
 TOOL_DIRS = (IHKOSCTL.parent, MCEXEC.parent)

@@ -17,6 +17,7 @@ class Machine:
     numa: bool = False
     kernel: str | None = None
     kernel_args: str = ""
+    icount: bool = False  # the TSC counts instructions; QEMU 7.2 boots Linux so with one CPU only
     extra: list = field(default_factory=list)
 
     def mem_bytes(self):
@@ -32,6 +33,12 @@ class Machine:
             raise StillError(f"--mem {self.mem}: the guest needs at least 512M", status=2)
         if self.numa and self.smp % 2:
             raise StillError("--numa makes two nodes of equal size: give an even --smp", status=2)
+
+
+def _accelerator(machine):
+    if machine.icount:
+        return ["-accel", "tcg", "-icount", "shift=0,sleep=off"]
+    return ["-accel", "tcg,thread=multi"]
 
 
 def _topology(machine):
@@ -52,7 +59,7 @@ CPU = "max,-erms"
 
 def command_line(machine, kernel, initramfs, agent_fd):
     return [
-        "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-M", "q35", "-cpu", CPU, *_topology(machine),
+        "qemu-system-x86_64", *_accelerator(machine), "-M", "q35", "-cpu", CPU, *_topology(machine),
         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         "-serial", "file:console.log", "-serial", "file:lwk-serial.log",
         "-kernel", str(kernel.vmlinux), "-initrd", str(initramfs),
