@@ -2,6 +2,7 @@
 #include "launch.hpp"
 
 #include "exec_plan.hpp"
+#include "ihk/device.hpp"
 #include "layout.hpp"
 #include "limits.hpp"
 #include "process.hpp"
@@ -114,8 +115,9 @@ ihk::Result<still_proc_create> create_process(const Options& options, const std:
     case EIO:
     case ENXIO:
     case EAGAIN:
-        error.message = fmt::format("OS instance {} is not running", process.device.os());
-        error.hint = fmt::format("see 'ihkosctl status {}'; 'ihkosctl up' or 'ihkosctl {} boot' starts it",
+        error.message = fmt::format("OS instance {} does not run: its state is {}", process.device.os(),
+                                    ihk::state_name(static_cast<uint32_t>(process.device.os_state())));
+        error.hint = fmt::format("see 'ihkosctl {} kmsg'; 'ihkosctl up' or 'ihkosctl reboot {}' starts it",
                                  process.device.os(), process.device.os());
         break;
     case EINVAL:
