@@ -50,6 +50,7 @@ std::vector<std::string> command_line(const std::string& path, const Request& re
 std::vector<char*> pointers(std::vector<std::string>& strings)
 {
     std::vector<char*> list;
+    list.reserve(strings.size() + 1);
     for (std::string& text : strings) {
         list.push_back(text.data());
     }
