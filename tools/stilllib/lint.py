@@ -20,7 +20,10 @@ CODE = (".c", ".h", ".cpp", ".hpp")
 def tracked():
     """Files of the tree, those included that are not committed yet."""
     listed = output_of(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT) or ""
-    return sorted(path for path in set(listed.split("\n")) if path and (ROOT / path).is_file())
+    files = sorted(path for path in set(listed.split("\n")) if path and (ROOT / path).is_file())
+    if not files:
+        raise StillError(f"git ls-files finds nothing in {ROOT}: lint needs a git checkout that this user may read")
+    return files
 
 
 def _run(argv, log, **options):
