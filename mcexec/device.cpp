@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "device.hpp"
 
+#include <stillcore/ioctl_admin.h>
+
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -86,6 +88,14 @@ int ProcessDevice::wait(uint32_t slot, uint32_t seen)
 int ProcessDevice::wake(uint32_t slot)
 {
     return call(STILL_IOC_SLOT_WAKE, &slot);
+}
+
+int ProcessDevice::os_state()
+{
+    static still_status status; // too large for a signal handler's stack
+    status.cpu_space = 0;
+    const int result = call(STILL_IOC_STATUS, &status);
+    return result < 0 ? result : static_cast<int>(status.state);
 }
 
 still_slot* ProcessDevice::map_slots()

@@ -26,6 +26,8 @@ class ProcessDevice final : public SlotKernel {
     int signal(const still_signal& signal);
     int wait(uint32_t slot, uint32_t seen) override;
     int wake(uint32_t slot) override;
+    // enum still_os_state. Only the thread that ends the process calls this.
+    [[nodiscard]] int os_state();
 
     [[nodiscard]] still_slot* map_slots();
     [[nodiscard]] still_slot& slot(uint32_t index) { return slots_[index]; }

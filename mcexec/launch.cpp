@@ -73,14 +73,6 @@ uint64_t random_below(uint64_t bound)
     return value % bound;
 }
 
-// The word that ihkosctl has for it: PANIC, SHUTDOWN ...
-std::string state_of(uint32_t os)
-{
-    auto instance = ihk::Instance::open(os, ihk::Instance::Access::look);
-    const auto answer = instance ? instance->status() : std::unexpected(instance.error());
-    return answer ? ihk::state_name(answer->status.state) : "its state is not known";
-}
-
 // The TSC's frequency is known only after PROC_CREATE, which already takes the window: the instance's status
 // has it.
 uint64_t poll_ticks(const Options& options)
@@ -123,9 +115,9 @@ ihk::Result<still_proc_create> create_process(const Options& options, const std:
     case EIO:
     case ENXIO:
     case EAGAIN:
-        error.message = fmt::format("OS instance {} is not running: {}", process.device.os(),
-                                    state_of(process.device.os()));
-        error.hint = fmt::format("see 'ihkosctl status {}'; 'ihkosctl up' or 'ihkosctl {} boot' starts it",
+        error.message = fmt::format("OS instance {} does not run: its state is {}", process.device.os(),
+                                    ihk::state_name(static_cast<uint32_t>(process.device.os_state())));
+        error.hint = fmt::format("see 'ihkosctl {} kmsg'; 'ihkosctl up' or 'ihkosctl reboot {}' starts it",
                                  process.device.os(), process.device.os());
         break;
     case EINVAL:

@@ -7,6 +7,8 @@
 #include "options.hpp"
 #include "process.hpp"
 
+#include <stillcore/ioctl_admin.h>
+
 #include <atomic>
 #include <cstdio>
 #include <cstring>
@@ -34,10 +36,14 @@ void die_lwk_gone()
             pause(); // the thread that said it ends all
         }
     }
-    // snprintf of integers takes no lock and no memory: fit for a signal handler.
+    const int state = process.device.os_state();
+    const char* why = state == STILL_OS_PANIC    ? "panic"
+                      : state == STILL_OS_HUNGUP ? "a CPU hangs"
+                                                 : "it was shut down";
+    // snprintf of integers and constants takes no lock and no memory: fit for a signal handler.
     char text[160];
-    snprintf(text, sizeof text, "the LWK of /dev/ihk%u has stopped (panic); see ihkosctl %u kmsg\n",
-             process.device.os(), process.device.os());
+    snprintf(text, sizeof text, "the LWK of /dev/ihk%u has stopped (%s); see ihkosctl %u kmsg\n",
+             process.device.os(), why, process.device.os());
     say(text);
     _exit(exit_lwk_gone);
 }
