@@ -8,7 +8,7 @@
 namespace still {
 
 namespace {
-constexpr u64 default_poll_us = 20;
+constexpr u64 default_poll_us = 100; // about what waking a sleeping proxy takes
 constexpr u64 interrupt_again_us = 5'000;
 } // namespace
 
@@ -90,12 +90,12 @@ Result<i64> Slot::call(const OffloadCall& call, const WaitConditions& until)
             park();
     }
     slot_->asleep = 0;
-    if (slept)
-        poll_ = poll_ / 2;
+    // An answer that would have come while polling is worth polling for next time, also if this time we slept;
+    // or two sides that sleep would never find back to polling.
+    if (arch::read_tsc() - start <= poll_max_)
+        poll_ = poll_max_;
     else
-        poll_ = min(poll_ * 2 + poll_max_ / 16, poll_max_);
-    if (poll_ == 0 && (seq_ & 15) == 0)
-        poll_ = poll_max_ / 16; // look now and then whether polling pays again
+        poll_ = max(poll_ / 2, poll_max_ / 16);
     return slot_->result;
 }
 

@@ -40,7 +40,7 @@ class Slot {
     u32 index_ = 0;
     u32 seq_ = 0;
     u64 poll_max_ = 0;
-    u64 poll_ = 0; // present window, TSC ticks: grows while polling pays, shrinks while it does not
+    u64 poll_ = 0; // present window, TSC ticks: the whole after a short wait, half after a long one
 };
 
 } // namespace still
