@@ -43,6 +43,7 @@ int still_status(struct still_os *os, struct still_status *status)
 	status->fault_ins = atomic64_read(&os->fault_ins);
 	status->fills = atomic64_read(&os->fills);
 	status->log_head = READ_ONCE(os->log->head);
+	status->kept = READ_ONCE(shared->kept);
 	memcpy(status->nodes, shared->nodes, sizeof(status->nodes));
 	memset(status->panic_text, 0, sizeof(status->panic_text));
 	if (status->state == STILL_OS_PANIC)
