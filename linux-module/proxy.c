@@ -7,6 +7,7 @@
  * on os->zombies for still_procs_forget().
  */
 #include <linux/delay.h>
+#include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
@@ -52,6 +53,8 @@ static void free_proc(struct kref *ref)
 	still_proxy_files_free(proc);
 	still_slots_free(proc);
 	free_area(proc);
+	if (proc->own_exe)
+		fput(proc->own_exe);
 	if (proc->mm)
 		mmdrop(proc->mm);
 	put_pid(proc->tgid);

@@ -104,6 +104,7 @@ constexpr FaultError no_fault{0, 0};
 FaultError resolve_fault(Process& p, UserAddr a, Access access)
 {
     ++this_cpu().counters->page_faults;
+    p.page_faults.fetch_add(1, std::memory_order_relaxed);
     Fault fault = p.space.examine(a, access);
     switch (fault.kind) {
     case FaultKind::resolved:
