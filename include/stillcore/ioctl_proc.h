@@ -122,8 +122,8 @@ struct still_file_name {
 /* A new descriptor (close-on-exec) of the executable that SET_EXE replaced. ENOENT: none was. */
 #define STILL_IOC_OWN_EXE _IO(STILL_IOC_PROC, 35)
 
-/* The signal by which the module interrupts a proxy's blocked call (glibc's SIGSETXID: no program can use it),
- * with si_code SI_KERNEL. */
-#define STILL_INTERRUPT_SIGNAL 33
+/* The signal by which the module interrupts a proxy's blocked call: glibc's SIGCANCEL, which no program can use;
+ * with si_code SI_KERNEL. Not SIGSETXID (33): for that glibc installs a handler of its own, with SA_RESTART, at its first pthread_create(). */
+#define STILL_INTERRUPT_SIGNAL 32
 
 #endif
