@@ -115,10 +115,11 @@ static void list_partition(struct still_os *os, struct still_boot_block *block)
 	block->num_nodes = os->num_nodes;
 	for (a = 0; a < os->num_nodes; a++)
 		for (b = 0; b < os->num_nodes; b++)
-			block->distance[a][b] = node_online(os->nodes[a]) && node_online(os->nodes[b])
-							? node_distance(os->nodes[a], os->nodes[b])
-						: a == b ? 10
-							 : 255;
+			block->distance[a][b] =
+				node_online(os->nodes[a]) && node_online(os->nodes[b])
+					? node_distance(os->nodes[a], os->nodes[b])
+				: a == b ? 10
+					 : 255;
 }
 
 void still_fill_boot_block(struct still_os *os, u64 image_phys)
@@ -151,7 +152,8 @@ void still_fill_boot_block(struct still_os *os, u64 image_phys)
 /* Everything the LWK is told of must lie where it can see it before it has page tables of its own. */
 int still_check_boot_reach(struct still_os *os, char *text)
 {
-	const void *areas[] = { os->block_area.va, os->rings_area.va, os->shared, os->log, os->report };
+	const void *areas[] = { os->block_area.va, os->rings_area.va, os->shared, os->log,
+				os->report };
 	struct still_range_node *last =
 		list_last_entry(&os->memory.ranges, struct still_range_node, list);
 	unsigned int i;

@@ -66,7 +66,8 @@ struct still_os {
 	bool memory_used;         /* since it was assigned an LWK ran in it */
 	struct still_span *spans; /* the memory, sorted, fixed while the instance is up */
 	unsigned int num_spans;
-	u32 nodes[STILL_MAX_NODES]; /* Linux's number of each node of the instance, since the last boot */
+	u32 nodes
+		[STILL_MAX_NODES]; /* Linux's number of each node of the instance, since the last boot */
 	u32 num_nodes;
 
 	struct still_image *image;

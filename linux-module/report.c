@@ -74,7 +74,8 @@ static int ask(struct still_proc *target, struct still_report *report, size_t re
 	if ((u64)count * record > report->bytes)
 		return -ENOBUFS;
 	report->bytes = (u64)count * record;
-	return copy_to_user(u64_to_user_ptr(report->buffer), os->report, report->bytes) ? -EFAULT : 0;
+	return copy_to_user(u64_to_user_ptr(report->buffer), os->report, report->bytes) ? -EFAULT
+											: 0;
 }
 
 int still_report_to_user(struct still_proc *asker, struct still_report __user *arg)

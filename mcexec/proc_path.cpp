@@ -45,15 +45,9 @@ struct Name {
 };
 
 constexpr Name process_files[] = {
-    {"cmdline", ProcFile::cmdline},
-    {"environ", ProcFile::environ},
-    {"limits", ProcFile::limits},
-    {"maps", ProcFile::maps},
-    {"smaps", ProcFile::smaps},
-    {"smaps_rollup", ProcFile::smaps_rollup},
-    {"stat", ProcFile::stat},
-    {"statm", ProcFile::statm},
-    {"status", ProcFile::status},
+    {"cmdline", ProcFile::cmdline}, {"environ", ProcFile::environ}, {"limits", ProcFile::limits},
+    {"maps", ProcFile::maps},       {"smaps", ProcFile::smaps},     {"smaps_rollup", ProcFile::smaps_rollup},
+    {"stat", ProcFile::stat},       {"statm", ProcFile::statm},     {"status", ProcFile::status},
 };
 
 constexpr Name machine_files[] = {
@@ -154,8 +148,8 @@ bool may_be_special(const char (&head)[8])
 
 bool may_be_special_below(std::string_view relative)
 {
-    static constexpr std::string_view folders[] = {"proc",   "self", "thread-self", "sys", "devices",
-                                                   "system", "bus",  "cpu",         "node", "task", "fd"};
+    static constexpr std::string_view folders[] = {"proc", "self", "thread-self", "sys",  "devices", "system",
+                                                   "bus",  "cpu",  "node",        "task", "fd"};
     while (relative.starts_with("./")) {
         relative.remove_prefix(2);
     }

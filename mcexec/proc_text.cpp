@@ -1,43 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "proc_text.hpp"
 
+#include "proc_lines.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <functional>
-#include <optional>
 
 namespace still::mcexec {
 
 namespace {
 
-constexpr uint64_t kib = 1024;
 constexpr uint32_t linux_max_nodes = 1024; // Mems_allowed is as wide as Linux was built for
-
-// Calls visit(line) for each line, without its end.
-template <class Visit> void for_each_line(std::string_view text, Visit&& visit)
-{
-    while (!text.empty()) {
-        const size_t end = text.find('\n');
-        visit(text.substr(0, end));
-        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    }
-}
-
-// "Key:<anything>": the line's value replaced, where replace knows the key.
-using Replace = std::function<std::optional<std::string>(std::string_view key)>;
-std::string replace_values(std::string_view text, const Replace& replace)
-{
-    std::string out;
-    for_each_line(text, [&](std::string_view line) {
-        const size_t colon = line.find(':');
-        const auto fresh =
-            colon != std::string_view::npos ? replace(line.substr(0, colon)) : std::optional<std::string>{};
-        out.append(fresh ? line.substr(0, colon + 1) : line).append(fresh ? *fresh : "").append("\n");
-    });
-    return out;
-}
 
 // As seq_file_path() escapes names.
 std::string escaped(std::string_view name)
@@ -76,10 +51,10 @@ std::string map_line(const NamedArea& named, const still_report_process& process
 {
     constexpr size_t name_column = 72; // and a blank
     const still_report_area& area = named.area;
-    std::string line =
-        fmt::format("{:08x}-{:08x} {}{}{}p {:08x} {:02x}:{:02x} {} ", area.start, area.end,
-                    (area.prot & 1) != 0 ? 'r' : '-', (area.prot & 2) != 0 ? 'w' : '-',
-                    (area.prot & 4) != 0 ? 'x' : '-', area.file_offset, named.major, named.minor, named.inode);
+    std::string line = fmt::format("{:08x}-{:08x} {}{}{}p {:08x} {:02x}:{:02x} {} ", area.start, area.end,
+                                   (area.prot & 1) != 0 ? 'r' : '-', (area.prot & 2) != 0 ? 'w' : '-',
+                                   (area.prot & 4) != 0 ? 'x' : '-', area.file_offset, named.major,
+                                   named.minor, named.inode);
     if (const std::string name = shown_name(named, process); !name.empty()) {
         line.resize(std::max(line.size(), name_column), ' ');
         line += " " + name;
@@ -115,8 +90,8 @@ std::string size_lines(const Sizes& s)
     line("Private_Dirty:", s.anonymous);
     line("Referenced:", s.resident);
     line("Anonymous:", s.anonymous);
-    for (const char* name : {"LazyFree:", "AnonHugePages:", "ShmemPmdMapped:", "FilePmdMapped:", "Shared_Hugetlb:",
-                             "Private_Hugetlb:", "Swap:", "SwapPss:", "Locked:"}) {
+    for (const char* name : {"LazyFree:", "AnonHugePages:", "ShmemPmdMapped:", "FilePmdMapped:",
+                             "Shared_Hugetlb:", "Private_Hugetlb:", "Swap:", "SwapPss:", "Locked:"}) {
         line(name, 0);
     }
     return out;
@@ -236,8 +211,8 @@ std::string smaps_rollup_text(const std::vector<NamedArea>& areas)
         sum.anonymous += s.anonymous;
         sum.clean += s.clean;
     }
-    std::string line = fmt::format("{:08x}-{:08x} ---p 00000000 00:00 0 ", areas.front().area.start,
-                                   areas.back().area.end);
+    std::string line =
+        fmt::format("{:08x}-{:08x} ---p 00000000 00:00 0 ", areas.front().area.start, areas.back().area.end);
     line.resize(std::max<size_t>(line.size(), 72), ' ');
     return line + " [rollup]\n" + size_lines(sum);
 }
@@ -390,70 +365,6 @@ std::string limits_text(std::string_view linux_text, const still_report_process&
         }
     });
     return out;
-}
-
-std::string machine_stat_text(std::string_view linux_text, const std::vector<CpuTimes>& cpus)
-{
-    constexpr uint64_t ms_per_tick = 10;
-    CpuTimes all{};
-    for (const CpuTimes& cpu : cpus) {
-        all.busy_ms += cpu.busy_ms;
-        all.idle_ms += cpu.idle_ms;
-    }
-    const auto line = [](const std::string& name, const CpuTimes& cpu) {
-        return fmt::format("{} {} 0 0 {} 0 0 0 0 0 0\n", name, cpu.busy_ms / ms_per_tick,
-                           cpu.idle_ms / ms_per_tick);
-    };
-    std::string out = line("cpu ", all);
-    for (size_t i = 0; i < cpus.size(); ++i) {
-        out += line(fmt::format("cpu{}", i), cpus[i]);
-    }
-    for_each_line(linux_text, [&](std::string_view text) {
-        if (!text.starts_with("cpu")) {
-            out.append(text).append("\n");
-        }
-    });
-    return out;
-}
-
-std::string meminfo_text(std::string_view linux_text, uint64_t total, uint64_t free)
-{
-    constexpr std::string_view none[] = {"Buffers",  "Cached",       "SwapCached",   "SwapTotal",     "SwapFree",
-                                         "Dirty",    "Writeback",    "Active",       "Inactive",      "Active(file)",
-                                         "Mapped",   "Inactive(anon)", "Inactive(file)", "Unevictable", "Mlocked",
-                                         "Shmem",    "KReclaimable", "Slab",         "SReclaimable",  "SUnreclaim",
-                                         "CmaTotal", "CmaFree",      "AnonHugePages"};
-    return replace_values(linux_text, [&](std::string_view key) -> std::optional<std::string> {
-        // The values stand in one column, 16 characters behind the line's start.
-        const auto kb = [&](uint64_t bytes) {
-            return fmt::format("{:>{}} kB", bytes / kib, key.size() < 15 ? 23 - key.size() : 8);
-        };
-        if (key == "MemTotal" || key == "CommitLimit") {
-            return kb(total);
-        }
-        if (key == "MemFree" || key == "MemAvailable") {
-            return kb(free);
-        }
-        if (key == "AnonPages" || key == "Active(anon)" || key == "Committed_AS") {
-            return kb(total - std::min(free, total));
-        }
-        return std::find(std::begin(none), std::end(none), key) != std::end(none) ? std::optional(kb(0))
-                                                                                : std::nullopt;
-    });
-}
-
-std::string node_meminfo_text(uint32_t node, uint64_t total, uint64_t free)
-{
-    std::string out;
-    const auto line = [&](std::string_view name, uint64_t bytes) {
-        out += fmt::format("Node {} {:<16}{:>8} kB\n", node, name, bytes / kib);
-    };
-    line("MemTotal:", total);
-    line("MemFree:", free);
-    line("MemUsed:", total - std::min(free, total));
-    line("AnonPages:", total - std::min(free, total));
-    out += fmt::format("Node {} HugePages_Total:     0\nNode {} HugePages_Free:      0\n", node, node);
-    return out + fmt::format("Node {} HugePages_Surp:      0\n", node);
 }
 
 } // namespace still::mcexec

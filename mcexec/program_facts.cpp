@@ -33,8 +33,7 @@ std::string read_all(int fd)
 }
 
 // All records of a kind; nothing if there is no such process, or none to be seen by this user.
-template <class Record>
-std::optional<std::vector<Record>> ask(uint32_t kind, uint32_t pid)
+template <class Record> std::optional<std::vector<Record>> ask(uint32_t kind, uint32_t pid)
 {
     std::vector<Record> all;
     std::vector<Record> piece(kind == STILL_REPORT_PROCESS ? 1 : STILL_REPORT_BYTES / sizeof(Record));
@@ -47,7 +46,8 @@ std::optional<std::vector<Record>> ask(uint32_t kind, uint32_t pid)
         if (process.device.report(request) < 0) {
             return std::nullopt;
         }
-        all.insert(all.end(), piece.begin(), piece.begin() + static_cast<ptrdiff_t>(request.bytes / sizeof(Record)));
+        all.insert(all.end(), piece.begin(),
+                   piece.begin() + static_cast<ptrdiff_t>(request.bytes / sizeof(Record)));
     } while (request.cursor != 0);
     return all;
 }

@@ -88,8 +88,8 @@ ProcPath special_path(const Request& request, const PathCall& call)
         return {};
     }
     const int folder = call.folder < 0 ? AT_FDCWD : static_cast<int>(request.arg[call.folder]);
-    const std::string base = link_target(
-        folder == AT_FDCWD ? std::string("/proc/self/cwd") : fmt::format("/proc/self/fd/{}", folder));
+    const std::string base = link_target(folder == AT_FDCWD ? std::string("/proc/self/cwd")
+                                                            : fmt::format("/proc/self/fd/{}", folder));
     return base.starts_with('/') ? recognise(fmt::format("{}/{}", base, name)) : ProcPath{};
 }
 
@@ -108,7 +108,8 @@ std::optional<uint64_t> open_flags(const Request& request)
         return request.arg[2];
     case SYS_openat2: {
         open_how how{};
-        return read_program(request.arg[2], &how, sizeof how) ? std::optional<uint64_t>(how.flags) : std::nullopt;
+        return read_program(request.arg[2], &how, sizeof how) ? std::optional<uint64_t>(how.flags)
+                                                              : std::nullopt;
     }
     default:
         return std::nullopt;
@@ -133,8 +134,8 @@ void replace_contents(int fd, const std::string& text, bool close_on_exec)
     close(writable);
 }
 
-int64_t open_special(ProxyThread& proxy, const Request& request, const uint64_t (&arg)[6], const ProcPath& path,
-                     uint64_t flags)
+int64_t open_special(ProxyThread& proxy, const Request& request, const uint64_t (&arg)[6],
+                     const ProcPath& path, uint64_t flags)
 {
     // Linux's own answer first: its errors and its number are right.
     const int64_t fd = execute(proxy, request, arg);
@@ -171,7 +172,8 @@ std::optional<int64_t> serve_special_file(ProxyThread& proxy, const Request& req
     }
     if (path.file == ProcFile::descriptor) {
         const bool own = path.pid == 0 || path.pid == static_cast<uint32_t>(getpid());
-        return own && is_hidden(static_cast<int>(path.number)) ? std::optional<int64_t>(-ENOENT) : std::nullopt;
+        return own && is_hidden(static_cast<int>(path.number)) ? std::optional<int64_t>(-ENOENT)
+                                                               : std::nullopt;
     }
     uint64_t arg[6];
     memcpy(arg, request.arg, sizeof arg);
@@ -180,8 +182,10 @@ std::optional<int64_t> serve_special_file(ProxyThread& proxy, const Request& req
         if (instance_tree().empty()) {
             return std::nullopt;
         }
-        replaced = fmt::format("{}/{}", instance_tree(), path.file == ProcFile::cpuinfo ? "cpuinfo" : path.rest);
-        arg[call->path] = reinterpret_cast<uint64_t>(replaced.c_str()); // SAFETY: Linux reads it during the call
+        replaced =
+            fmt::format("{}/{}", instance_tree(), path.file == ProcFile::cpuinfo ? "cpuinfo" : path.rest);
+        arg[call->path] =
+            reinterpret_cast<uint64_t>(replaced.c_str()); // SAFETY: Linux reads it during the call
         if (path.file != ProcFile::node_meminfo) {
             return execute(proxy, request, arg);
         }

@@ -61,10 +61,10 @@ STILL_ASSERT_SIZE(struct still_report_thread, 72);
 
 enum still_area_kind {
 	STILL_AREA_ANONYMOUS = 1,
-	STILL_AREA_FILE = 2,   /* private pages of a file */
-	STILL_AREA_DATA = 3,   /* Linux's time pages: [vvar] */
-	STILL_AREA_VDSO = 4,   /* Linux's vDSO */
-	STILL_AREA_LINUX = 5,  /* its home is Linux: the proxy's own map says more */
+	STILL_AREA_FILE = 2,  /* private pages of a file */
+	STILL_AREA_DATA = 3,  /* Linux's time pages: [vvar] */
+	STILL_AREA_VDSO = 4,  /* Linux's vDSO */
+	STILL_AREA_LINUX = 5, /* its home is Linux: the proxy's own map says more */
 };
 
 #define STILL_AREA_STACK 0x1u /* the main stack */

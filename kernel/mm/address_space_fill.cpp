@@ -146,9 +146,8 @@ bool AddressSpace::area(UserAddr a, AreaInfo& info)
     auto it = areas_.first_behind(a);
     if (it == areas_.end())
         return false;
-    info = {it->range,   it->prot,
-            it->kind,    it->lazy,
-            it->stack,   it->file != nullptr ? static_cast<i32>(it->file->handle) : -1,
+    info = {it->range,      it->prot,  it->kind,
+            it->lazy,       it->stack, it->file != nullptr ? static_cast<i32>(it->file->handle) : -1,
             it->file_offset};
     return true;
 }

@@ -105,7 +105,8 @@ static void memory(void)
     MUST(read_file("/proc/self/statm") > 0);
     long total, resident;
     MUST(sscanf(text, "%ld %ld", &total, &resident) == 2);
-    printf("statm is stat's: %d, resident: %d\n", total == stat_field(23) / 4096, resident > 0 && resident <= total);
+    printf("statm is stat's: %d, resident: %d\n", total == stat_field(23) / 4096,
+           resident > 0 && resident <= total);
     MUST(read_file("/proc/self/smaps_rollup") > 0);
     printf("rollup: %d\n", strstr(text, "[rollup]") != NULL && strstr(text, "\nPss:") != NULL);
     MUST(read_file("/proc/self/smaps") > 0);
@@ -191,7 +192,8 @@ static void signals(void)
     sigaddset(&set, SIGUSR2);
     sigprocmask(SIG_BLOCK, &set, NULL);
     raise(SIGUSR2);
-    for (const char* const* key = (const char* const[]){"SigPnd:", "SigBlk:", "SigIgn:", "SigCgt:", NULL}; *key; ++key)
+    for (const char* const* key = (const char* const[]){"SigPnd:", "SigBlk:", "SigIgn:", "SigCgt:", NULL};
+         *key; ++key)
         printf("%s %lx\n", *key, (unsigned long)status_value("/proc/self/status", *key, 16));
 }
 
@@ -207,7 +209,8 @@ static void descriptors(void)
     MUST(readlink(link, target, sizeof target - 1) > 0);
     printf("%s\n", target);
     int maps = open("/proc/self/maps", O_RDONLY);
-    printf("next number: %d, read only: %d\n", maps == fd + 1, (fcntl(maps, F_GETFL) & O_ACCMODE) == O_RDONLY);
+    printf("next number: %d, read only: %d\n", maps == fd + 1,
+           (fcntl(maps, F_GETFL) & O_ACCMODE) == O_RDONLY);
     SHOW(write(maps, "x", 1));
     SHOW(lseek(maps, 0, SEEK_SET));
     char two[2];

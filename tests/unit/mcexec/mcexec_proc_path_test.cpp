@@ -25,10 +25,12 @@ ProcPath found(ProcFile file, uint32_t pid = 0, uint32_t tid = 0, uint32_t numbe
 
 TEST(ProcPath, OrdinaryFilesAreOutAtOnce)
 {
-    for (const char* path : {"/usr/lib/x.so", "/home/a", "/", "/p", "/etc/passwd", "/dev/null", "", "a/b", "/srv"}) {
+    for (const char* path :
+         {"/usr/lib/x.so", "/home/a", "/", "/p", "/etc/passwd", "/dev/null", "", "a/b", "/srv"}) {
         EXPECT_FALSE(first_look(path)) << path;
     }
-    for (const char* path : {"/proc/self/maps", "/proc", "//proc/stat", "/./proc/stat", "/sys/devices", "/dev/fd/3"}) {
+    for (const char* path :
+         {"/proc/self/maps", "/proc", "//proc/stat", "/./proc/stat", "/sys/devices", "/dev/fd/3"}) {
         EXPECT_TRUE(first_look(path)) << path;
     }
 }
@@ -44,9 +46,10 @@ TEST(ProcPath, FilesOfAProcess)
     EXPECT_EQ(recognise("/proc/thread-self/stat"), found(ProcFile::stat, 0, any_thread));
     EXPECT_EQ(recognise("/proc/self/fd/1024"), found(ProcFile::descriptor, 0, 0, 1024));
     EXPECT_EQ(recognise("/dev/fd/7"), found(ProcFile::descriptor, 0, 0, 7));
-    for (const char* path : {"/proc/self", "/proc/self/", "/proc/self/exe", "/proc/self/mem", "/proc/0/maps",
-                             "/proc/99999999999/maps", "/proc/self/maps/x", "/proc/self/net/stat", "/proc/x/maps",
-                             "/proc/self/task/maps", "/proc/self/fd/x", "/proc/self/fd", "/procself/maps", "/proc"}) {
+    for (const char* path :
+         {"/proc/self", "/proc/self/", "/proc/self/exe", "/proc/self/mem", "/proc/0/maps",
+          "/proc/99999999999/maps", "/proc/self/maps/x", "/proc/self/net/stat", "/proc/x/maps",
+          "/proc/self/task/maps", "/proc/self/fd/x", "/proc/self/fd", "/procself/maps", "/proc"}) {
         EXPECT_EQ(recognise(path), ProcPath{}) << path;
     }
 }
@@ -72,11 +75,13 @@ TEST(ProcPath, FilesOfTheMachine)
 
 TEST(ProcPath, RelativeNames)
 {
-    for (const char* path : {"proc/self/maps", "self/maps", "maps", "./status", "12/stat", "sys/devices/system/cpu",
-                             "cpu", "../self/maps", "stat", "system/node", "task/3/stat"}) {
+    for (const char* path :
+         {"proc/self/maps", "self/maps", "maps", "./status", "12/stat", "sys/devices/system/cpu", "cpu",
+          "../self/maps", "stat", "system/node", "task/3/stat"}) {
         EXPECT_TRUE(may_be_special_below(path)) << path;
     }
-    for (const char* path : {"", "src/main.c", "Makefile", "12a", "12a/stat", "mapsx", "a/maps", ".git/config"}) {
+    for (const char* path :
+         {"", "src/main.c", "Makefile", "12a", "12a/stat", "mapsx", "a/maps", ".git/config"}) {
         EXPECT_FALSE(may_be_special_below(path)) << path;
     }
 }

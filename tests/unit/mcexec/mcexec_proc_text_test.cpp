@@ -19,9 +19,9 @@ NamedArea area(uint64_t start, uint64_t end, uint32_t prot, uint16_t kind, const
     return named;
 }
 
-constexpr const char* linux_stat =
-    "119 (a) b) S 109 109 109 0 -1 4194304 105 0 0 0 5 6 0 0 20 0 9 0 920 3125248 233 18446744073709551615 1 2 3 0 0 "
-    "0 0 0 0 0 0 0 17 1 0 0 0 0 0 10 11 12 13 14 15 16 0\n";
+constexpr const char* linux_stat = "119 (a) b) S 109 109 109 0 -1 4194304 105 0 0 0 5 6 0 0 20 0 9 0 920 "
+                                   "3125248 233 18446744073709551615 1 2 3 0 0 "
+                                   "0 0 0 0 0 0 0 17 1 0 0 0 0 0 10 11 12 13 14 15 16 0\n";
 
 } // namespace
 
@@ -36,16 +36,17 @@ TEST(ProcText, MapsAsLinuxPrintsThem)
     file.inode = 495943;
     NamedArea stack = area(0x7ffd2000, 0x7ffd3000, 3, STILL_AREA_ANONYMOUS);
     stack.area.flags = STILL_AREA_STACK;
-    EXPECT_EQ(maps_text({file, area(0x55a4d3000000, 0x55a4d3021000, 3, STILL_AREA_ANONYMOUS), stack,
-                         area(0x7ffd4000, 0x7ffd5000, 0, STILL_AREA_ANONYMOUS)},
-                        p,
-                        "1000-2000 r--p 00000000 00:00 0 \n"
-                        "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n"),
-              "00400000-0041f000 r--p 00000000 fd:01 495943                             /usr/bin/python3.11\n"
-              "55a4d3000000-55a4d3021000 rw-p 00000000 00:00 0                          [heap]\n"
-              "7ffd2000-7ffd3000 rw-p 00000000 00:00 0                                  [stack]\n"
-              "7ffd4000-7ffd5000 ---p 00000000 00:00 0 \n"
-              "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n");
+    EXPECT_EQ(
+        maps_text({file, area(0x55a4d3000000, 0x55a4d3021000, 3, STILL_AREA_ANONYMOUS), stack,
+                   area(0x7ffd4000, 0x7ffd5000, 0, STILL_AREA_ANONYMOUS)},
+                  p,
+                  "1000-2000 r--p 00000000 00:00 0 \n"
+                  "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n"),
+        "00400000-0041f000 r--p 00000000 fd:01 495943                             /usr/bin/python3.11\n"
+        "55a4d3000000-55a4d3021000 rw-p 00000000 00:00 0                          [heap]\n"
+        "7ffd2000-7ffd3000 rw-p 00000000 00:00 0                                  [stack]\n"
+        "7ffd4000-7ffd5000 ---p 00000000 00:00 0 \n"
+        "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n");
 }
 
 TEST(ProcText, AreasWhoseHomeIsLinuxAreLinuxsOwnLines)
@@ -73,8 +74,9 @@ TEST(ProcText, SmapsAddUp)
     EXPECT_NE(text.find("Private_Clean:         4 kB\n"), std::string::npos) << text;
     EXPECT_NE(text.find("VmFlags: rd ex mr mw me ac\n"), std::string::npos) << text;
     const std::string sum = smaps_rollup_text({one, two});
-    EXPECT_TRUE(sum.starts_with(
-        "00001000-00008000 ---p 00000000 00:00 0                                  [rollup]\nRss:                  12 kB\n"))
+    EXPECT_TRUE(
+        sum.starts_with("00001000-00008000 ---p 00000000 00:00 0                                  [rollup]\n"
+                        "Rss:                  12 kB\n"))
         << sum;
 }
 
@@ -104,7 +106,8 @@ TEST(ProcText, StatCountsFieldsBehindTheName)
     still_report_thread t{};
     t.cpu = 5;
     EXPECT_EQ(stat_text(linux_stat, {p, t, true, false, 8, 1}),
-              "119 (a) b) R 109 109 109 0 -1 4194304 0 0 0 0 123 6 0 0 20 0 2 0 920 8192 1 18446744073709551615 1 2 3 "
+              "119 (a) b) R 109 109 109 0 -1 4194304 0 0 0 0 123 6 0 0 20 0 2 0 920 8192 1 "
+              "18446744073709551615 1 2 3 "
               "0 0 0 0 0 0 0 0 0 17 5 0 0 0 0 0 10 11 0 13 14 15 16 0\n");
     EXPECT_EQ(stat_text("nonsense", {p, t, true, false, 8, 1}), "nonsense");
 }
@@ -123,11 +126,14 @@ TEST(ProcText, Limits)
 TEST(ProcText, Machine)
 {
     EXPECT_EQ(machine_stat_text("cpu  1 2 3\ncpu0 1 2 3\nintr 5\nbtime 7\n", {{1000, 50}, {20, 30}}),
-              "cpu  102 0 0 8 0 0 0 0 0 0\ncpu0 100 0 0 5 0 0 0 0 0 0\ncpu1 2 0 0 3 0 0 0 0 0 0\nintr 5\nbtime 7\n");
-    EXPECT_EQ(meminfo_text("MemTotal:        4008656 kB\nCached:           123456 kB\nHugePages_Total:       0\n",
-                           917504 << 10, 1 << 20),
-              "MemTotal:         917504 kB\nCached:                0 kB\nHugePages_Total:       0\n");
-    EXPECT_TRUE(node_meminfo_text(1, 4008656ull << 10, 0).starts_with("Node 1 MemTotal:        4008656 kB\n"));
+              "cpu  102 0 0 8 0 0 0 0 0 0\ncpu0 100 0 0 5 0 0 0 0 0 0\ncpu1 2 0 0 3 0 0 0 0 0 0\nintr "
+              "5\nbtime 7\n");
+    EXPECT_EQ(
+        meminfo_text("MemTotal:        4008656 kB\nCached:           123456 kB\nHugePages_Total:       0\n",
+                     917504 << 10, 1 << 20),
+        "MemTotal:         917504 kB\nCached:                0 kB\nHugePages_Total:       0\n");
+    EXPECT_TRUE(
+        node_meminfo_text(1, 4008656ull << 10, 0).starts_with("Node 1 MemTotal:        4008656 kB\n"));
 }
 
 TEST(ProcText, Masks)
