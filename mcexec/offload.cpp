@@ -5,6 +5,7 @@
 #include "fd_guard.hpp"
 #include "process.hpp"
 #include "program_files.hpp"
+#include "shared_memory.hpp"
 #include "signal_relay.hpp"
 #include "workers.hpp"
 
@@ -114,6 +115,12 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
         return map_file(request);
     case STILL_CALL_EXEC:
         return execute_anew(request);
+    case STILL_CALL_MAP_BACK:
+        return process.device.map_back({request.arg[0], request.arg[0] + request.arg[1]});
+    case STILL_CALL_SHM_SIZE:
+        return segment_size(static_cast<int>(request.arg[0]));
+    case STILL_CALL_REMAP:
+        return remap(request.arg[0], request.arg[1], request.arg[2], request.arg[3]);
     default:
         return -ENOSYS;
     }

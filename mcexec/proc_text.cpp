@@ -62,6 +62,24 @@ std::string map_line(const NamedArea& named, const still_report_process& process
     return line + "\n";
 }
 
+// What Linux says of the proxy there: each mapping's line, and those that follow it.
+std::string lines_of_proxy(std::string_view text, const still_report_area& area)
+{
+    std::string out;
+    bool inside = false;
+    for_each_line(text, [&](std::string_view line) {
+        unsigned long start = 0;
+        unsigned long end = 0;
+        if (sscanf(std::string(line.substr(0, 40)).c_str(), "%lx-%lx ", &start, &end) == 2) {
+            inside = start >= area.start && start < area.end;
+        }
+        if (inside) {
+            out.append(line).append("\n");
+        }
+    });
+    return out;
+}
+
 struct Sizes {
     uint64_t resident = 0;
     uint64_t anonymous = 0;
@@ -167,16 +185,8 @@ std::string maps_text(const std::vector<NamedArea>& areas, const still_report_pr
 {
     std::string out;
     for (const NamedArea& named : areas) {
-        if (named.area.kind != STILL_AREA_LINUX) {
-            out += map_line(named, process);
-            continue;
-        }
-        for_each_line(proxy_maps, [&](std::string_view line) {
-            const uint64_t start = strtoull(std::string(line.substr(0, 16)).c_str(), nullptr, 16);
-            if (start >= named.area.start && start < named.area.end) {
-                out.append(line).append("\n");
-            }
-        });
+        out += named.area.kind == STILL_AREA_LINUX ? lines_of_proxy(proxy_maps, named.area)
+                                                   : map_line(named, process);
     }
     for_each_line(proxy_maps, [&](std::string_view line) {
         if (line.ends_with("[vsyscall]")) {
@@ -186,10 +196,15 @@ std::string maps_text(const std::vector<NamedArea>& areas, const still_report_pr
     return out;
 }
 
-std::string smaps_text(const std::vector<NamedArea>& areas, const still_report_process& process)
+std::string smaps_text(const std::vector<NamedArea>& areas, const still_report_process& process,
+                       std::string_view proxy_smaps)
 {
     std::string out;
     for (const NamedArea& named : areas) {
+        if (named.area.kind == STILL_AREA_LINUX) {
+            out += lines_of_proxy(proxy_smaps, named.area);
+            continue;
+        }
         out += map_line(named, process);
         out += fmt::format("{:<16}{:>8} kB\n", "Size:", (named.area.end - named.area.start) / kib);
         out += "KernelPageSize:        4 kB\nMMUPageSize:           4 kB\n";

@@ -23,8 +23,8 @@ struct NamedArea {
 // proxy_maps: Linux's map of the proxy, from which areas whose home is Linux are taken, and [vsyscall].
 [[nodiscard]] std::string maps_text(const std::vector<NamedArea>& areas, const still_report_process& process,
                                     std::string_view proxy_maps);
-[[nodiscard]] std::string smaps_text(const std::vector<NamedArea>& areas,
-                                     const still_report_process& process);
+[[nodiscard]] std::string smaps_text(const std::vector<NamedArea>& areas, const still_report_process& process,
+                                     std::string_view proxy_smaps);
 [[nodiscard]] std::string smaps_rollup_text(const std::vector<NamedArea>& areas);
 
 struct ThreadFacts {

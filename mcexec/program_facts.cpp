@@ -219,7 +219,7 @@ std::optional<std::string> of_memory(const ProcPath& path, uint32_t pid, const s
     case ProcFile::maps:
         return maps_text(*areas, p, read_all(linux_file));
     case ProcFile::smaps:
-        return smaps_text(*areas, p);
+        return smaps_text(*areas, p, read_all(linux_file));
     default:
         return smaps_rollup_text(*areas);
     }

@@ -121,6 +121,8 @@ struct still_file_name {
 #define STILL_IOC_SET_EXE _IOW(STILL_IOC_PROC, 34, int32_t)
 /* A new descriptor (close-on-exec) of the executable that SET_EXE replaced. ENOENT: none was. */
 #define STILL_IOC_OWN_EXE _IO(STILL_IOC_PROC, 35)
+/* The pseudo file is mapped again over a range of the program's that Linux had a mapping of its own in. */
+#define STILL_IOC_MAP_BACK _IOW(STILL_IOC_PROC, 20, struct still_range)
 
 /* The signal by which the module interrupts a proxy's blocked call: glibc's SIGCANCEL, which no program can use;
  * with si_code SI_KERNEL. Not SIGSETXID (33): for that glibc installs a handler of its own, with SA_RESTART, at its first pthread_create(). */

@@ -27,6 +27,8 @@ u16 kind_of(const AddressSpace::AreaInfo& area)
         return STILL_AREA_FILE;
     case VmaKind::foreign:
         return (area.prot & prot_exec) != 0 ? STILL_AREA_VDSO : STILL_AREA_DATA;
+    case VmaKind::mirrored:
+        return STILL_AREA_LINUX;
     case VmaKind::anonymous:
     case VmaKind::leaving:
         break;

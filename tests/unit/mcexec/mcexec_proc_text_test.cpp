@@ -69,7 +69,7 @@ TEST(ProcText, SmapsAddUp)
     one.area.resident_bytes = 0x2000;
     NamedArea two = area(0x4000, 0x8000, 5, STILL_AREA_FILE, "/x");
     two.area.resident_bytes = 0x1000;
-    const std::string text = smaps_text({one, two}, {});
+    const std::string text = smaps_text({one, two}, {}, "");
     EXPECT_NE(text.find("Size:                  8 kB\n"), std::string::npos) << text;
     EXPECT_NE(text.find("Private_Clean:         4 kB\n"), std::string::npos) << text;
     EXPECT_NE(text.find("VmFlags: rd ex mr mw me ac\n"), std::string::npos) << text;
