@@ -27,6 +27,10 @@ struct Task : Thread {
     i32 restart_nr = -1;     // system call to be made again if no handler says otherwise
     u64 saved_mask = 0;      // of rt_sigsuspend
     bool restore_mask = false;
+    bool restart_always = false; // whatever SA_RESTART says (ERESTARTNOINTR)
+    // PI futexes, under futex::pi_lock
+    Task* pi_waits_for = nullptr;
+    u32 pi_waiters = 0; // of all the words that it owns
 };
 
 struct Process {

@@ -287,7 +287,7 @@ void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr)
             exit_process_by_signal(task, info.signo, core);
         }
         if (interrupted && !handled) {
-            if ((action.flags & sa_restart) != 0 && task.restart_nr >= 0) {
+            if (((action.flags & sa_restart) != 0 || task.restart_always) && task.restart_nr >= 0) {
                 frame.rax = static_cast<u64>(task.restart_nr);
                 frame.rip -= 2; // SYSCALL
             } else {
@@ -303,6 +303,7 @@ void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr)
         frame.rip -= 2;
     }
     task.restart_nr = -1;
+    task.restart_always = false;
     if (task.restore_mask) {
         task.restore_mask = false;
         task.signals.mask = task.saved_mask;

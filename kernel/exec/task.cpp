@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Tasks: made, cloned, ended.
 #include <arch/cpu.hpp>
+#include <exec/futex.hpp>
 #include <exec/process.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
@@ -169,6 +170,11 @@ namespace {
 [[noreturn]] void leave(Task& task)
 {
     Process& p = *task.owner;
+    {
+        LockGuard guard(p.lock);
+        task.ending = true; // nobody begins to wait for it
+    }
+    futex::release_owned(task, true);
     {
         LockGuard guard(p.lock);
         for (Task** at = &p.tasks; *at != nullptr; at = &(*at)->next_task) {

@@ -16,6 +16,18 @@ struct Process;
 
 using CpuMask = u64[STILL_MAX_CPUS / 64];
 
+// As sched(7) has it.
+enum class Policy : u8 { other = 0, fifo = 1, rr = 2, batch = 3, idle = 5, deadline = 6 };
+struct Scheduling {
+    Policy policy = Policy::other;
+    u8 priority = 0; // of fifo and rr: 1..99
+    i32 nice = 0;
+    bool reset_on_fork = false;
+
+    [[nodiscard]] bool is_real_time() const { return policy == Policy::fifo || policy == Policy::rr; }
+    [[nodiscard]] u32 rt_priority() const { return is_real_time() ? priority : 0; }
+};
+
 struct Thread : ListHook {
     enum class State : u8 { running, ready, parked, dead };
 
@@ -32,6 +44,7 @@ struct Thread : ListHook {
     Cpu* fpu_cpu = nullptr; // whose registers hold this thread's state, if still its owner
     arch::UserSegments segments;
     u64 affinity[STILL_MAX_CPUS / 64] = {};
+    Scheduling sched;
     u64 busy_tsc = 0;  // complete stretches on a CPU
     u64 since_tsc = 0; // start of the running one
 
@@ -45,6 +58,7 @@ struct Thread : ListHook {
     u32 tid = 0;
     const char* name = "";
 
+    [[nodiscard]] u32 rt_priority() const { return sched.rt_priority(); }
     [[nodiscard]] u64 stack_top() const { return stack + arch::kernel_stack_size; }
     [[nodiscard]] bool may_run_on(CpuId c) const
     {
