@@ -68,6 +68,9 @@ enum still_msg_kind {
 	/* Read arg[3] bytes (at most 2 MiB) at offset arg[1] of file handle arg[0] (STILL_CALL_MAP_FILE) into
 	 * the contiguous physical memory at arg[2]. Reply arg[0]: bytes read, fewer at end of file. */
 	STILL_MSG_FILL = 65,
+	/* The process needs more slots. arg[0]: which chunk of them, 1 to STILL_MAX_CHUNKS - 1; asked for again
+	 * it is the same. Reply arg[1]: its physical address: STILL_MORE_SLOTS slots, zero. */
+	STILL_MSG_SLOTS_GROW = 76,
 
 	/* LWK to Linux, not answered. */
 	/* A request lies in slot arg[0], whose proxy sleeps. */

@@ -33,13 +33,22 @@ struct Task : Thread {
     u32 pi_waiters = 0; // of all the words that it owns
 };
 
+// Slots beyond the first chunk, lent by Linux when they are needed.
+struct MoreSlots {
+    still_slot* slots = nullptr;
+    PhysAddr start;
+};
+
 struct Process {
     u32 handle = 0; // the module's name for it
     u32 pid = 0;
     u32 uid = 0;
     still_proc_page* page = nullptr; // lent
     still_slot* slots = nullptr;     // lent
-    u32 num_slots = 0;
+    u32 num_slots = 0;                        // in the first chunk
+    MoreSlots more_slots[STILL_MAX_CHUNKS - 1] GUARDED_BY(lock);
+    u32 num_more GUARDED_BY(lock) = 0;
+    u32 slot_hint GUARDED_BY(lock) = 1; // where to look for a free one first
     PhysAddr lent_start;
     u64 lent_bytes = 0;
     AddressSpace space;
@@ -71,6 +80,7 @@ void handle_deferred(const still_msg& m);
 
 // A task on that slot, not yet running and not yet in the process's list; nullptr: no memory.
 Task* make_task(Process& p, u32 slot, u32 tid, NodeId node);
+[[nodiscard]] still_slot& slot_at(Process& p, u32 index) EXCLUDES(p.lock);
 void link_task(Process& p, Task& task) EXCLUDES(p.lock);
 
 // A new task of the process with these registers, on a free slot. The proxy makes its thread first.
