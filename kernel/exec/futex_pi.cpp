@@ -94,8 +94,8 @@ Claimed claim(Bucket& b, Task& who, u64 address, bool set_waiters) REQUIRES(b.lo
             return {Claim::wait, {}, top->owner};
         }
         const bool is_free = (value & tid_mask) == 0;
-        const u32 next = is_free ? (value & owner_died) | who.tid | (set_waiters ? waiters_bit : 0)
-                                 : value | waiters_bit;
+        const u32 next =
+            is_free ? (value & owner_died) | who.tid | (set_waiters ? waiters_bit : 0) : value | waiters_bit;
         u32 seen = 0;
         if (!exchange(address, value, next, seen))
             return {Claim::absent};
@@ -233,8 +233,8 @@ Status wait_requeue_pi(Task& task, u64 from, u32 expected, u32 bits, u64 deadlin
 namespace {
 
 // Gives the waiter the PI word, or queues it there. leaving, absent: nothing was changed.
-Claimed move_to_pi(Bucket& source, Bucket& target, Waiter& w, bool set_waiters)
-    REQUIRES(source.lock) REQUIRES(target.lock)
+Claimed move_to_pi(Bucket& source, Bucket& target, Waiter& w, bool set_waiters) REQUIRES(source.lock)
+    REQUIRES(target.lock)
 {
     const Claimed claimed = claim(target, *w.task, w.requeue_to, set_waiters);
     if (claimed.what == Claim::taken) {

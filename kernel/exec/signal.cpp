@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arch/context.hpp>
 #include <exec/process.hpp>
+#include <exec/rseq.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
 
@@ -295,6 +296,7 @@ void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr)
             }
         }
         handled = true;
+        rseq::on_signal(task, frame);
         if (!push_frame(task, frame, action, info, mask))
             exit_process_by_signal(task, sig_segv, true);
     }

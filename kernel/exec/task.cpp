@@ -5,6 +5,7 @@
 #include <arch/page_table.hpp>
 #include <exec/futex.hpp>
 #include <exec/process.hpp>
+#include <exec/rseq.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <mm/object_cache.hpp>
@@ -34,6 +35,7 @@ void first_user_entry(void* argument)
     auto* frame = reinterpret_cast<arch::TrapFrame*>(task.stack_top() - sizeof(arch::TrapFrame));
     leave_if_dying(task);
     *frame = task.start;
+    rseq::on_return(task, *frame);
     arch::still_enter_user(frame);
 }
 
@@ -46,6 +48,20 @@ u32 fpu_order()
 }
 
 } // namespace
+
+// As sched(7) says under "The reset-on-fork flag".
+void inherit_scheduling(Thread& child, const Thread& parent)
+{
+    child.sched = parent.sched;
+    if (!parent.sched.reset_on_fork)
+        return;
+    child.sched.reset_on_fork = false;
+    if (parent.sched.is_real_time()) {
+        child.sched.policy = Policy::other;
+        child.sched.priority = 0;
+    }
+    child.sched.nice = max(child.sched.nice, 0);
+}
 
 still_slot& slot_at(Process& p, u32 index)
 {
@@ -208,6 +224,7 @@ Result<u32> clone_task(Task& parent, const CloneRequest& request)
     task->slot.bind(&slot_at(p, slot), p.handle, slot, task->tid, p.page->poll_ticks);
     __builtin_memcpy(task->affinity, parent.affinity, sizeof(task->affinity));
     task->signals.mask = parent.signals.mask;
+    inherit_scheduling(*task, parent);
     task->start = request.frame;
     task->start.rax = 0;
     arch::save_segments(task->segments); // the parent's, except as asked

@@ -12,6 +12,25 @@
 namespace still {
 
 namespace {
+constexpr u64 slice_us = 10'000;
+constexpr u64 rr_slice_us = 100'000; // as Linux's
+constexpr u64 shortest_slice_us = 1'000;
+} // namespace
+
+u64 slice_of(const Scheduling& s)
+{
+    if (s.policy == Policy::rr)
+        return rr_slice_us;
+    if (s.policy == Policy::fifo)
+        return 0;
+    if (s.policy == Policy::idle)
+        return shortest_slice_us;
+    // A nice thread gets less, down to a tenth; one that is not, up to four times as much.
+    const i64 share = s.nice >= 0 ? 20 - s.nice : 20 - 3 * s.nice;
+    return max(shortest_slice_us, slice_us * static_cast<u64>(share) / 20);
+}
+
+namespace {
 
 Cpu* cpus[STILL_MAX_CPUS];
 u32 cpu_count = 0;
@@ -19,7 +38,6 @@ ObjectCache<Thread> kernel_threads;
 constexpr u32 stack_order = 2;
 static_assert(order_bytes(stack_order) == arch::kernel_stack_size);
 constexpr u64 canary = 0x5354494c4c434f52;
-constexpr u64 slice_us = 10'000;
 
 void set_mode(Cpu& c, u32 mode)
 {
@@ -49,12 +67,38 @@ void program_timer(Cpu& c) REQUIRES(c.lock)
     arch::arm_timer(next > now ? next - now : 1);
 }
 
+// Who comes first in a run queue: service threads, for which Linux waits, then real-time priorities.
+u32 rank(const Thread& t)
+{
+    constexpr u32 service = 200, kernel = 150;
+    if (t.fpu == nullptr)
+        return t.cpu != nullptr && t.cpu->service == &t ? service : kernel;
+    return t.sched.rt_priority();
+}
+
+// Shall t, just ready, take the CPU from whom it has?
+bool preempts(const Cpu& c, const Thread& t)
+{
+    const Thread& now = *c.current;
+    if (&now == &c.idle)
+        return true;
+    return rank(t) > rank(now) || (now.sched.policy == Policy::idle && t.sched.policy != Policy::idle);
+}
+
+// Real-time threads keep the CPU: FIFO from all below and beside, RR from all below.
+bool wants_slice(Cpu& c) REQUIRES(c.lock)
+{
+    if (c.ready.empty() || c.current == &c.idle)
+        return false;
+    return rank(c.ready.front()) >= rank(*c.current) && c.current->sched.policy != Policy::fifo;
+}
+
 void update_slice(Cpu& c) REQUIRES(c.lock)
 {
-    const bool wanted = !c.ready.empty() && c.current != &c.idle;
+    const bool wanted = wants_slice(c);
     if (wanted == (c.slice_end != 0))
         return;
-    c.slice_end = wanted ? arch::read_tsc() + us_to_tsc(slice_us) : 0;
+    c.slice_end = wanted ? arch::read_tsc() + us_to_tsc(slice_of(c.current->sched)) : 0;
     program_timer(c);
 }
 
@@ -104,13 +148,25 @@ void finish_switch() NO_THREAD_SAFETY
 void make_ready(Cpu& c, Thread& t) REQUIRES(c.lock)
 {
     t.state = Thread::State::ready;
-    // Service threads first: Linux waits for them.
-    if (&t == c.service)
-        c.ready.push_front(t);
-    else
-        c.ready.push_back(t);
+    auto at = c.ready.end();
+    const u32 own = rank(t);
+    while (at != c.ready.begin()) {
+        auto before = at;
+        --before;
+        if (rank(*before) >= own)
+            break;
+        at = before;
+    }
+    c.ready.insert(at, t);
+    t.queued = true;
     __atomic_store_n(&c.counters->runnable, static_cast<u32>(c.ready.size()) + (c.current == &c.idle ? 0 : 1),
                      __ATOMIC_RELAXED);
+}
+
+void take_off(Cpu& c, Thread& t) REQUIRES(c.lock)
+{
+    c.ready.erase(c.ready.iterator_to(t));
+    t.queued = false;
 }
 
 // Gives the CPU to the next ready thread or to idle. The run queue is locked, and stays so across the switch.
@@ -120,7 +176,7 @@ void switch_away(Cpu& c) NO_THREAD_SAFETY
     Thread* next = &c.idle;
     if (!c.ready.empty()) {
         next = &c.ready.front();
-        c.ready.pop_front();
+        take_off(c, *next);
     }
     c.need_resched = false;
     if (next == previous) {
@@ -140,6 +196,7 @@ void switch_away(Cpu& c) NO_THREAD_SAFETY
     }
     c.current = next;
     next->state = Thread::State::running;
+    next->was_switched = true;
     still_cpu_counters& k = *c.counters;
     ++k.switches;
     __atomic_store_n(&k.pid, next->pid, __ATOMIC_RELAXED);
@@ -214,6 +271,41 @@ void adopt_idle(Cpu& c)
     set_mode(c, STILL_CPU_IDLE);
 }
 
+namespace {
+
+// Takes a thread that waits for its turn on a busy CPU.
+bool steal_for(Cpu& c) NO_THREAD_SAFETY
+{
+    for (u32 i = 0; i < cpu_count; ++i) {
+        Cpu& victim = *cpus[i];
+        if (&victim == &c || __atomic_load_n(&victim.counters->runnable, __ATOMIC_RELAXED) < 2)
+            continue;
+        victim.lock.lock();
+        Thread* found = nullptr;
+        for (Thread& t : victim.ready) {
+            if (t.fpu != nullptr && t.may_run_on(c.arch.id)) {
+                found = &t;
+                break;
+            }
+        }
+        if (found != nullptr) {
+            // On no list now: nobody else moves it.
+            take_off(victim, *found);
+            found->cpu = &c;
+        }
+        victim.lock.unlock();
+        if (found == nullptr)
+            continue;
+        c.lock.lock();
+        make_ready(c, *found);
+        c.lock.unlock();
+        return true;
+    }
+    return false;
+}
+
+} // namespace
+
 void idle_loop() NO_THREAD_SAFETY
 {
     Cpu& c = this_cpu();
@@ -221,6 +313,8 @@ void idle_loop() NO_THREAD_SAFETY
         c.lock.lock();
         if (c.ready.empty()) {
             c.lock.unlock();
+            if (steal_for(c))
+                continue;
             arch::wait_for_interrupt();
         } else {
             switch_away(c);
@@ -364,7 +458,7 @@ void unpark(Thread& t) NO_THREAD_SAFETY
         if (better == nullptr) {
             make_ready(*home, t);
             if (home == &this_cpu()) {
-                home->need_resched |= &t == home->service;
+                home->need_resched |= preempts(*home, t);
                 update_slice(*home);
             }
             home->lock.unlock();
@@ -412,7 +506,7 @@ void obey_affinity() NO_THREAD_SAFETY
             return;
         }
         if (moved.state == Thread::State::ready)
-            home.ready.erase(home.ready.iterator_to(moved));
+            take_off(home, moved);
         moved.state = Thread::State::ready; // on no list: nobody else moves it
         home.lock.unlock();
         start_thread(moved, choose_cpu(moved.affinity));
@@ -466,7 +560,7 @@ void on_reschedule_interrupt()
     Cpu& c = this_cpu();
     ++c.counters->reschedules;
     LockGuard guard(c.lock);
-    if (!c.ready.empty() && (c.current == &c.idle || &c.ready.front() == c.service))
+    if (!c.ready.empty() && preempts(c, c.ready.front()))
         c.need_resched = true;
     update_slice(c);
 }
@@ -486,11 +580,46 @@ void on_timer_interrupt()
     if (c.slice_end != 0 && c.slice_end <= now) {
         c.slice_end = 0;
         c.need_resched = true;
+        // Is there a CPU that has become idle meanwhile? It will come and take one.
+        for (u32 i = 0; i < cpu_count && !c.ready.empty(); ++i) {
+            if (cpus[i]->current == &cpus[i]->idle && c.ready.back().may_run_on(CpuId(i))) {
+                notify(*cpus[i]);
+                break;
+            }
+        }
     }
-    if (c.current == &c.idle && !c.ready.empty())
+    if (!c.ready.empty() && preempts(c, c.ready.front()))
         c.need_resched = true;
     update_slice(c);
     program_timer(c);
+}
+
+void set_scheduling(Thread& t, const Scheduling& wanted) NO_THREAD_SAFETY
+{
+    for (;;) {
+        Cpu* home = t.cpu;
+        home->lock.lock();
+        if (t.cpu != home) {
+            home->lock.unlock();
+            continue;
+        }
+        t.sched = wanted;
+        // On its way between two lists it is queued by its new priority anyway.
+        if (t.queued) {
+            take_off(*home, t);
+            make_ready(*home, t);
+        }
+        const bool look = !home->ready.empty() && preempts(*home, home->ready.front());
+        if (home == &this_cpu()) {
+            home->need_resched |= look;
+            home->slice_end = 0;
+            update_slice(*home);
+        }
+        home->lock.unlock();
+        if (look)
+            notify(*home);
+        return;
+    }
 }
 
 u64 busy_ticks(const Thread& t)

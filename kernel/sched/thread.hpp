@@ -33,6 +33,8 @@ struct Thread : ListHook {
 
     // Under the lock of cpu's run queue.
     State state = State::parked;
+    bool queued =
+        false; // on cpu's list of ready threads; a ready one on no list is on its way to another CPU
     bool permit = false; // an unpark() that came before the park()
     Cpu* cpu = nullptr;
 
@@ -44,9 +46,10 @@ struct Thread : ListHook {
     Cpu* fpu_cpu = nullptr; // whose registers hold this thread's state, if still its owner
     arch::UserSegments segments;
     u64 affinity[STILL_MAX_CPUS / 64] = {};
-    Scheduling sched;
-    u64 busy_tsc = 0;  // complete stretches on a CPU
-    u64 since_tsc = 0; // start of the running one
+    Scheduling sched;          // under the lock of cpu's run queue
+    bool was_switched = false; // since it was last looked at: see exec/rseq.cpp
+    u64 busy_tsc = 0;          // complete stretches on a CPU
+    u64 since_tsc = 0;         // start of the running one
 
     // Timer, under the lock of cpu's run queue.
     u64 deadline = 0; // TSC; 0: none

@@ -140,9 +140,9 @@ SyscallResult sys_futex(Task& task, const Call& call)
         TRY_STATUS(futex::unlock_pi(task, address));
         return 0;
     case op_wait_requeue_pi:
-        return finish_wait(
-            task, call, futex::wait_requeue_pi(task, address, value, futex::any_bit, deadline, second), true,
-            true);
+        return finish_wait(task, call,
+                           futex::wait_requeue_pi(task, address, value, futex::any_bit, deadline, second),
+                           true, true);
     case op_cmp_requeue_pi:
         return TRY(futex::cmp_requeue_pi(task, address, second, count, count2, value3));
     default:

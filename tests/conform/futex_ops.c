@@ -107,7 +107,8 @@ static void wake_op(unsigned op, uint32_t first)
     futex(&word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 9, NULL, NULL, 0);
     for (int i = 0; i < 2; i++)
         pthread_join(t[i], NULL);
-    printf("op %x on %u: %ld", op, first, futex(&word, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, (void*)1, &other, op));
+    printf("op %x on %u: %ld", op, first,
+           futex(&word, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, (void*)1, &other, op));
     printf(", now %u\n", other);
     word = 0;
 }
@@ -117,10 +118,14 @@ int main(void)
     errors();
     counts();
     static const unsigned ops[] = {
-        FUTEX_OP(FUTEX_OP_SET, 5, FUTEX_OP_CMP_EQ, 3),        FUTEX_OP(FUTEX_OP_ADD, 5, FUTEX_OP_CMP_NE, 3),
-        FUTEX_OP(FUTEX_OP_OR, 4, FUTEX_OP_CMP_LT, 3),         FUTEX_OP(FUTEX_OP_ANDN, 1, FUTEX_OP_CMP_LE, 3),
-        FUTEX_OP(FUTEX_OP_XOR, 0xfff, FUTEX_OP_CMP_GT, 3),    FUTEX_OP(FUTEX_OP_SET, 0xfff, FUTEX_OP_CMP_GE, 3),
-        FUTEX_OP((FUTEX_OP_ADD | 8), 4, FUTEX_OP_CMP_EQ, 0xfff), FUTEX_OP(7, 4, FUTEX_OP_CMP_EQ, 3),
+        FUTEX_OP(FUTEX_OP_SET, 5, FUTEX_OP_CMP_EQ, 3),
+        FUTEX_OP(FUTEX_OP_ADD, 5, FUTEX_OP_CMP_NE, 3),
+        FUTEX_OP(FUTEX_OP_OR, 4, FUTEX_OP_CMP_LT, 3),
+        FUTEX_OP(FUTEX_OP_ANDN, 1, FUTEX_OP_CMP_LE, 3),
+        FUTEX_OP(FUTEX_OP_XOR, 0xfff, FUTEX_OP_CMP_GT, 3),
+        FUTEX_OP(FUTEX_OP_SET, 0xfff, FUTEX_OP_CMP_GE, 3),
+        FUTEX_OP((FUTEX_OP_ADD | 8), 4, FUTEX_OP_CMP_EQ, 0xfff),
+        FUTEX_OP(7, 4, FUTEX_OP_CMP_EQ, 3),
     };
     for (unsigned i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
         wake_op(ops[i], 3);

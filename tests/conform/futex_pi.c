@@ -21,7 +21,10 @@ static long futex(void* a, int op, unsigned value, void* t, void* b, unsigned va
 static void show_word(const char* what)
 {
     const uint32_t tid = lock & FUTEX_TID_MASK;
-    printf("%s: %s%s%s\n", what, tid == 0 ? "free" : tid == (uint32_t)gettid() ? "mine" : "another's",
+    printf("%s: %s%s%s\n", what,
+           tid == 0                    ? "free"
+           : tid == (uint32_t)gettid() ? "mine"
+                                       : "another's",
            lock & FUTEX_WAITERS ? " waiters" : "", lock & FUTEX_OWNER_DIED ? " owner died" : "");
 }
 
@@ -63,12 +66,22 @@ static void* impatient(void* unused)
     return unused;
 }
 
+// Says nothing: whose line comes first is nobody's promise.
+static int has_it, had_waiters, unlocked;
+
 static void* requeued(void* unused)
 {
-    SHOW(futex(&cond, FUTEX_WAIT_REQUEUE_PI, 0, NULL, &lock, 0));
-    show_word("requeued has it");
-    SHOW(futex(&lock, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0));
+    const long woken = futex(&cond, FUTEX_WAIT_REQUEUE_PI, 0, NULL, &lock, 0);
+    has_it += woken == 0 && (lock & FUTEX_TID_MASK) == (uint32_t)gettid();
+    had_waiters += (lock & FUTEX_WAITERS) != 0;
+    const long unlock = futex(&lock, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0);
+    __atomic_fetch_add(&unlocked, unlock == 0, __ATOMIC_SEQ_CST);
     return unused;
+}
+
+static void show_requeued(void)
+{
+    printf("requeued: %d had it, %d with waiters, %d unlocked it\n", has_it, had_waiters, unlocked);
 }
 
 static void run(void* (*f)(void*), pthread_t* t)
@@ -92,7 +105,7 @@ static void basics(void)
     show_word("with a waiter");
     SHOW(futex(&lock, FUTEX_WAKE, 1, NULL, NULL, 0));
     SHOW(futex(&lock, FUTEX_REQUEUE, 1, (void*)1, &cond, 0));
-    SHOW(futex(&lock, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0));
+    futex(&lock, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0);
     pthread_join(t, NULL);
     show_word("after both");
     lock = 0x3ffffff0; // nobody
@@ -134,6 +147,7 @@ static void requeue(void)
     SHOW(futex(&cond, FUTEX_WAKE, 1, NULL, NULL, 0));
     SHOW(futex(&cond, FUTEX_CMP_REQUEUE_PI, 1, (void*)0, &lock, 0));
     pthread_join(t[0], NULL);
+    show_requeued();
     SHOW(futex(&lock, FUTEX_LOCK_PI, 0, NULL, NULL, 0));
     for (int i = 0; i < 3; i++)
         run(requeued, &t[i]);
@@ -144,6 +158,7 @@ static void requeue(void)
     for (int i = 0; i < 3; i++)
         pthread_join(t[i], NULL);
     show_word("after three");
+    show_requeued();
 }
 
 static void* lock_and_go(void* m)
