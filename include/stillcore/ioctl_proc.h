@@ -94,8 +94,8 @@ struct still_signal {
 /* Relays a signal to the LWK process. */
 #define STILL_IOC_SIGNAL _IOW(STILL_IOC_PROC, 8, struct still_signal)
 
-/* The signal by which the module interrupts a proxy's blocked call (glibc's SIGSETXID: no program can use it),
- * with si_code SI_KERNEL. */
-#define STILL_INTERRUPT_SIGNAL 33
+/* The signal by which the module interrupts a proxy's blocked call: glibc's SIGCANCEL, which no program can use;
+ * with si_code SI_KERNEL. Not SIGSETXID (33): for that glibc installs a handler of its own, with SA_RESTART, at its first pthread_create(). */
+#define STILL_INTERRUPT_SIGNAL 32
 
 #endif

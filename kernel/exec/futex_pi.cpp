@@ -124,8 +124,7 @@ Status prepare_retry(Task& task, const Claimed& claimed, u64 address)
         return touch(*task.owner, address, Access::write);
     if (task.owner->dying.load(std::memory_order_relaxed))
         return fail(Errno::intr);
-    yield();
-    arch::interrupt_window();
+    wait_a_moment();
     return {};
 }
 

@@ -148,8 +148,7 @@ Status unmap(Process& p, UserRange range)
             break;
         if (begun.error() != Errno::again)
             return begun;
-        yield();
-        arch::interrupt_window();
+        wait_a_moment();
     }
     settle(p, left);
     p.space.end_unmap(left, false);
@@ -175,8 +174,7 @@ Status discard(Process& p, UserRange range)
             break;
         if (begun.error() != Errno::again)
             return begun;
-        yield();
-        arch::interrupt_window();
+        wait_a_moment();
     }
     settle(p, left);
     p.space.end_discard(left);
@@ -236,8 +234,7 @@ Result<UserAddr> map_area(Process& p, MapRequest request, bool replace, bool eag
                     break;
                 if (begun.error() != Errno::again)
                     return fail(begun.error());
-                yield();
-                arch::interrupt_window();
+                wait_a_moment();
             }
             settle(p, left);
             p.space.end_unmap(left, true);

@@ -7,28 +7,10 @@
 #include <mm/frame_allocator.hpp>
 #include <mm/object_cache.hpp>
 #include <sched/clock.hpp>
+#include <sched/run_queue.hpp>
 #include <sched/scheduler.hpp>
 
 namespace still {
-
-namespace {
-constexpr u64 slice_us = 10'000;
-constexpr u64 rr_slice_us = 100'000; // as Linux's
-constexpr u64 shortest_slice_us = 1'000;
-} // namespace
-
-u64 slice_of(const Scheduling& s)
-{
-    if (s.policy == Policy::rr)
-        return rr_slice_us;
-    if (s.policy == Policy::fifo)
-        return 0;
-    if (s.policy == Policy::idle)
-        return shortest_slice_us;
-    // A nice thread gets less, down to a tenth; one that is not, up to four times as much.
-    const i64 share = s.nice >= 0 ? 20 - s.nice : 20 - 3 * s.nice;
-    return max(shortest_slice_us, slice_us * static_cast<u64>(share) / 20);
-}
 
 namespace {
 
@@ -53,79 +35,6 @@ void set_mode(Cpu& c, u32 mode)
     __atomic_store_n(&k.seq, k.seq + 1, __ATOMIC_RELEASE);
 }
 
-// Sets the one timer to what comes first: the slice's end or a deadline.
-void program_timer(Cpu& c) REQUIRES(c.lock)
-{
-    u64 next = c.slice_end;
-    if (c.timers != nullptr && (next == 0 || c.timers->deadline < next))
-        next = c.timers->deadline;
-    if (next == 0) {
-        arch::arm_timer(0);
-        return;
-    }
-    const u64 now = arch::read_tsc();
-    arch::arm_timer(next > now ? next - now : 1);
-}
-
-// Who comes first in a run queue: service threads, for which Linux waits, then real-time priorities.
-u32 rank(const Thread& t)
-{
-    constexpr u32 service = 200, kernel = 150;
-    if (t.fpu == nullptr)
-        return t.cpu != nullptr && t.cpu->service == &t ? service : kernel;
-    return t.sched.rt_priority();
-}
-
-// Shall t, just ready, take the CPU from whom it has?
-bool preempts(const Cpu& c, const Thread& t)
-{
-    const Thread& now = *c.current;
-    if (&now == &c.idle)
-        return true;
-    return rank(t) > rank(now) || (now.sched.policy == Policy::idle && t.sched.policy != Policy::idle);
-}
-
-// Real-time threads keep the CPU: FIFO from all below and beside, RR from all below.
-bool wants_slice(Cpu& c) REQUIRES(c.lock)
-{
-    if (c.ready.empty() || c.current == &c.idle)
-        return false;
-    return rank(c.ready.front()) >= rank(*c.current) && c.current->sched.policy != Policy::fifo;
-}
-
-void update_slice(Cpu& c) REQUIRES(c.lock)
-{
-    const bool wanted = wants_slice(c);
-    if (wanted == (c.slice_end != 0))
-        return;
-    c.slice_end = wanted ? arch::read_tsc() + us_to_tsc(slice_of(c.current->sched)) : 0;
-    program_timer(c);
-}
-
-void insert_timer(Cpu& c, Thread& t) REQUIRES(c.lock)
-{
-    Thread** at = &c.timers;
-    while (*at != nullptr && (*at)->deadline <= t.deadline)
-        at = &(*at)->next_timer;
-    t.next_timer = *at;
-    *at = &t;
-    program_timer(c);
-}
-
-void remove_timer(Cpu& c, Thread& t) REQUIRES(c.lock)
-{
-    if (t.deadline == 0)
-        return;
-    for (Thread** at = &c.timers; *at != nullptr; at = &(*at)->next_timer) {
-        if (*at == &t) {
-            *at = t.next_timer;
-            break;
-        }
-    }
-    t.deadline = 0;
-    program_timer(c);
-}
-
 void reap(Cpu& c)
 {
     Thread* dead = c.dead;
@@ -143,30 +52,6 @@ void finish_switch() NO_THREAD_SAFETY
     Cpu& c = this_cpu();
     c.lock.unlock();
     reap(c);
-}
-
-void make_ready(Cpu& c, Thread& t) REQUIRES(c.lock)
-{
-    t.state = Thread::State::ready;
-    auto at = c.ready.end();
-    const u32 own = rank(t);
-    while (at != c.ready.begin()) {
-        auto before = at;
-        --before;
-        if (rank(*before) >= own)
-            break;
-        at = before;
-    }
-    c.ready.insert(at, t);
-    t.queued = true;
-    __atomic_store_n(&c.counters->runnable, static_cast<u32>(c.ready.size()) + (c.current == &c.idle ? 0 : 1),
-                     __ATOMIC_RELAXED);
-}
-
-void take_off(Cpu& c, Thread& t) REQUIRES(c.lock)
-{
-    c.ready.erase(c.ready.iterator_to(t));
-    t.queued = false;
 }
 
 // Gives the CPU to the next ready thread or to idle. The run queue is locked, and stays so across the switch.
@@ -236,12 +121,6 @@ void first_run(void* start)
     const Start s = *static_cast<Start*>(start);
     s.entry(s.argument);
     exit_current();
-}
-
-void notify(Cpu& target)
-{
-    if (&target != &this_cpu())
-        arch::send_interrupt(target.arch.apic_id, arch::vector_reschedule);
 }
 
 } // namespace
@@ -477,6 +356,11 @@ void unpark(Thread& t) NO_THREAD_SAFETY
     }
 }
 
+void wait_a_moment()
+{
+    park_until(arch::read_tsc() + us_to_tsc(50));
+}
+
 void yield() NO_THREAD_SAFETY
 {
     Cpu& c = this_cpu();
@@ -513,7 +397,8 @@ void obey_affinity() NO_THREAD_SAFETY
     };
     Thread* helper = make_kernel_thread(c, "migrate", hand_over, &t);
     if (helper == nullptr)
-        return; // stays where it is; the next wakeup tries again
+        return;                                    // stays where it is; the next wakeup tries again
+    helper->sched = {Policy::fifo, 255, 0, false}; // before every program
     helper->on_reap = [](Thread* dead) {
         free_thread_memory(*dead);
         kernel_threads.destroy(dead);
@@ -592,34 +477,6 @@ void on_timer_interrupt()
         c.need_resched = true;
     update_slice(c);
     program_timer(c);
-}
-
-void set_scheduling(Thread& t, const Scheduling& wanted) NO_THREAD_SAFETY
-{
-    for (;;) {
-        Cpu* home = t.cpu;
-        home->lock.lock();
-        if (t.cpu != home) {
-            home->lock.unlock();
-            continue;
-        }
-        t.sched = wanted;
-        // On its way between two lists it is queued by its new priority anyway.
-        if (t.queued) {
-            take_off(*home, t);
-            make_ready(*home, t);
-        }
-        const bool look = !home->ready.empty() && preempts(*home, home->ready.front());
-        if (home == &this_cpu()) {
-            home->need_resched |= look;
-            home->slice_end = 0;
-            update_slice(*home);
-        }
-        home->lock.unlock();
-        if (look)
-            notify(*home);
-        return;
-    }
 }
 
 u64 busy_ticks(const Thread& t)

@@ -10,8 +10,7 @@ namespace still {
 
 namespace {
 
-constexpr u32 policy_other = 0, policy_fifo = 1, policy_rr = 2, policy_batch = 3, policy_idle = 5,
-              policy_deadline = 6;
+constexpr u32 policy_fifo = 1, policy_rr = 2, policy_batch = 3, policy_idle = 5, policy_deadline = 6;
 constexpr u32 reset_on_fork = 0x40000000;
 constexpr u64 nr_getpriority = 140, nr_setpriority = 141;
 
