@@ -93,6 +93,8 @@ struct still_signal {
 #define STILL_IOC_SLOT_WAKE _IOW(STILL_IOC_PROC, 7, uint32_t)
 /* Relays a signal to the LWK process. */
 #define STILL_IOC_SIGNAL _IOW(STILL_IOC_PROC, 8, struct still_signal)
+/* The pseudo file is mapped again over a range of the program's that Linux had a mapping of its own in. */
+#define STILL_IOC_MAP_BACK _IOW(STILL_IOC_PROC, 20, struct still_range)
 
 /* The signal by which the module interrupts a proxy's blocked call: glibc's SIGCANCEL, which no program can use;
  * with si_code SI_KERNEL. Not SIGSETXID (33): for that glibc installs a handler of its own, with SA_RESTART, at its first pthread_create(). */

@@ -57,6 +57,13 @@ enum still_call {
 	STILL_CALL_EXEC = 0x10006,
 	/* What the proxy thread may do about scheduling; no arguments. Answer: STILL_RIGHT_*. */
 	STILL_CALL_SCHED_RIGHTS = 0x10010,
+	/* The pseudo file takes a range over again: arg[0]: start, arg[1]: bytes. */
+	STILL_CALL_MAP_BACK = 0x10020,
+	/* System V segment arg[0]: its size, or the error that shmat gives. */
+	STILL_CALL_SHM_SIZE = 0x10021,
+	/* Linux's mapping at arg[0] of arg[1] bytes becomes one of arg[2] bytes at arg[3]; 0: where it is. What it
+	 * leaves the pseudo file takes over, unless arg[1] is 0. The new address, or -errno. */
+	STILL_CALL_REMAP = 0x10022,
 };
 
 #define STILL_RIGHT_RT_LIMIT 0xff /* RLIMIT_RTPRIO, at most 99 */

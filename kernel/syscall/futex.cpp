@@ -2,6 +2,7 @@
 // futex(2), futex_waitv(2): decoding.
 #include <arch/cpu.hpp>
 #include <exec/futex.hpp>
+#include <exec/linux_memory.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <sched/clock.hpp>
@@ -93,6 +94,15 @@ SyscallResult finish_wait(Task& task, const Call& call, const Status& s, bool re
     return 0;
 }
 
+// In memory whose home is Linux both kernels' threads wait, so Linux keeps the queue.
+SyscallResult futex_in_linux(Task& task, const Call& call, u32 op)
+{
+    const auto result = offload_unchanged(task, call);
+    if (!result && result.error() == Errno::restart && op == op_wait && call.arg[3] != 0)
+        task.restart_nr = -1; // a relative timeout would start anew
+    return result;
+}
+
 } // namespace
 
 SyscallResult sys_futex(Task& task, const Call& call)
@@ -106,6 +116,10 @@ SyscallResult sys_futex(Task& task, const Call& call)
     const i32 count = static_cast<i32>(value);
     const i32 count2 = static_cast<i32>(call.arg[3]);
     const u32 value3 = static_cast<u32>(call.arg[5]);
+    // Private ones are between threads of this process, wherever the word lies.
+    if ((call.arg[1] & flag_private) == 0 &&
+        (is_in_linux(p, address) || (has_second_word(op) && is_in_linux(p, call.arg[4]))))
+        return futex_in_linux(task, call, op);
     const u64 deadline = TRY(deadline_of(op, realtime, call.arg[3]));
     if (realtime && op != op_wait_bitset && op != op_wait_requeue_pi && op != op_lock_pi2)
         return fail(Errno::nosys);
@@ -179,6 +193,17 @@ SyscallResult wait_for_any(Task& task, const Call& call, futex::WaitOn* words, u
     return finish_wait(task, call, fail(woken.error()), true, false);
 }
 
+// Then Linux waits for all of them; words in the LWK's memory next to such ones don't work (docs/limits.md).
+Result<bool> any_in_linux(Task& task, u64 list, u32 count)
+{
+    for (u32 i = 0; i < count; ++i) {
+        const WaitV v = TRY(UserIn<WaitV>(list).read(i));
+        if ((v.flags & flag_private) == 0 && is_in_linux(*task.owner, v.address))
+            return true;
+    }
+    return false;
+}
+
 } // namespace
 
 SyscallResult sys_futex_waitv(Task& task, const Call& call)
@@ -187,6 +212,8 @@ SyscallResult sys_futex_waitv(Task& task, const Call& call)
     if (call.arg[2] != 0 || call.arg[1] == 0 || call.arg[1] > futex::max_waitv || call.arg[0] == 0)
         return fail(Errno::inval);
     const u32 count = static_cast<u32>(call.arg[1]);
+    if (TRY(any_in_linux(task, call.arg[0], count)))
+        return offload_unchanged(task, call);
     u64 deadline = 0;
     if (call.arg[3] != 0) {
         if (call.arg[4] != clock_realtime && call.arg[4] != clock_monotonic)
