@@ -54,6 +54,8 @@ static void free_proc(struct kref *ref)
 	still_proxy_files_free(proc);
 	still_slots_free(proc);
 	free_area(proc);
+	if (proc->own_exe)
+		fput(proc->own_exe);
 	if (proc->mm)
 		mmdrop(proc->mm);
 	put_pid(proc->tgid);

@@ -62,6 +62,7 @@ struct still_proc {
 	struct pid *tgid;
 	struct mm_struct *mm; /* mmgrab */
 	struct file *mm_file; /* the pseudo file, while the device is open */
+	struct file *own_exe; /* what SET_EXE replaced */
 
 	struct page *area;
 	struct still_proc_page *page;
@@ -137,7 +138,16 @@ void still_slots_grow(struct still_letter *letter);
 /* vdso.c */
 void still_vdso_frames(struct still_proc_page *page);
 
+/* report.c */
+int still_report_to_user(struct still_proc *asker, struct still_report __user *arg);
+int still_file_name(struct still_proc *asker, struct still_file_name __user *arg);
+
+/* exe.c */
+int still_exe_set(struct still_proc *proc, int fd);
+int still_exe_own(struct still_proc *proc);
+
 /* proxy_files.c */
+struct file *still_proxy_get_file(struct still_proc *proc, u64 handle);
 int still_proxy_map_file(struct still_proc *proc, struct still_map_file *request);
 bool still_proxy_has_file(struct still_proc *proc, int handle);
 void still_proxy_fill(struct still_letter *letter);

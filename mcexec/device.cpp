@@ -80,6 +80,26 @@ int ProcessDevice::attach(uint32_t slot)
 {
     return call(STILL_IOC_SLOT_ATTACH, &slot);
 }
+int ProcessDevice::report(still_report& request)
+{
+    return call(STILL_IOC_REPORT, &request);
+}
+int ProcessDevice::file_name(still_file_name& request)
+{
+    return call(STILL_IOC_FILE_NAME, &request);
+}
+int ProcessDevice::status(still_status& status)
+{
+    return call(STILL_IOC_STATUS, &status);
+}
+int ProcessDevice::set_exe(int fd)
+{
+    return call(STILL_IOC_SET_EXE, &fd);
+}
+int ProcessDevice::own_exe()
+{
+    return call(STILL_IOC_OWN_EXE, nullptr);
+}
 int ProcessDevice::signal(const still_signal& signal)
 {
     return call(STILL_IOC_SIGNAL, const_cast<still_signal*>(&signal)); // SAFETY: as in exec()

@@ -4,6 +4,7 @@
 #include "exec.hpp"
 #include "fd_guard.hpp"
 #include "process.hpp"
+#include "program_files.hpp"
 #include "shared_memory.hpp"
 #include "signal_relay.hpp"
 #include "workers.hpp"
@@ -84,6 +85,22 @@ int64_t close_around(ProxyThread& proxy, const Request& request)
     return first <= last ? close_range(first, last) : 0;
 }
 
+int64_t serve_linux_call(ProxyThread& proxy, const Request& request)
+{
+    if (const auto served = serve_special_file(proxy, request)) {
+        return *served;
+    }
+    for (;;) {
+        const int64_t result = execute(proxy, request, request.arg);
+        if (request.nr != SYS_getdents64 && request.nr != SYS_getdents) {
+            return result;
+        }
+        if (const auto shown = hide_descriptors(request, result)) {
+            return *shown;
+        }
+    }
+}
+
 int64_t serve_call(ProxyThread& proxy, const Request& request)
 {
     for (HiddenFd* hidden : {&process.device.descriptor(), &process.stats_output}) {
@@ -105,7 +122,7 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
         }
     }
     if (request.nr < STILL_CALL_FIRST) {
-        return execute(proxy, request, request.arg);
+        return serve_linux_call(proxy, request);
     }
     switch (request.nr) {
     case STILL_CALL_CLONE:

@@ -40,6 +40,9 @@ enum still_msg_kind {
 	/* Linux faulted at arg[0] (user address) in the process; arg[1]: 1 for a write. Make the page
 	 * present with that permission, or answer -EFAULT; -ENOMEM if memory is short. */
 	STILL_MSG_FAULT_IN = 21,
+	/* Facts of the process (report.h), written to the report area. arg[0]: enum still_report_kind, arg[1]: cursor.
+	 * Reply arg[0]: number of records, arg[1]: the cursor for the rest, 0: that was all. One at a time. */
+	STILL_MSG_REPORT = 28,
 
 	/* Linux to LWK, not answered. */
 	/* The proxy has answered on slot arg[0], whose thread does not poll. */

@@ -7,6 +7,7 @@
 #include <debug/log.hpp>
 #include <debug/panic.hpp>
 #include <exec/process.hpp>
+#include <exec/report.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <mm/object_cache.hpp>
@@ -336,6 +337,12 @@ void handle_deferred(const still_msg& m)
     case STILL_MSG_FAULT_IN:
         fault_in(*p, m);
         break;
+    case STILL_MSG_REPORT: {
+        u64 next = 0;
+        const auto count = report(*p, m.arg[0], m.arg[1], next);
+        ikc::reply(m, count ? static_cast<i64>(*count) : -static_cast<i64>(count.error()), next);
+        break;
+    }
     default:
         log("message of unknown kind {} dropped", m.kind);
         ikc::reply(m, -static_cast<i64>(Errno::inval));

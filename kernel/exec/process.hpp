@@ -61,6 +61,7 @@ struct Process {
     SignalActions actions GUARDED_BY(lock);
     SignalQueue pending GUARDED_BY(lock); // of the process as a whole
     u64 dead_ticks GUARDED_BY(lock) = 0;  // CPU time of tasks that have ended
+    std::atomic<u64> page_faults{0};
     bool started = false;
 
     std::atomic<u32> membarrier{0};  // what it is registered for (membarrier(2))

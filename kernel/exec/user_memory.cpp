@@ -159,6 +159,7 @@ Status begin_unmap(Process& p, UserRange range, Departure& left)
 FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
 {
     ++this_cpu().counters->page_faults;
+    p.page_faults.fetch_add(1, std::memory_order_relaxed);
     Fault fault = p.space.examine(a, access);
     switch (fault.kind) {
     case FaultKind::resolved:
