@@ -41,7 +41,8 @@ def end(process):
 
 
 def state():
-    done = subprocess.run(["ihkosctl", "0", "get", "status"], stdout=subprocess.PIPE, text=True, check=False, timeout=30)
+    done = subprocess.run(["ihkosctl", "0", "get", "status"], stdout=subprocess.PIPE, text=True, check=False,
+                          timeout=30)
     return done.stdout.strip()
 
 
