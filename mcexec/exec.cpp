@@ -87,7 +87,7 @@ int64_t execute_anew(const Request& request)
     execve("/proc/self/exe", argv_pointers.data(), envp_pointers.data());
     const int number = errno;
     block_signals();
-    install_relay(process.signals);
+    reinstall_relay();
     unblock_signals();
     return -number;
 }

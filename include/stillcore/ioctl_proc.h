@@ -44,6 +44,7 @@ struct still_proc_create {
 	uint32_t vdso_size;   /* out: bytes of the whole segment, 0: none */
 	uint32_t reserved;
 	uint64_t tsc_khz; /* out */
+	struct still_limit limit_sigpending; /* in: like limit_as */
 };
 
 struct still_map_file {
@@ -69,12 +70,10 @@ struct still_proc_start {
 
 struct still_signal {
 	uint32_t signo; /* 1..64 */
+	int32_t error;  /* si_errno */
 	int32_t code;   /* si_code */
-	uint32_t pid;   /* si_pid */
-	uint32_t uid;   /* si_uid */
-	uint64_t value; /* si_value */
 	uint32_t tid;   /* 0: the process */
-	uint32_t reserved;
+	uint64_t fields[4]; /* siginfo_t from offset 16 on: all that Linux keeps of it */
 };
 
 #define STILL_IOC_PROC 'p'
@@ -91,7 +90,7 @@ struct still_signal {
 #define STILL_IOC_SLOT_WAIT _IOW(STILL_IOC_PROC, 6, struct still_slot_wait)
 /* Tells the LWK that slot arg has been answered. */
 #define STILL_IOC_SLOT_WAKE _IOW(STILL_IOC_PROC, 7, uint32_t)
-/* Relays a signal to the LWK process. */
+/* Relays a signal to the LWK process. When it returns the signal is pending there. ESRCH: no such thread. */
 #define STILL_IOC_SIGNAL _IOW(STILL_IOC_PROC, 8, struct still_signal)
 
 /* The signal by which the module interrupts a proxy's blocked call (glibc's SIGSETXID: no program can use it),

@@ -73,6 +73,7 @@ struct still_proc_page {
 	uint64_t blocked_signals; /* signal mask of the first thread */
 	uint64_t reserved1[5];
 	struct still_exec exec;
+	struct still_limit limit_sigpending;
 };
 STILL_STATIC_ASSERT(sizeof(struct still_proc_page) <= 4096, "still_proc_page must fit a page");
 STILL_ASSERT_OFFSET(struct still_proc_page, cpu_mask, 40);

@@ -14,6 +14,7 @@ enum class Errno : i32 {
     srch = 3,
     intr = 4,
     io = 5,
+    toobig = 7,
     badf = 9,
     again = 11,
     nomem = 12,
@@ -25,6 +26,7 @@ enum class Errno : i32 {
     nosys = 38,
     nametoolong = 36,
     overflow = 75,
+    notsup = 95,
     timedout = 110,
     restart = 512, // internal: the call must be made again; never reaches a program
 };

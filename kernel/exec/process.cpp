@@ -94,6 +94,7 @@ Status create(const still_msg& m, u64& root)
     p->lent_bytes = bytes;
     p->limit_stack = copy.limit_stack;
     p->limit_memlock = copy.limit_memlock;
+    p->limit_sigpending = copy.limit_sigpending;
     {
         LockGuard guard(p->lock);
         for (u32 i = 0; i < num_signals; ++i)
@@ -213,6 +214,7 @@ void release(const still_msg& m)
         kill_process(*p);
         park_until(arch::read_tsc() + us_to_tsc(500));
     }
+    free_signals(*p, p->pending);
     destroy_memory(*p);
     // CPUs may keep translations of these pages; nobody uses those addresses until they are lent again.
     arch::unmap_lent(p->lent_start, p->lent_bytes);
@@ -232,6 +234,24 @@ void fault_in(Process& p, const still_msg& m)
     ikc::reply(m, status);
 }
 
+// A relayed signal. Not in the interrupt: a real-time signal needs memory.
+Status take_relayed(Process& p, const still_msg& m)
+{
+    SignalInfo info;
+    info.signo = static_cast<u32>(m.arg[0]);
+    info.code = static_cast<i32>(m.arg[1]);
+    info.error = static_cast<i32>(m.arg[1] >> 32);
+    info.pid = static_cast<u32>(m.arg[2]);
+    info.uid = static_cast<u32>(m.arg[2] >> 32);
+    info.value = m.arg[3];
+    info.rest[0] = m.arg[4];
+    info.rest[1] = m.arg[5];
+    if (info.signo == 0 || info.signo > num_signals)
+        return fail(Errno::inval);
+    const u32 tid = static_cast<u32>(m.arg[0] >> 32);
+    return send_signal(p, tid, info);
+}
+
 i64 to_status(const Status& s)
 {
     return s ? 0 : -static_cast<i64>(s.error());
@@ -244,7 +264,6 @@ bool handle_immediate(const still_msg& m)
     switch (m.kind) {
     case STILL_MSG_SLOT_WAKE:
     case STILL_MSG_PROC_KILL:
-    case STILL_MSG_SIGNAL:
         break;
     case STILL_MSG_PAGE_FREE: {
         Frame* frame = frames::lookup(PhysAddr(m.arg[0]));
@@ -263,25 +282,10 @@ bool handle_immediate(const still_msg& m)
         kill_process(*p);
         return true;
     }
-    if (m.kind == STILL_MSG_SLOT_WAKE) {
-        LockGuard inner(p->lock);
-        for (Task* t = p->tasks; t != nullptr; t = t->next_task)
-            if (t->slot.index() == m.arg[0])
-                unpark(*t);
-        return true;
-    }
-    SignalInfo info;
-    info.signo = static_cast<u32>(m.arg[0]);
-    info.code = static_cast<i32>(m.arg[2]);
-    info.pid = static_cast<u32>(m.arg[3]);
-    info.uid = static_cast<u32>(m.arg[3] >> 32);
-    info.value = m.arg[4];
-    Task* task = nullptr;
-    if (m.arg[1] != 0) {
-        LockGuard inner(p->lock);
-        task = find_task(*p, static_cast<u32>(m.arg[1]));
-    }
-    post_signal(*p, task, info);
+    LockGuard inner(p->lock);
+    for (Task* t = p->tasks; t != nullptr; t = t->next_task)
+        if (t->slot.index() == m.arg[0])
+            unpark(*t);
     return true;
 }
 
@@ -311,6 +315,9 @@ void handle_deferred(const still_msg& m)
         break;
     case STILL_MSG_FAULT_IN:
         fault_in(*p, m);
+        break;
+    case STILL_MSG_SIGNAL:
+        ikc::reply(m, to_status(take_relayed(*p, m)));
         break;
     default:
         log("message of unknown kind {} dropped", m.kind);

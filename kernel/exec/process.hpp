@@ -13,6 +13,15 @@
 namespace still {
 
 struct Process;
+struct Task;
+
+// What is left of an interrupted system call with a timeout, for restart_syscall(2). again: nullptr: the call
+// is made once more as it was.
+struct Resume {
+    Result<u64> (*again)(Task& task, const Resume& left) = nullptr;
+    u64 deadline = 0; // of the clock that the call waits by
+    u64 arg[6] = {};
+};
 
 // A thread of a process.
 struct Task : Thread {
@@ -24,8 +33,9 @@ struct Task : Thread {
     u64 robust_list = 0;     // user address
     arch::TrapFrame start{}; // registers of its first instruction
     bool ending = false;     // exit(2) was called
-    i32 restart_nr = -1;     // system call to be made again if no handler says otherwise
-    u64 saved_mask = 0;      // of rt_sigsuspend
+    i32 restart_nr = -1;     // after a handler with SA_RESTART: this system call again; -1: EINTR
+    Resume resume;           // without a handler: go on with this
+    u64 saved_mask = 0;      // of a call with a mask of its own
     bool restore_mask = false;
 };
 
@@ -45,6 +55,7 @@ struct Process {
     u32 num_tasks GUARDED_BY(lock) = 0;
     SignalActions actions GUARDED_BY(lock);
     SignalQueue pending GUARDED_BY(lock); // of the process as a whole
+    u64 queued_signals GUARDED_BY(lock) = 0; // with memory of their own, see RLIMIT_SIGPENDING
     u64 dead_ticks GUARDED_BY(lock) = 0;  // CPU time of tasks that have ended
     bool started = false;
 
@@ -54,6 +65,7 @@ struct Process {
 
     still_limit limit_stack{};
     still_limit limit_memlock{};
+    still_limit limit_sigpending{};
 };
 
 [[nodiscard]] inline Task& current_task()

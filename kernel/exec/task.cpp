@@ -17,6 +17,7 @@ void reap_task(Thread* thread)
     Task* task = static_cast<Task*>(thread);
     Process& p = *task->owner;
     free_thread_memory(*task);
+    free_signals(p, task->signals.pending);
     task_cache.destroy(task);
     // Last: PROC_RELEASE frees the process once nobody is left.
     LockGuard guard(p.lock);
@@ -93,12 +94,19 @@ u64 process_busy_ticks(Process& p)
     return sum;
 }
 
+// Whether the thread blocks SIGTTIN and SIGTTOU decides in Linux what a terminal lets it do in the background.
+static u32 tty_flags(u64 mask)
+{
+    return ((mask & signal_bit(sig_ttin)) != 0 ? STILL_CALL_BLOCKS_TTIN : 0) |
+           ((mask & signal_bit(sig_ttou)) != 0 ? STILL_CALL_BLOCKS_TTOU : 0);
+}
+
 Result<i64> offload(Task& task, u32 nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 {
     const WaitConditions until{
         [](void* t) { return static_cast<Task*>(t)->owner->dying.load(std::memory_order_relaxed); },
         [](void* t) { return signal_pending(*static_cast<Task*>(t)); }, &task};
-    return task.slot.call({nr, {a0, a1, a2, a3, a4, a5}}, until);
+    return task.slot.call({nr | tty_flags(task.signals.mask), {a0, a1, a2, a3, a4, a5}}, until);
 }
 
 namespace {
