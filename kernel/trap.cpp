@@ -165,6 +165,7 @@ extern "C" void still_trap(still::arch::TrapFrame* frame)
     if (!frame->from_user())
         return;
     Task& task = current_task();
+    wait_while_stopped(task);
     leave_if_dying(task);
     reschedule_if_needed();
     if (!task.may_run_on(this_cpu().arch.id))

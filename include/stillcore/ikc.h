@@ -53,6 +53,8 @@ enum still_msg_kind {
 	STILL_MSG_PROC_KILL = 33,
 	/* The page at physical address arg[0], quarantined before, has no foreign reference any more. */
 	STILL_MSG_PAGE_FREE = 35,
+	/* still_proc_page.stopped has changed: threads stop at their way back to the program, or go on. */
+	STILL_MSG_PROC_STOP = 38,
 	/* Stop processes, park all CPUs, set STILL_STATE_STOPPED. */
 	STILL_MSG_SHUTDOWN = 36,
 	/* Fault injection, for tests. arg[0]: enum still_inject. */

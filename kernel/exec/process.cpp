@@ -264,6 +264,7 @@ bool handle_immediate(const still_msg& m)
     switch (m.kind) {
     case STILL_MSG_SLOT_WAKE:
     case STILL_MSG_PROC_KILL:
+    case STILL_MSG_PROC_STOP:
         break;
     case STILL_MSG_PAGE_FREE: {
         Frame* frame = frames::lookup(PhysAddr(m.arg[0]));
@@ -283,6 +284,14 @@ bool handle_immediate(const still_msg& m)
         return true;
     }
     LockGuard inner(p->lock);
+    if (m.kind == STILL_MSG_PROC_STOP) {
+        p->stopped.store(__atomic_load_n(&p->page->stopped, __ATOMIC_ACQUIRE) != 0);
+        for (Task* t = p->tasks; t != nullptr; t = t->next_task) {
+            unpark(*t);
+            kick(*t);
+        }
+        return true;
+    }
     for (Task* t = p->tasks; t != nullptr; t = t->next_task)
         if (t->slot.index() == m.arg[0])
             unpark(*t);

@@ -61,6 +61,7 @@ struct Process {
 
     std::atomic<u32> holders{0};     // service threads that work on it
     std::atomic<bool> dying{false};  // tasks leave at the next opportunity
+    std::atomic<bool> stopped{false}; // by job control: tasks wait on their way back to the program
     std::atomic<bool> killed{false}; // and don't talk to the proxy, which is gone
 
     still_limit limit_stack{};
@@ -102,9 +103,14 @@ void leave_robustly(Task& task);
 // At each way back to user mode: ends the task if its process is dying.
 void leave_if_dying(Task& task);
 
+// Likewise: waits while its process is stopped.
+void wait_while_stopped(Task& task);
+
 // Sends a call to the task's proxy. intr: the process is ending.
 Result<i64> offload(Task& task, u32 nr, u64 a0 = 0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0, u64 a4 = 0,
                     u64 a5 = 0);
+// For a call that does not wait: no signal interrupts it.
+Result<i64> offload_quickly(Task& task, u32 nr, u64 a0 = 0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0);
 
 [[nodiscard]] Task* find_task(Process& p, u32 tid) REQUIRES(p.lock);
 [[nodiscard]] u64 process_busy_ticks(Process& p);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // futex(2): decoding.
 #include <arch/cpu.hpp>
+#include <exec/clocks.hpp>
 #include <exec/futex.hpp>
 #include <exec/user_memory.hpp>
 #include <sched/clock.hpp>
@@ -14,19 +15,17 @@ constexpr u32 op_wait = 0, op_wake = 1, op_requeue = 3, op_cmp_requeue = 4, op_w
               op_wait_bitset = 9, op_wake_bitset = 10;
 constexpr u32 flag_private = 128, flag_realtime = 256;
 
-struct TimeSpec {
-    i64 seconds;
-    i64 nanoseconds;
-};
-
-Result<u64> nanoseconds(u64 address)
+// deadline: TSC, 0: none. An interrupted wait with a timeout goes on only if no handler ran.
+SyscallResult wait_again(Task& task, const Resume& left)
 {
-    const TimeSpec t = TRY(UserIn<TimeSpec>(address).read());
-    if (t.seconds < 0 || t.nanoseconds < 0 || t.nanoseconds >= 1'000'000'000)
-        return fail(Errno::inval);
-    if (t.seconds > 4'000'000'000)
-        return u64{4'000'000'000} * 1'000'000'000;
-    return static_cast<u64>(t.seconds) * 1'000'000'000 + static_cast<u64>(t.nanoseconds);
+    const Status s = futex::wait(task, left.arg[0], static_cast<u32>(left.arg[1]),
+                                 static_cast<u32>(left.arg[2]), left.deadline);
+    if (!s && s.error() == Errno::intr) {
+        task.resume = left;
+        return fail(Errno::restart);
+    }
+    TRY_STATUS(s);
+    return 0;
 }
 
 } // namespace
@@ -44,23 +43,17 @@ SyscallResult sys_futex(Task& task, const Call& call)
     case op_wait_bitset: {
         u64 deadline = 0;
         if (call.arg[3] != 0) {
-            const u64 ns = TRY(nanoseconds(call.arg[3]));
+            const u64 ns = TRY(read_ns(call.arg[3]));
             if (op == op_wait)
-                deadline = tsc_at_monotonic(monotonic_ns() + ns);
+                deadline = tsc_at_monotonic(add_ns(monotonic_ns(), ns));
             else if (realtime)
                 deadline = tsc_at_monotonic(ns - min(ns, realtime_ns() - monotonic_ns()));
             else
                 deadline = tsc_at_monotonic(ns);
         }
         const u32 bits = op == op_wait ? futex::any_bit : value3;
-        const Status s = futex::wait(task, address, value, bits, deadline);
-        if (!s && s.error() == Errno::intr) {
-            // A relative timeout would start anew.
-            task.restart_nr = op == op_wait && deadline != 0 ? -1 : static_cast<i32>(call.nr);
-            return fail(Errno::restart);
-        }
-        TRY_STATUS(s);
-        return 0;
+        task.restart_nr = deadline == 0 ? static_cast<i32>(call.nr) : -1;
+        return wait_again(task, {wait_again, deadline, {address, value, bits}});
     }
     case op_wake:
     case op_wake_bitset:

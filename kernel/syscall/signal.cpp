@@ -35,7 +35,7 @@ void mirror_disposition(Task& task, u64 signo, const SignalAction& now, const Si
     constexpr u64 flags = sa_nocldstop | sa_nocldwait;
     const auto ignores = [](const SignalAction& a) { return a.handler == handler_ignore; };
     if (ignores(now) != ignores(before) || ((now.flags ^ before.flags) & flags) != 0)
-        (void)offload(task, STILL_CALL_DISPOSITION, signo, ignores(now) ? 1 : 0, now.flags & flags);
+        (void)offload_quickly(task, STILL_CALL_DISPOSITION, signo, ignores(now) ? 1 : 0, now.flags & flags);
 }
 
 } // namespace
