@@ -173,11 +173,6 @@ void reinstall_relay()
     }
 }
 
-void reclaim_interrupt_signal()
-{
-    install(STILL_INTERRUPT_SIGNAL);
-}
-
 void set_disposition(int signo, bool ignored, uint64_t flags)
 {
     if (signo < 1 || signo > last_signal || (linux_acts_on & bit(signo)) == 0) {

@@ -31,7 +31,6 @@ extern thread_local ProxyThread* this_proxy;
 // A signal that the program ignores is relayed all the same: it may get a handler, or be waited for. But the few
 // whose disposition Linux itself acts by (SIGCHLD, SIGTTIN, SIGTTOU) have the program's.
 void install_relay(const SignalState& inherited);
-void reclaim_interrupt_signal();
 void set_disposition(int signo, bool ignored, uint64_t flags);
 // After an execve() that failed.
 void reinstall_relay();

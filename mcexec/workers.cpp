@@ -55,7 +55,6 @@ int64_t start_worker(uint32_t slot)
     block_signals();
     pthread_t thread{};
     const int error = pthread_create(&thread, &attributes, worker, &birth);
-    reclaim_interrupt_signal(); // glibc takes it for setxid() when it makes a process's first thread
     pthread_attr_destroy(&attributes);
     if (error == 0) {
         while (sem_wait(&birth.attached) != 0) {

@@ -87,7 +87,7 @@ SyscallResult epoll_until(Task& task, const Call& call, u64 ns, bool masked)
 SyscallResult epoll_ms(Task& task, const Call& call, bool masked)
 {
     const i32 ms = static_cast<i32>(call.arg[3]);
-    if (signal_pending(task))
+    if (ms != 0 && signal_pending(task))
         return only_look(task, nr_epoll_wait, {call.arg[0], call.arg[1], call.arg[2], 0});
     if (ms > 0)
         return epoll_until(task, call, static_cast<u64>(ms) * ms_ns, masked);
@@ -150,7 +150,7 @@ SyscallResult sys_epoll_pwait2(Task& task, const Call& call)
     // Parts of a millisecond are Linux's to count, as long as nothing interrupts it.
     const u64 until = add_ns(monotonic_ns(), ns);
     const u64 mask = task.signals.mask;
-    if (signal_pending(task))
+    if ((ns != 0 || call.arg[3] == 0) && signal_pending(task))
         return only_look(task, nr_epoll_wait, {call.arg[0], call.arg[1], call.arg[2], 0});
     const SyscallResult result =
         wait_in_linux(task, call.nr, {call.arg[0], call.arg[1], call.arg[2], call.arg[3]});
