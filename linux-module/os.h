@@ -10,6 +10,7 @@
  *     os->procs_lock -> proc->slot_lock -> Linux's sighand lock
  *     channel->tx_lock, os->letter_lock, xa_lock of os->calls, os->zap_lock: leaves
  *   os->state_lock            spin, irqs off, a leaf
+ *   proc->mirror_mutex        outside mmap_lock; proc->mirror_lock: spin, a leaf, inside all of Linux's
  * page lock -> i_mmap lock in proxy_mm.c and zap.c, as in Linux's own truncate; nothing of the above is
  * taken inside them but RCU and the counters.
  */
@@ -92,6 +93,7 @@ struct still_os {
 	struct xarray calls;
 	u32 next_call; /* xa_lock of calls */
 	struct workqueue_struct *workers;
+	struct workqueue_struct *mirror_workers;
 	atomic_t next_cpu;
 	atomic64_t bad_messages;
 
@@ -113,6 +115,8 @@ struct still_os {
 	atomic64_t faults;
 	atomic64_t fault_ins;
 	atomic64_t fills;
+	atomic64_t mirror_faults;
+	atomic64_t invalidations;
 
 	spinlock_t procs_lock;
 	struct still_proc *procs[STILL_MAX_PROCS];

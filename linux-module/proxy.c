@@ -7,12 +7,14 @@
  * on os->zombies for still_procs_forget().
  */
 #include <linux/delay.h>
+#include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "ikc.h"
+#include "mirror.h"
 #include "os.h"
 #include "proxy.h"
 #include "zap.h"
@@ -85,6 +87,7 @@ struct still_proc *still_proc_new(struct still_os *os)
 	spin_lock_init(&proc->slot_lock);
 	spin_lock_init(&proc->file_lock);
 	spin_lock_init(&proc->fault_lock);
+	still_mirror_init(proc);
 	proc->tgid = get_pid(task_tgid(current));
 	proc->mm = current->mm;
 	mmgrab(proc->mm);
@@ -211,6 +214,7 @@ static void reap(struct work_struct *work)
 	bool was_dead = READ_ONCE(proc->dead);
 	int ret = 0;
 
+	still_mirror_stop(proc);
 	if (!was_dead && proc->stage >= STILL_STAGE_CREATED) {
 		while (still_proc_alive(proc) && still_quarantine_process(proc))
 			msleep(20);
@@ -235,6 +239,7 @@ void still_proc_closed(struct still_proc *proc)
 
 	if (still_proc_alive(proc) && proc->stage >= STILL_STAGE_CREATED)
 		still_ikc_send(proc->os, still_ikc_pick_cpu(proc->os), &msg);
+	fput(proc->mm_file);
 	still_proc_drop_holder(proc);
 }
 

@@ -9,6 +9,7 @@
 
 #include <linux/fs.h>
 #include <linux/kref.h>
+#include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
@@ -52,7 +53,8 @@ struct still_proc {
 	struct mutex lock;
 	enum still_stage stage;
 	struct pid *tgid;
-	struct mm_struct *mm; /* mmgrab: compared only */
+	struct mm_struct *mm; /* mmgrab */
+	struct file *mm_file; /* the pseudo file, while the device is open */
 
 	struct page *area;
 	struct still_proc_page *page;
@@ -67,6 +69,14 @@ struct still_proc {
 
 	spinlock_t fault_lock;
 	struct still_fault_error fault_errors[STILL_FAULT_ERRORS];
+
+	/* mirror.c */
+	struct mmu_interval_notifier notifier; /* if watched */
+	struct mutex mirror_mutex;
+	bool watched;           /* mirror_mutex */
+	bool mirror_stopped;    /* mirror_mutex */
+	spinlock_t mirror_lock; /* the notifier's sequence, as it guards the LWK's entries */
+	atomic64_t flush_ticket;
 };
 
 static inline u32 still_proc_index(const struct still_proc *proc)

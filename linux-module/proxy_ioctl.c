@@ -151,6 +151,7 @@ static int create(struct still_handle *handle, struct still_proc_create __user *
 		fput(file);
 		goto put_fd;
 	}
+	proc->mm_file = get_file(file);
 	handle->proc = proc;
 	fd_install(fd, file);
 	goto free;
@@ -269,6 +270,19 @@ static int map_file(struct still_proc *proc, struct still_map_file __user *arg)
 	return ret;
 }
 
+/* The pseudo file takes a range over again that had a mapping of Linux's own. */
+static int map_back(struct still_proc *proc, const struct still_range *range)
+{
+	unsigned long at;
+
+	if (((range->start | range->end) & ~PAGE_MASK) || range->start >= range->end ||
+	    range->end > USER_END)
+		return -EINVAL;
+	at = vm_mmap(proc->mm_file, range->start, range->end - range->start, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_FIXED | MAP_NORESERVE, range->start);
+	return IS_ERR_VALUE(at) ? (long)at : 0;
+}
+
 /* Calls that any thread of the process makes at any time. -ENOTTY: not one of them. */
 static long any_time(struct still_proc *proc, unsigned int cmd, void __user *arg)
 {
@@ -276,6 +290,7 @@ static long any_time(struct still_proc *proc, unsigned int cmd, void __user *arg
 		u32 slot;
 		struct still_slot_wait wait;
 		struct still_signal signal;
+		struct still_range range;
 	} in;
 
 	switch (cmd) {
@@ -297,6 +312,10 @@ static long any_time(struct still_proc *proc, unsigned int cmd, void __user *arg
 		return relay_signal(proc, &in.signal);
 	case STILL_IOC_MAP_FILE:
 		return map_file(proc, arg);
+	case STILL_IOC_MAP_BACK:
+		if (copy_from_user(&in.range, arg, sizeof(in.range)))
+			return -EFAULT;
+		return map_back(proc, &in.range);
 	default:
 		return -ENOTTY;
 	}

@@ -63,6 +63,10 @@ int ProcessDevice::map_file(still_map_file& request)
 {
     return call(STILL_IOC_MAP_FILE, &request);
 }
+int ProcessDevice::map_back(const still_range& range)
+{
+    return call(STILL_IOC_MAP_BACK, const_cast<still_range*>(&range)); // SAFETY: as in exec()
+}
 int ProcessDevice::exec(const still_exec& request)
 {
     return call(STILL_IOC_PROC_EXEC,

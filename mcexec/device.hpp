@@ -20,6 +20,7 @@ class ProcessDevice final : public SlotKernel {
     // All of these are async-signal-safe and return 0 or more, or -errno.
     [[nodiscard]] int create(still_proc_create& request);
     [[nodiscard]] int map_file(still_map_file& request);
+    [[nodiscard]] int map_back(const still_range& range);
     [[nodiscard]] int exec(const still_exec& request);
     [[nodiscard]] int start(const still_proc_start& request);
     [[nodiscard]] int attach(uint32_t slot);

@@ -4,6 +4,7 @@
 #include "exec.hpp"
 #include "fd_guard.hpp"
 #include "process.hpp"
+#include "shared_memory.hpp"
 #include "signal_relay.hpp"
 #include "workers.hpp"
 
@@ -103,6 +104,12 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
     case STILL_CALL_STOP:
         stop_by_signal(static_cast<int>(request.arg[0]));
         return 0;
+    case STILL_CALL_MAP_BACK:
+        return process.device.map_back({request.arg[0], request.arg[0] + request.arg[1]});
+    case STILL_CALL_SHM_SIZE:
+        return segment_size(static_cast<int>(request.arg[0]));
+    case STILL_CALL_REMAP:
+        return remap(request.arg[0], request.arg[1], request.arg[2], request.arg[3]);
     default:
         return -ENOSYS;
     }

@@ -59,6 +59,9 @@ enum still_msg_kind {
 	STILL_MSG_SHUTDOWN = 36,
 	/* Fault injection, for tests. arg[0]: enum still_inject. */
 	STILL_MSG_INJECT = 37,
+	/* Mirrored entries were taken away: flush the process's translations on all CPUs, then raise
+	 * still_proc_page.flushed to arg[0]. */
+	STILL_MSG_FLUSH = 40,
 
 	/* LWK to Linux, answered. */
 	/* Take Linux's mappings of [arg[0], arg[0]+arg[1]) of the process away (both page aligned). The
@@ -72,6 +75,11 @@ enum still_msg_kind {
 	/* Read arg[3] bytes (at most 2 MiB) at offset arg[1] of file handle arg[0] (STILL_CALL_MAP_FILE) into
 	 * the contiguous physical memory at arg[2]. Reply arg[0]: bytes read, fewer at end of file. */
 	STILL_MSG_FILL = 65,
+	/* Fill mirrored entries (pte.h) of [arg[2], arg[2]+arg[3]), at most STILL_MIRROR_PAGES pages, with what the
+	 * proxy maps there. The page at arg[0] was touched, arg[1]: 1 for a write: Linux faults it in; others come if
+	 * they are there. -EFAULT: no mapping of Linux's, -EACCES: not with that right, -ENXIO: as behind a file's
+	 * end, -ENOMEM. After 0 the LWK looks again: the entry may have gone at once. */
+	STILL_MSG_MIRROR = 70,
 
 	/* LWK to Linux, not answered. */
 	/* A request lies in slot arg[0], whose proxy sleeps. */
@@ -81,6 +89,8 @@ enum still_msg_kind {
 	/* File handle arg[0] is not mapped any more. */
 	STILL_MSG_FILE_CLOSE = 82,
 };
+
+#define STILL_MIRROR_PAGES 64u
 
 enum still_inject {
 	STILL_INJECT_PANIC = 1,       /* assertion failure in the message handler */

@@ -92,9 +92,11 @@ struct still_signal {
 #define STILL_IOC_SLOT_WAKE _IOW(STILL_IOC_PROC, 7, uint32_t)
 /* Relays a signal to the LWK process. When it returns the signal is pending there. ESRCH: no such thread. */
 #define STILL_IOC_SIGNAL _IOW(STILL_IOC_PROC, 8, struct still_signal)
+/* The pseudo file is mapped again over a range of the program's that Linux had a mapping of its own in. */
+#define STILL_IOC_MAP_BACK _IOW(STILL_IOC_PROC, 20, struct still_range)
 
-/* The signal by which the module interrupts a proxy's blocked call (glibc's SIGSETXID: no program can use it),
- * with si_code SI_KERNEL. */
-#define STILL_INTERRUPT_SIGNAL 33
+/* The signal by which the module interrupts a proxy's blocked call: glibc's SIGCANCEL, which no program can use;
+ * with si_code SI_KERNEL. Not SIGSETXID (33): for that glibc installs a handler of its own, with SA_RESTART, at its first pthread_create(). */
+#define STILL_INTERRUPT_SIGNAL 32
 
 #endif

@@ -61,9 +61,16 @@ enum still_call {
 	STILL_CALL_EXEC = 0x10006,
 	/* The disposition of signal arg[0] (SIGCHLD, SIGTTIN, SIGTTOU), by which Linux itself acts, is now: arg[1]:
 	 * 1 ignored, 0 not; arg[2]: SA_NOCLDSTOP | SA_NOCLDWAIT. Answer: 0. */
-	STILL_CALL_DISPOSITION = 0x10020,
+	STILL_CALL_DISPOSITION = 0x10030,
 	/* Signal arg[0] shall stop the process, as its default action does. Answer: 0, when it goes on. */
-	STILL_CALL_STOP = 0x10021,
+	STILL_CALL_STOP = 0x10031,
+	/* The pseudo file takes a range over again: arg[0]: start, arg[1]: bytes. */
+	STILL_CALL_MAP_BACK = 0x10020,
+	/* System V segment arg[0]: its size, or the error that shmat gives. */
+	STILL_CALL_SHM_SIZE = 0x10021,
+	/* Linux's mapping at arg[0] of arg[1] bytes becomes one of arg[2] bytes at arg[3]; 0: where it is. What it
+	 * leaves the pseudo file takes over, unless arg[1] is 0. The new address, or -errno. */
+	STILL_CALL_REMAP = 0x10022,
 };
 
 #endif

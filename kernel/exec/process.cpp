@@ -225,7 +225,8 @@ void release(const still_msg& m)
 
 void fault_in(Process& p, const still_msg& m)
 {
-    const FaultError e = resolve_fault(p, UserAddr(m.arg[0]), m.arg[1] != 0 ? Access::write : Access::read);
+    const FaultError e =
+        resolve_fault(p, UserAddr(m.arg[0]), m.arg[1] != 0 ? Access::write : Access::read, Asker::linux);
     i64 status = 0;
     if (e.signo == sig_kill)
         status = -static_cast<i64>(Errno::nomem);
@@ -252,6 +253,21 @@ Status take_relayed(Process& p, const still_msg& m)
     return send_signal(p, tid, info);
 }
 
+// In an interrupt: Linux waits for it, with locks held. Requests may be carried out in any order.
+void flush_mirrored(const still_msg& m)
+{
+    Process* p = hold(m.proc);
+    if (p == nullptr)
+        return;
+    shoot_down(p->space);
+    u64 done = __atomic_load_n(&p->page->flushed, __ATOMIC_RELAXED);
+    while (static_cast<i64>(done - m.arg[0]) < 0 &&
+           !__atomic_compare_exchange_n(&p->page->flushed, &done, m.arg[0], false, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED)) {
+    }
+    let_go(*p);
+}
+
 i64 to_status(const Status& s)
 {
     return s ? 0 : -static_cast<i64>(s.error());
@@ -266,6 +282,9 @@ bool handle_immediate(const still_msg& m)
     case STILL_MSG_PROC_KILL:
     case STILL_MSG_PROC_STOP:
         break;
+    case STILL_MSG_FLUSH:
+        flush_mirrored(m);
+        return true;
     case STILL_MSG_PAGE_FREE: {
         Frame* frame = frames::lookup(PhysAddr(m.arg[0]));
         if (frame != nullptr && frame->state != Frame::State::free)

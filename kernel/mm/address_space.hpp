@@ -25,6 +25,8 @@ struct MapRequest {
     bool over_leaving = false; // hint's range is a leaving area of the caller's own making
     bool lazy = false;
     bool stack = false;
+    bool in_linux = false;
+    u32 segment = 0;
     MappedFile* file = nullptr;
     u64 file_offset = 0;
 };
@@ -32,10 +34,11 @@ struct MapRequest {
 // What is left to do after rights were taken away.
 struct Departure {
     UserRange range;
-    bool flush = false; // some CPU may hold a translation
-    bool zap = false;   // Linux may have it mapped
-    FrameChain frames;  // free once flushed
-    FrameChain tables;  // likewise, and no walker left
+    bool flush = false;    // some CPU may hold a translation
+    bool zap = false;      // Linux may have it mapped
+    bool in_linux = false; // Linux has mappings of its own there: the pseudo file is to replace them
+    FrameChain frames;     // free once flushed
+    FrameChain tables;     // likewise, and no walker left
     MappedFile* closed = nullptr;
 };
 
@@ -49,10 +52,10 @@ struct Chunk {
 };
 
 enum class Access : u8 { read, write, execute };
-enum class FaultKind : u8 { resolved, fill, no_area, no_right };
+enum class FaultKind : u8 { resolved, fill, mirror, no_area, no_right };
 struct Fault {
     FaultKind kind;
-    Chunk chunk; // if fill
+    Chunk chunk; // if fill; if mirror its range: what Linux is to be asked for, empty: no memory for tables
 };
 
 class AddressSpace {
@@ -91,11 +94,25 @@ class AddressSpace {
     // Maps frames of Linux's read-only (vvar pages) or executable (the others); 0: a hole.
     Status map_foreign(UserAddr at, const u64* frames, u32 count, u32 data_pages) EXCLUDES(lock_);
 
+    // Memory whose home is Linux (address_space_mirror.cpp). The next piece of a range that leaves in which Linux has
+    // a mapping of its own; false: there is none.
+    bool next_in_linux(UserRange range, UserRange& piece) EXCLUDES(lock_);
+    // The pseudo file has taken that piece over.
+    void taken_back(UserRange piece) EXCLUDES(lock_);
+    // It could not: the areas that leave stay what they were.
+    void keep_in_linux(UserRange range) EXCLUDES(lock_);
+    // Gives up a range that was reserved as a leaving area, and that no mapping came into.
+    void drop_reserved(UserRange range) EXCLUDES(lock_);
+    // The number for the next attachment of a System V segment.
+    [[nodiscard]] u32 next_segment() { return ++last_segment_; }
+
     struct AreaInfo {
         UserRange range;
         u8 prot = prot_none;
         VmaKind kind = VmaKind::anonymous;
         bool lazy = false;
+        u32 segment = 0;
+        u64 file_offset = 0;
     };
     // The area at a, or the first behind it; false if there is none.
     bool area(UserAddr a, AreaInfo& info) EXCLUDES(lock_);
@@ -132,6 +149,7 @@ class AddressSpace {
     void release_tables(Departure& left);
     [[nodiscard]] Chunk chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest) REQUIRES(lock_);
     [[nodiscard]] bool is_empty(UserRange range) REQUIRES(lock_);
+    Fault examine_mirrored(const Vma& vma, UserAddr a, Access access) REQUIRES(lock_);
     static void retire_table(void* self, PhysAddr page);
 
     SpinLock lock_;
@@ -142,6 +160,7 @@ class AddressSpace {
     UserRange app_[STILL_MAX_APP_RANGES];
     u32 num_app_ = 0;
     const u32* walkers_ = nullptr;
+    std::atomic<u32> last_segment_{0};
 };
 
 } // namespace still

@@ -45,6 +45,8 @@ Fault AddressSpace::examine(UserAddr a, Access access)
                                                   : prot_none;
     if (vma->prot == prot_none || (vma->prot & needed) != needed)
         return {FaultKind::no_right, {}};
+    if (vma->kind == VmaKind::mirrored)
+        return examine_mirrored(*vma, a, access);
     const arch::Leaf leaf = table_.find(a);
     if (leaf.entry != nullptr && leaf.entry->load(std::memory_order_acquire) != 0)
         return {FaultKind::resolved, {}};
@@ -58,7 +60,7 @@ Chunk AddressSpace::next_empty(UserAddr a, UserRange limit, u32 max_chunk)
     LockGuard guard(lock_);
     while (a < limit.end) {
         Vma* vma = areas_.find(a);
-        if (vma == nullptr || vma->kind == VmaKind::leaving || vma->kind == VmaKind::foreign)
+        if (vma == nullptr || vma->kind == VmaKind::leaving || vma->kind == VmaKind::foreign || vma->in_linux)
             break;
         const arch::Leaf leaf = table_.find(a);
         if (leaf.entry != nullptr && leaf.entry->load(std::memory_order_acquire) != 0) {
@@ -144,7 +146,7 @@ bool AddressSpace::area(UserAddr a, AreaInfo& info)
     auto it = areas_.first_behind(a);
     if (it == areas_.end())
         return false;
-    info = {it->range, it->prot, it->kind, it->lazy};
+    info = {it->range, it->prot, it->kind, it->lazy, it->segment, it->file_offset};
     return true;
 }
 

@@ -37,6 +37,8 @@ Status VmaMap::insert(const Vma& proto)
     vma->prot = proto.prot;
     vma->lazy = proto.lazy;
     vma->stack = proto.stack;
+    vma->in_linux = proto.in_linux;
+    vma->segment = proto.segment;
     vma->file = proto.file;
     vma->file_offset = proto.file_offset;
     if (vma->file != nullptr)
@@ -61,6 +63,8 @@ Status VmaMap::split(UserAddr at)
     upper->prot = vma->prot;
     upper->lazy = vma->lazy;
     upper->stack = vma->stack;
+    upper->in_linux = vma->in_linux;
+    upper->segment = vma->segment;
     upper->file = vma->file;
     upper->file_offset = vma->offset_of(at);
     if (upper->file != nullptr)
@@ -96,8 +100,10 @@ MappedFile* VmaMap::erase(iterator it)
 
 bool VmaMap::continues(const Vma& a, const Vma& b)
 {
-    if (a.range.end != b.range.start || a.kind != b.kind || a.prot != b.prot || a.lazy != b.lazy || a.stack ||
-        b.stack || a.file != b.file)
+    // What leaves belongs to whoever unmaps it.
+    if (a.kind == VmaKind::leaving || a.range.end != b.range.start || a.kind != b.kind || a.prot != b.prot ||
+        a.lazy != b.lazy || a.stack || b.stack || a.file != b.file || a.in_linux != b.in_linux ||
+        a.segment != 0 || b.segment != 0)
         return false;
     return a.file == nullptr || a.offset_of(a.range.end) == b.file_offset;
 }
