@@ -43,7 +43,7 @@ struct still_proc_create {
 	uint32_t vdso_offset; /* out: bytes from the VDSO segment's start to the vDSO's ELF header */
 	uint32_t vdso_size;   /* out: bytes of the whole segment, 0: none */
 	uint32_t reserved;
-	uint64_t tsc_khz; /* out */
+	uint64_t tsc_khz;                    /* out */
 	struct still_limit limit_sigpending; /* in: like limit_as */
 };
 
@@ -69,10 +69,10 @@ struct still_proc_start {
 };
 
 struct still_signal {
-	uint32_t signo; /* 1..64 */
-	int32_t error;  /* si_errno */
-	int32_t code;   /* si_code */
-	uint32_t tid;   /* 0: the process */
+	uint32_t signo;     /* 1..64 */
+	int32_t error;      /* si_errno */
+	int32_t code;       /* si_code */
+	uint32_t tid;       /* 0: the process */
 	uint64_t fields[4]; /* siginfo_t from offset 16 on: all that Linux keeps of it */
 };
 

@@ -214,7 +214,7 @@ void release(const still_msg& m)
         kill_process(*p);
         park_until(arch::read_tsc() + us_to_tsc(500));
     }
-    free_signals(*p, p->pending);
+    free_signals(*p, nullptr);
     destroy_memory(*p);
     // CPUs may keep translations of these pages; nobody uses those addresses until they are lent again.
     arch::unmap_lent(p->lent_start, p->lent_bytes);

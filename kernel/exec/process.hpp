@@ -54,15 +54,15 @@ struct Process {
     Task* tasks GUARDED_BY(lock) = nullptr;
     u32 num_tasks GUARDED_BY(lock) = 0;
     SignalActions actions GUARDED_BY(lock);
-    SignalQueue pending GUARDED_BY(lock); // of the process as a whole
+    SignalQueue pending GUARDED_BY(lock);    // of the process as a whole
     u64 queued_signals GUARDED_BY(lock) = 0; // with memory of their own, see RLIMIT_SIGPENDING
-    u64 dead_ticks GUARDED_BY(lock) = 0;  // CPU time of tasks that have ended
+    u64 dead_ticks GUARDED_BY(lock) = 0;     // CPU time of tasks that have ended
     bool started = false;
 
-    std::atomic<u32> holders{0};     // service threads that work on it
-    std::atomic<bool> dying{false};  // tasks leave at the next opportunity
+    std::atomic<u32> holders{0};      // service threads that work on it
+    std::atomic<bool> dying{false};   // tasks leave at the next opportunity
     std::atomic<bool> stopped{false}; // by job control: tasks wait on their way back to the program
-    std::atomic<bool> killed{false}; // and don't talk to the proxy, which is gone
+    std::atomic<bool> killed{false};  // and don't talk to the proxy, which is gone
 
     still_limit limit_stack{};
     still_limit limit_memlock{};

@@ -253,7 +253,7 @@ bool force_signal(Task& task, const SignalInfo& info)
     return a.handler == handler_default;
 }
 
-bool signal_pending(Task& task)
+bool signal_pending(Task& task) NO_THREAD_SAFETY // a hint
 {
     const u64 set = task.signals.pending.set() | task.owner->pending.set();
     return (set & (~task.signals.mask | unblockable)) != 0;
@@ -333,11 +333,11 @@ void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr)
     restore_mask_now(task);
 }
 
-void free_signals(Process& p, SignalQueue& q)
+void free_signals(Process& p, Task* task)
 {
     LockGuard guard(p.lock);
     QueuedSignal* freed = nullptr;
-    q.discard(~0ull, freed);
+    (task != nullptr ? task->signals.pending : p.pending).discard(~0ull, freed);
     give_back(p, freed);
 }
 

@@ -110,8 +110,8 @@ void restore_mask_now(Task& task);
 // At the way back to user mode: handlers get their frames, default actions happen. May not return.
 // nr: the system call that is being left, or -1.
 void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr);
-// Of a task or process that goes away.
-void free_signals(Process& p, SignalQueue& queue);
+// What is pending for a task that goes away, or with nullptr for its process.
+void free_signals(Process& p, Task* task);
 
 // Is it dropped if it comes? Under the process's lock.
 [[nodiscard]] bool is_ignored_by_default(u32 signo);

@@ -66,7 +66,7 @@ class SignalQueue {
         QueuedSignal* last = nullptr;
     };
     u64 set_ = 0;
-    SignalInfo standard_[num_signals];   // signo 0: not here
+    SignalInfo standard_[num_signals]; // signo 0: not here
     List lists_[num_signals];
 
     void settle(u32 signo);

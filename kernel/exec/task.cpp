@@ -17,7 +17,7 @@ void reap_task(Thread* thread)
     Task* task = static_cast<Task*>(thread);
     Process& p = *task->owner;
     free_thread_memory(*task);
-    free_signals(p, task->signals.pending);
+    free_signals(p, task);
     task_cache.destroy(task);
     // Last: PROC_RELEASE frees the process once nobody is left.
     LockGuard guard(p.lock);

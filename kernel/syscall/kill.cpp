@@ -95,8 +95,7 @@ SyscallResult sys_tkill(Task& task, const Call& call)
         return fail(Errno::inval);
     if (!is_own_thread(p, call.arg[0]))
         return offload_unchanged(task, call);
-    return send(p, static_cast<u32>(tid),
-                sent_signal(static_cast<u32>(call.arg[1]), si_tkill, p.pid, p.uid));
+    return send(p, static_cast<u32>(tid), sent_signal(static_cast<u32>(call.arg[1]), si_tkill, p.pid, p.uid));
 }
 
 SyscallResult sys_tgkill(Task& task, const Call& call)
@@ -107,8 +106,7 @@ SyscallResult sys_tgkill(Task& task, const Call& call)
         return fail(Errno::inval);
     if (static_cast<u32>(call.arg[0]) != p.pid)
         return offload_unchanged(task, call);
-    return send(p, static_cast<u32>(tid),
-                sent_signal(static_cast<u32>(call.arg[2]), si_tkill, p.pid, p.uid));
+    return send(p, static_cast<u32>(tid), sent_signal(static_cast<u32>(call.arg[2]), si_tkill, p.pid, p.uid));
 }
 
 SyscallResult sys_rt_sigqueueinfo(Task& task, const Call& call)

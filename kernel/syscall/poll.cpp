@@ -155,8 +155,9 @@ SyscallResult sys_epoll_pwait2(Task& task, const Call& call)
     const SyscallResult result =
         wait_in_linux(task, call.nr, {call.arg[0], call.arg[1], call.arg[2], call.arg[3]});
     if (!result && result.error() == Errno::restart && ns != 0)
-        task.resume = {
-            epoll_again, until, {call.arg[0], call.arg[1], call.arg[2], 0, call.arg[4] != 0 ? 1ull : 0, mask}};
+        task.resume = {epoll_again,
+                       until,
+                       {call.arg[0], call.arg[1], call.arg[2], 0, call.arg[4] != 0 ? 1ull : 0, mask}};
     return result;
 }
 

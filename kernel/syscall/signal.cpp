@@ -61,9 +61,8 @@ SyscallResult sys_rt_sigaction(Task& task, const Call& call)
         if (change)
             a = wanted;
     }
-    const bool ignores =
-        wanted.handler == handler_ignore ||
-        (wanted.handler == handler_default && is_ignored_by_default(static_cast<u32>(signo)));
+    const bool ignores = wanted.handler == handler_ignore || (wanted.handler == handler_default &&
+                                                              is_ignored_by_default(static_cast<u32>(signo)));
     if (change && ignores)
         discard_signals(p, signal_bit(static_cast<u32>(signo)));
     if (change && linux_acts_on(signo))

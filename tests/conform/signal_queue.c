@@ -168,7 +168,8 @@ static void errors(void)
     raw("rt_sigqueueinfo null", syscall(SYS_rt_sigqueueinfo, pid, SIGUSR1, NULL));
     raw("rt_sigqueueinfo bad signal", syscall(SYS_rt_sigqueueinfo, pid, 65, &info));
     raw("rt_sigqueueinfo nobody", syscall(SYS_rt_sigqueueinfo, 0x3fffff, 0, &info));
-    raw("rt_sigqueueinfo forged", syscall(SYS_rt_sigqueueinfo, getppid(), 0, &(siginfo_t){.si_code = SI_USER}));
+    raw("rt_sigqueueinfo forged",
+        syscall(SYS_rt_sigqueueinfo, getppid(), 0, &(siginfo_t){.si_code = SI_USER}));
     raw("rt_tgsigqueueinfo 0", syscall(SYS_rt_tgsigqueueinfo, pid, 0, SIGUSR1, &info));
     raw("rt_tgsigqueueinfo", syscall(SYS_rt_tgsigqueueinfo, pid, tid, 0, &info));
     memset(&info, 1, sizeof info);
@@ -182,8 +183,8 @@ static void errors(void)
     raw("rt_sigprocmask how", syscall(SYS_rt_sigprocmask, 7, &(sigset_t){{0}}, NULL, 8));
     raw("rt_sigprocmask how, no set", syscall(SYS_rt_sigprocmask, 7, NULL, NULL, 8));
     raw("rt_sigpending size", syscall(SYS_rt_sigpending, &(sigset_t){{0}}, 9));
-    raw("rt_sigtimedwait bad time", syscall(SYS_rt_sigtimedwait, &(sigset_t){{0}}, NULL,
-                                            &(struct timespec){0, 1000000000}, 8));
+    raw("rt_sigtimedwait bad time",
+        syscall(SYS_rt_sigtimedwait, &(sigset_t){{0}}, NULL, &(struct timespec){0, 1000000000}, 8));
     raw("rt_sigsuspend size", syscall(SYS_rt_sigsuspend, &(sigset_t){{0}}, 9));
 }
 

@@ -47,10 +47,25 @@ static void dispose(void (*how)(int), int flags)
     sigaction(SIGALRM, &action, NULL);
 }
 
-enum call { SLEEP, SLEEP_ABS, POLL, PPOLL, SELECT, PSELECT, EPOLL, EPOLL_P, EPOLL_P2, FUTEX, FUTEX_ABS, WAITS, READ, LAST };
-static const char* const names[LAST] = {"nanosleep", "clock_nanosleep until", "poll", "ppoll", "select", "pselect",
-                                        "epoll_wait", "epoll_pwait", "epoll_pwait2", "futex", "futex until",
-                                        "sigtimedwait", "read"};
+enum call {
+    SLEEP,
+    SLEEP_ABS,
+    POLL,
+    PPOLL,
+    SELECT,
+    PSELECT,
+    EPOLL,
+    EPOLL_P,
+    EPOLL_P2,
+    FUTEX,
+    FUTEX_ABS,
+    WAITS,
+    READ,
+    LAST
+};
+static const char* const names[LAST] = {
+    "nanosleep",   "clock_nanosleep until", "poll",  "ppoll",       "select",       "pselect", "epoll_wait",
+    "epoll_pwait", "epoll_pwait2",          "futex", "futex until", "sigtimedwait", "read"};
 
 static long call(enum call which)
 {
@@ -178,7 +193,8 @@ static void remaining(void)
     printf("left %d\n", left.tv_sec == 0 && left.tv_nsec > 0);
     left = (struct timespec){7, 7};
     in_ms(200);
-    printf("until %d\n", clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &(struct timespec){1u << 30, 0}, &left));
+    printf("until %d\n",
+           clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &(struct timespec){1u << 30, 0}, &left));
     printf("untouched %d\n", left.tv_sec == 7 && left.tv_nsec == 7);
     SHOW(syscall(SYS_restart_syscall));
     SHOW(syscall(SYS_nanosleep, NULL, NULL));

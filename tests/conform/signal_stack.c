@@ -36,8 +36,9 @@ static void look(int signo, siginfo_t* info, void* context)
     (void)info;
     sigaltstack(NULL, &stack);
     pthread_sigmask(SIG_BLOCK, NULL, &mask);
-    printf("signal %d: on it %d, flags %x, uc flags %x, uc size %zu, blocked itself %d\n", signo, on_area(&stack),
-           stack.ss_flags, u->uc_stack.ss_flags, u->uc_stack.ss_size, sigismember(&mask, signo));
+    printf("signal %d: on it %d, flags %x, uc flags %x, uc size %zu, blocked itself %d\n", signo,
+           on_area(&stack), stack.ss_flags, u->uc_stack.ss_flags, u->uc_stack.ss_size,
+           sigismember(&mask, signo));
     if (stack.ss_flags & SS_ONSTACK)
         SHOW(sigaltstack(&(stack_t){.ss_sp = area, .ss_size = 8192}, NULL));
     if (depth++ < 1)
@@ -70,7 +71,8 @@ static void stacks(void)
     depth = 0;
     raise(SIGUSR1);
     depth = 0;
-    SHOW(sigaltstack(&(stack_t){.ss_sp = area, .ss_size = sizeof area, .ss_flags = (int)SS_AUTODISARM}, NULL));
+    SHOW(
+        sigaltstack(&(stack_t){.ss_sp = area, .ss_size = sizeof area, .ss_flags = (int)SS_AUTODISARM}, NULL));
     raise(SIGUSR2);
     sigaltstack(NULL, &old);
     printf("armed again: size %zu flags %x\n", old.ss_size, (unsigned)old.ss_flags);
@@ -89,8 +91,9 @@ static void stacks(void)
 static void wide(int signo)
 {
     (void)signo;
-    __asm__ volatile("vpcmpeqd %%ymm0, %%ymm0, %%ymm0; vpxor %%ymm7, %%ymm7, %%ymm7; vpxor %%ymm15, %%ymm15, %%ymm15" ::
-                         : "xmm0", "xmm7", "xmm15");
+    __asm__ volatile(
+        "vpcmpeqd %%ymm0, %%ymm0, %%ymm0; vpxor %%ymm7, %%ymm7, %%ymm7; vpxor %%ymm15, %%ymm15, %%ymm15" ::
+            : "xmm0", "xmm7", "xmm15");
     fesetround(FE_UPWARD);
 }
 
@@ -102,9 +105,11 @@ static void avx(void)
         return;
     signal(SIGUSR1, wide);
     pid_t pid = getpid(), tid = gettid();
-    __asm__ volatile("vmovdqu (%2), %%ymm0; vmovdqu (%2), %%ymm15; syscall; vmovdqu %%ymm0, (%3); vmovdqu %%ymm15, (%4)"
-                     : "+a"((long){SYS_tgkill}) : "D"((long)pid), "r"(in), "r"(got0), "r"(got15), "S"((long)tid),
-                       "d"((long)SIGUSR1) : "rcx", "r11", "memory", "xmm0", "xmm15");
+    __asm__ volatile(
+        "vmovdqu (%2), %%ymm0; vmovdqu (%2), %%ymm15; syscall; vmovdqu %%ymm0, (%3); vmovdqu %%ymm15, (%4)"
+        : "+a"((long){SYS_tgkill})
+        : "D"((long)pid), "r"(in), "r"(got0), "r"(got15), "S"((long)tid), "d"((long)SIGUSR1)
+        : "rcx", "r11", "memory", "xmm0", "xmm15");
     printf("ymm kept %d %d, rounding kept %d\n", memcmp(in, got0, 32) == 0, memcmp(in, got15, 32) == 0,
            fegetround() == FE_TONEAREST);
 }
@@ -120,8 +125,8 @@ static void fault(int signo, siginfo_t* info, void* context)
                         : (size_t)at == 8                    ? "8"
                                                              : "else";
 
-    printf("signo %d code %d errno %d addr %s trapno %lld err %llx cr2 %s\n", signo, info->si_code, info->si_errno,
-           where, r[REG_TRAPNO], r[REG_ERR], (char*)r[REG_CR2] == at ? "addr" : "else");
+    printf("signo %d code %d errno %d addr %s trapno %lld err %llx cr2 %s\n", signo, info->si_code,
+           info->si_errno, where, r[REG_TRAPNO], r[REG_ERR], (char*)r[REG_CR2] == at ? "addr" : "else");
     siglongjmp(out, 1);
 }
 
