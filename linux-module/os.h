@@ -6,6 +6,7 @@
  *   os->lock                  configuration, boot, shutdown
  *   still_partition_lock      what belongs to whom (partition.h)
  *   proc->lock                order of a process's ioctls
+ *   os->report_lock           the report area: one question at a time
  *   channel->rx_lock          spin, irqs off; inside it:
  *     os->procs_lock -> proc->slot_lock -> Linux's sighand lock
  *     channel->tx_lock, os->letter_lock, xa_lock of os->calls, os->zap_lock: leaves
@@ -66,6 +67,9 @@ struct still_os {
 	bool memory_used;         /* since it was assigned an LWK ran in it */
 	struct still_span *spans; /* the memory, sorted, fixed while the instance is up */
 	unsigned int num_spans;
+	u32 nodes
+		[STILL_MAX_NODES]; /* Linux's number of each node of the instance, since the last boot */
+	u32 num_nodes;
 
 	struct still_image *image;
 	char cmdline[1024];
@@ -74,6 +78,8 @@ struct still_os {
 	struct still_shared *shared;
 	struct still_log *log;
 	u64 log_cleared;
+	void *report; /* STILL_REPORT_BYTES, written by the LWK; report_lock */
+	struct mutex report_lock;
 	struct still_channel *channels; /* [STILL_MAX_CPUS] */
 	unsigned int num_channels;      /* CPUs of the last boot */
 

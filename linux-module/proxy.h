@@ -41,6 +41,13 @@ struct still_fault_error {
 	int error;
 };
 
+/* Slots that lie together, and their workers. The first chunk lies behind the process's page. */
+struct still_slot_chunk {
+	struct page *pages; /* of the slots; NULL: there is no such chunk yet */
+	struct still_slot *slots;
+	struct still_worker *workers;
+};
+
 struct still_proc {
 	struct kref ref;
 	struct still_os *os;
@@ -55,14 +62,14 @@ struct still_proc {
 	struct pid *tgid;
 	struct mm_struct *mm; /* mmgrab */
 	struct file *mm_file; /* the pseudo file, while the device is open */
+	struct file *own_exe; /* what SET_EXE replaced */
 
 	struct page *area;
 	struct still_proc_page *page;
-	struct still_slot *slots;
 	u64 root; /* physical address of the LWK's top-level table */
 
 	spinlock_t slot_lock;
-	struct still_worker *workers; /* [STILL_PROC_SLOTS] */
+	struct still_slot_chunk chunks[STILL_MAX_CHUNKS]; /* appear under slot_lock, and stay */
 
 	spinlock_t file_lock;
 	struct file **files; /* [STILL_MAX_FILES] */
@@ -126,12 +133,23 @@ void still_proc_note_stop(struct still_proc *proc, bool stopped);
 void still_procs_watch_stops(struct still_os *os);
 bool still_slot_is_mine(struct still_proc *proc, u32 slot);
 void still_slots_end_waits(struct still_proc *proc);
+int still_slots_init(struct still_proc *proc);
 void still_slots_free(struct still_proc *proc);
+void still_slots_grow(struct still_letter *letter);
 
 /* vdso.c */
 void still_vdso_frames(struct still_proc_page *page);
 
+/* report.c */
+int still_report_to_user(struct still_proc *asker, struct still_report __user *arg);
+int still_file_name(struct still_proc *asker, struct still_file_name __user *arg);
+
+/* exe.c */
+int still_exe_set(struct still_proc *proc, int fd);
+int still_exe_own(struct still_proc *proc);
+
 /* proxy_files.c */
+struct file *still_proxy_get_file(struct still_proc *proc, u64 handle);
 int still_proxy_map_file(struct still_proc *proc, struct still_map_file *request);
 bool still_proxy_has_file(struct still_proc *proc, int handle);
 void still_proxy_fill(struct still_letter *letter);

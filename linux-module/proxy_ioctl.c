@@ -288,6 +288,7 @@ static long any_time(struct still_proc *proc, unsigned int cmd, void __user *arg
 {
 	union {
 		u32 slot;
+		s32 fd;
 		struct still_slot_wait wait;
 		struct still_signal signal;
 		struct still_range range;
@@ -312,6 +313,16 @@ static long any_time(struct still_proc *proc, unsigned int cmd, void __user *arg
 		return relay_signal(proc, &in.signal);
 	case STILL_IOC_MAP_FILE:
 		return map_file(proc, arg);
+	case STILL_IOC_REPORT:
+		return still_report_to_user(proc, arg);
+	case STILL_IOC_FILE_NAME:
+		return still_file_name(proc, arg);
+	case STILL_IOC_SET_EXE:
+		if (get_user(in.fd, (s32 __user *)arg))
+			return -EFAULT;
+		return still_exe_set(proc, in.fd);
+	case STILL_IOC_OWN_EXE:
+		return still_exe_own(proc);
 	case STILL_IOC_MAP_BACK:
 		if (copy_from_user(&in.range, arg, sizeof(in.range)))
 			return -EFAULT;

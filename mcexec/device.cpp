@@ -80,6 +80,26 @@ int ProcessDevice::attach(uint32_t slot)
 {
     return call(STILL_IOC_SLOT_ATTACH, &slot);
 }
+int ProcessDevice::report(still_report& request)
+{
+    return call(STILL_IOC_REPORT, &request);
+}
+int ProcessDevice::file_name(still_file_name& request)
+{
+    return call(STILL_IOC_FILE_NAME, &request);
+}
+int ProcessDevice::status(still_status& status)
+{
+    return call(STILL_IOC_STATUS, &status);
+}
+int ProcessDevice::set_exe(int fd)
+{
+    return call(STILL_IOC_SET_EXE, &fd);
+}
+int ProcessDevice::own_exe()
+{
+    return call(STILL_IOC_OWN_EXE, nullptr);
+}
 int ProcessDevice::signal(const still_signal& signal)
 {
     return call(STILL_IOC_SIGNAL, const_cast<still_signal*>(&signal)); // SAFETY: as in exec()
@@ -104,7 +124,8 @@ int ProcessDevice::os_state()
 
 still_slot* ProcessDevice::map_slots()
 {
-    const size_t bytes = (STILL_PROC_SLOTS * sizeof(still_slot) + 4095) & ~size_t{4095};
+    // All that may come; the module fills in what there is.
+    const size_t bytes = STILL_MAX_SLOTS * sizeof(still_slot);
     void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
     slots_ = at == MAP_FAILED ? nullptr : static_cast<still_slot*>(at);
     return slots_;

@@ -6,6 +6,7 @@
 #include "ihk/error.hpp"
 #include "slot_server.hpp"
 
+#include <stillcore/ioctl_admin.h>
 #include <stillcore/ioctl_proc.h>
 
 #include <cstdint>
@@ -24,6 +25,11 @@ class ProcessDevice final : public SlotKernel {
     [[nodiscard]] int exec(const still_exec& request);
     [[nodiscard]] int start(const still_proc_start& request);
     [[nodiscard]] int attach(uint32_t slot);
+    [[nodiscard]] int report(still_report& request);
+    [[nodiscard]] int file_name(still_file_name& request);
+    [[nodiscard]] int status(still_status& status);
+    [[nodiscard]] int set_exe(int fd);
+    [[nodiscard]] int own_exe();
     int signal(const still_signal& signal);
     int wait(uint32_t slot, uint32_t seen) override;
     int wake(uint32_t slot) override;

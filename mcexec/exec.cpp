@@ -13,6 +13,7 @@
 
 #include <cerrno>
 #include <climits>
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace still::mcexec {
@@ -84,8 +85,17 @@ int64_t execute_anew(const Request& request)
     block_signals();
     restore_limits();
     leave_ignored(request.arg[3]);
-    execve("/proc/self/exe", argv_pointers.data(), envp_pointers.data());
+    // /proc/self/exe is the program's.
+    const int own = process.device.own_exe();
+    if (own >= 0) {
+        execveat(own, "", argv_pointers.data(), envp_pointers.data(), AT_EMPTY_PATH);
+    } else {
+        execve("/proc/self/exe", argv_pointers.data(), envp_pointers.data());
+    }
     const int number = errno;
+    if (own >= 0) {
+        close(own);
+    }
     block_signals();
     reinstall_relay();
     unblock_signals();

@@ -6,6 +6,7 @@
 #include "layout.hpp"
 #include "limits.hpp"
 #include "process.hpp"
+#include "show.hpp"
 #include "signal_relay.hpp"
 #include "stack_image.hpp"
 
@@ -347,7 +348,6 @@ ihk::Result<> launch(const Options& options, Program program, char** environment
         return good;
     }
     const std::string comm = comm_of(program.execfn);
-    process.program = program.path;
     auto stack = initial_stack(program, environment,
                                auxiliary_vector(main->elf, interpreter_elf, *where, *created), *where);
     if (!stack) {
@@ -358,6 +358,7 @@ ihk::Result<> launch(const Options& options, Program program, char** environment
     }
     write_through_mapping(plan, *stack);
 
+    show_to_linux(program.file.get(), main->elf, *where, *stack);
     prctl(PR_SET_NAME, comm.c_str());
     if (const int result = process.device.attach(0); result < 0) {
         return std::unexpected(in_step("cannot attach to the first slot", result));

@@ -4,6 +4,7 @@
 #include "exec.hpp"
 #include "fd_guard.hpp"
 #include "process.hpp"
+#include "program_files.hpp"
 #include "shared_memory.hpp"
 #include "signal_relay.hpp"
 #include "workers.hpp"
@@ -11,6 +12,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <linux/capability.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -29,6 +32,20 @@ void print_stats()
 int64_t execute(ProxyThread& proxy, const Request& request, const uint64_t (&arg)[6])
 {
     return mcexec_syscall(&proxy.interrupted, interrupt_token(request.seq), request.nr, arg);
+}
+
+// STILL_CALL_SCHED_RIGHTS
+int64_t scheduling_rights()
+{
+    constexpr uint32_t cap_sys_nice = 23;
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[2] = {};
+    rlimit limit{};
+    if (syscall(SYS_capget, &header, data) != 0 || getrlimit(RLIMIT_RTPRIO, &limit) != 0) {
+        return -EPERM;
+    }
+    const int64_t rt = static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, 99));
+    return rt | ((data[0].effective >> cap_sys_nice & 1) != 0 ? STILL_RIGHT_NICE : 0);
 }
 
 int64_t map_file(const Request& request)
@@ -68,6 +85,22 @@ int64_t close_around(ProxyThread& proxy, const Request& request)
     return first <= last ? close_range(first, last) : 0;
 }
 
+int64_t serve_linux_call(ProxyThread& proxy, const Request& request)
+{
+    if (const auto served = serve_special_file(proxy, request)) {
+        return *served;
+    }
+    for (;;) {
+        const int64_t result = execute(proxy, request, request.arg);
+        if (request.nr != SYS_getdents64 && request.nr != SYS_getdents) {
+            return result;
+        }
+        if (const auto shown = hide_descriptors(request, result)) {
+            return *shown;
+        }
+    }
+}
+
 int64_t serve_call(ProxyThread& proxy, const Request& request)
 {
     for (HiddenFd* hidden : {&process.device.descriptor(), &process.stats_output}) {
@@ -89,13 +122,15 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
         }
     }
     if (request.nr < STILL_CALL_FIRST) {
-        return execute(proxy, request, request.arg);
+        return serve_linux_call(proxy, request);
     }
     switch (request.nr) {
     case STILL_CALL_CLONE:
         return start_worker(static_cast<uint32_t>(request.arg[0]));
     case STILL_CALL_MAP_FILE:
         return map_file(request);
+    case STILL_CALL_SCHED_RIGHTS:
+        return scheduling_rights();
     case STILL_CALL_EXEC:
         return execute_anew(request);
     case STILL_CALL_DISPOSITION:

@@ -40,6 +40,9 @@ enum still_msg_kind {
 	/* Linux faulted at arg[0] (user address) in the process; arg[1]: 1 for a write. Make the page
 	 * present with that permission, or answer -EFAULT; -ENOMEM if memory is short. */
 	STILL_MSG_FAULT_IN = 21,
+	/* Facts of the process (report.h), written to the report area. arg[0]: enum still_report_kind, arg[1]: cursor.
+	 * Reply arg[0]: number of records, arg[1]: the cursor for the rest, 0: that was all. One at a time. */
+	STILL_MSG_REPORT = 28,
 
 	/* A signal. arg[0]: number 1..64 | thread id (0: the process) << 32; arg[1]: si_code | si_errno << 32;
 	 * arg[2..5]: the 32 bytes of siginfo_t behind them. Answered when it is pending there: -ESRCH no such thread,
@@ -80,6 +83,9 @@ enum still_msg_kind {
 	 * they are there. -EFAULT: no mapping of Linux's, -EACCES: not with that right, -ENXIO: as behind a file's
 	 * end, -ENOMEM. After 0 the LWK looks again: the entry may have gone at once. */
 	STILL_MSG_MIRROR = 70,
+	/* The process needs more slots. arg[0]: which chunk of them, 1 to STILL_MAX_CHUNKS - 1; asked for again
+	 * it is the same. Reply arg[1]: its physical address: STILL_MORE_SLOTS slots, zero. */
+	STILL_MSG_SLOTS_GROW = 76,
 
 	/* LWK to Linux, not answered. */
 	/* A request lies in slot arg[0], whose proxy sleeps. */

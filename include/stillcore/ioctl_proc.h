@@ -4,8 +4,8 @@
  * when the last descriptor is closed (the LWK's threads stop at once) and is freed when the last
  * mapping of its pseudo file is gone as well. Only the process that created it may use it.
  *
- * mmap of the descriptor at offset 0: the slots (STILL_PROC_SLOTS * sizeof(struct still_slot) rounded
- * up to pages), shared, read and write, never inherited.
+ * mmap of the descriptor at offset 0: the slots (STILL_MAX_SLOTS * sizeof(struct still_slot)), shared, read and
+ * write, never inherited. Chunks that do not exist yet give SIGBUS.
  *
  * Common errors: EINVAL an argument is out of range, EBADFD wrong order of calls, EIO the LWK died
  * (panic, hang, shutdown) - all waits end with it, ENOMEM.
@@ -14,6 +14,7 @@
 #define STILLCORE_IOCTL_PROC_H
 
 #include "process.h"
+#include "report.h"
 #include "types.h"
 
 #ifdef __KERNEL__
@@ -76,6 +77,27 @@ struct still_signal {
 	uint64_t fields[4]; /* siginfo_t from offset 16 on: all that Linux keeps of it */
 };
 
+/* Facts of a process of the instance. ESRCH: pid is none of its processes; EPERM: the areas of another user's. */
+struct still_report {
+	uint32_t kind;   /* in: enum still_report_kind */
+	uint32_t pid;    /* in: as the caller sees it; 0: its own */
+	uint64_t cursor; /* in and out, 0 at first and after the last */
+	uint64_t buffer; /* in: user address of the records */
+	uint64_t bytes;  /* in: room, at most STILL_REPORT_BYTES; out: filled */
+};
+
+/* The name of a file that a process has mapped, as /proc/PID/maps shows it. */
+struct still_file_name {
+	uint32_t pid;    /* in: as for still_report */
+	int32_t handle;  /* in */
+	uint64_t buffer; /* in: user address, for a NUL terminated path */
+	uint32_t bytes;  /* in: room */
+	uint32_t major;  /* out: device */
+	uint32_t minor;  /* out */
+	uint32_t reserved;
+	uint64_t inode; /* out */
+};
+
 #define STILL_IOC_PROC 'p'
 #define STILL_IOC_PROC_CREATE _IOWR(STILL_IOC_PROC, 1, struct still_proc_create)
 /* Errors as Linux's mmap: EBADF, EACCES, EPERM, ENODEV, EOVERFLOW. Keeps the file open in the module. */
@@ -92,6 +114,12 @@ struct still_signal {
 #define STILL_IOC_SLOT_WAKE _IOW(STILL_IOC_PROC, 7, uint32_t)
 /* Relays a signal to the LWK process. When it returns the signal is pending there. ESRCH: no such thread. */
 #define STILL_IOC_SIGNAL _IOW(STILL_IOC_PROC, 8, struct still_signal)
+#define STILL_IOC_REPORT _IOWR(STILL_IOC_PROC, 32, struct still_report)
+#define STILL_IOC_FILE_NAME _IOWR(STILL_IOC_PROC, 33, struct still_file_name)
+/* From now on /proc/PID/exe is this executable file, given by its descriptor. */
+#define STILL_IOC_SET_EXE _IOW(STILL_IOC_PROC, 34, int32_t)
+/* A new descriptor (close-on-exec) of the executable that SET_EXE replaced. ENOENT: none was. */
+#define STILL_IOC_OWN_EXE _IO(STILL_IOC_PROC, 35)
 /* The pseudo file is mapped again over a range of the program's that Linux had a mapping of its own in. */
 #define STILL_IOC_MAP_BACK _IOW(STILL_IOC_PROC, 20, struct still_range)
 

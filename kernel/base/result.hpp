@@ -20,13 +20,16 @@ enum class Errno : i32 {
     nomem = 12,
     acces = 13,
     fault = 14,
+    busy = 16,
     exist = 17,
     nodev = 19,
     inval = 22,
+    nospc = 28,
+    deadlk = 35,
     nosys = 38,
     nametoolong = 36,
     overflow = 75,
-    notsup = 95,
+    opnotsupp = 95,
     timedout = 110,
     restart = 512, // internal: the call must be made again; never reaches a program
 };

@@ -7,6 +7,7 @@
 #include <debug/log.hpp>
 #include <debug/panic.hpp>
 #include <exec/process.hpp>
+#include <exec/report.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <mm/object_cache.hpp>
@@ -218,6 +219,11 @@ void release(const still_msg& m)
     destroy_memory(*p);
     // CPUs may keep translations of these pages; nobody uses those addresses until they are lent again.
     arch::unmap_lent(p->lent_start, p->lent_bytes);
+    {
+        LockGuard guard(p->lock);
+        for (u32 i = 0; i < p->num_more; ++i)
+            arch::unmap_lent(p->more_slots[i].start, STILL_MORE_SLOTS * sizeof(still_slot));
+    }
     process_cache.destroy(p);
     process_count.fetch_sub(1);
     ikc::reply(m, 0);
@@ -347,6 +353,12 @@ void handle_deferred(const still_msg& m)
     case STILL_MSG_SIGNAL:
         ikc::reply(m, to_status(take_relayed(*p, m)));
         break;
+    case STILL_MSG_REPORT: {
+        u64 next = 0;
+        const auto count = report(*p, m.arg[0], m.arg[1], next);
+        ikc::reply(m, count ? static_cast<i64>(*count) : -static_cast<i64>(count.error()), next);
+        break;
+    }
     default:
         log("message of unknown kind {} dropped", m.kind);
         ikc::reply(m, -static_cast<i64>(Errno::inval));

@@ -37,6 +37,18 @@ struct Task : Thread {
     Resume resume;           // without a handler: go on with this
     u64 saved_mask = 0;      // of a call with a mask of its own
     bool restore_mask = false;
+    bool restart_always = false; // whatever SA_RESTART says (ERESTARTNOINTR)
+    u64 rseq_area = 0;           // user address, 0: none
+    u32 rseq_signature = 0;
+    // PI futexes, under futex::pi_lock
+    Task* pi_waits_for = nullptr;
+    u32 pi_waiters = 0; // of all the words that it owns
+};
+
+// Slots beyond the first chunk, lent by Linux when they are needed.
+struct MoreSlots {
+    still_slot* slots = nullptr;
+    PhysAddr start;
 };
 
 struct Process {
@@ -45,7 +57,10 @@ struct Process {
     u32 uid = 0;
     still_proc_page* page = nullptr; // lent
     still_slot* slots = nullptr;     // lent
-    u32 num_slots = 0;
+    u32 num_slots = 0;               // in the first chunk
+    MoreSlots more_slots[STILL_MAX_CHUNKS - 1] GUARDED_BY(lock);
+    u32 num_more GUARDED_BY(lock) = 0;
+    u32 slot_hint GUARDED_BY(lock) = 1; // where to look for a free one first
     PhysAddr lent_start;
     u64 lent_bytes = 0;
     AddressSpace space;
@@ -57,8 +72,10 @@ struct Process {
     SignalQueue pending GUARDED_BY(lock);    // of the process as a whole
     u64 queued_signals GUARDED_BY(lock) = 0; // with memory of their own, see RLIMIT_SIGPENDING
     u64 dead_ticks GUARDED_BY(lock) = 0;     // CPU time of tasks that have ended
+    std::atomic<u64> page_faults{0};
     bool started = false;
 
+    std::atomic<u32> membarrier{0};   // what it is registered for (membarrier(2))
     std::atomic<u32> holders{0};      // service threads that work on it
     std::atomic<bool> dying{false};   // tasks leave at the next opportunity
     std::atomic<bool> stopped{false}; // by job control: tasks wait on their way back to the program
@@ -80,6 +97,9 @@ void handle_deferred(const still_msg& m);
 
 // A task on that slot, not yet running and not yet in the process's list; nullptr: no memory.
 Task* make_task(Process& p, u32 slot, u32 tid, NodeId node);
+// Policy and priority of a new task, of the same process or another.
+void inherit_scheduling(Thread& child, const Thread& parent);
+[[nodiscard]] still_slot& slot_at(Process& p, u32 index) EXCLUDES(p.lock);
 void link_task(Process& p, Task& task) EXCLUDES(p.lock);
 
 // A new task of the process with these registers, on a free slot. The proxy makes its thread first.

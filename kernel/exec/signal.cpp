@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <exec/process.hpp>
+#include <exec/rseq.hpp>
 #include <exec/signal_frame.hpp>
 #include <mm/object_cache.hpp>
 
@@ -313,12 +314,14 @@ void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr)
             continue;
         }
         if (undecided) {
-            const bool again = (taken.action.flags & sa_restart) != 0 && task.restart_nr >= 0;
+            const bool wanted = (taken.action.flags & sa_restart) != 0 || task.restart_always;
+            const bool again = wanted && task.restart_nr >= 0;
             frame.rax = again ? static_cast<u64>(task.restart_nr) : code(Errno::intr);
             frame.rip -= again ? syscall_bytes : 0;
             task.resume.again = nullptr;
             undecided = false;
         }
+        rseq::on_signal(task, frame);
         if (push_signal_frame(task, frame, taken.action, taken.info, taken.mask))
             continue;
         if (taken.info.signo == sig_segv)
@@ -330,6 +333,7 @@ void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr)
         frame.rip -= syscall_bytes;
     }
     task.restart_nr = -1;
+    task.restart_always = false;
     restore_mask_now(task);
 }
 

@@ -150,8 +150,7 @@ Status begin_unmap(Process& p, UserRange range, Departure& left)
         const Status begun = p.space.begin_unmap(range, left);
         if (begun || begun.error() != Errno::again)
             return begun;
-        yield();
-        arch::interrupt_window();
+        wait_a_moment();
     }
 }
 
@@ -160,6 +159,7 @@ Status begin_unmap(Process& p, UserRange range, Departure& left)
 FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
 {
     ++this_cpu().counters->page_faults;
+    p.page_faults.fetch_add(1, std::memory_order_relaxed);
     Fault fault = p.space.examine(a, access);
     switch (fault.kind) {
     case FaultKind::resolved:
@@ -228,8 +228,7 @@ Status discard(Process& p, UserRange range)
             break;
         if (begun.error() != Errno::again)
             return begun;
-        yield();
-        arch::interrupt_window();
+        wait_a_moment();
     }
     settle(p, left);
     p.space.end_discard(left);

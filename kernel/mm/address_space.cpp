@@ -117,6 +117,8 @@ Result<UserRange> AddressSpace::map(const MapRequest& request)
         proto.range = {*place, *place + request.length};
     }
     TRY_STATUS(areas_.insert(proto));
+    if (areas_.mapped_bytes() > peak_mapped_bytes())
+        peak_mapped_.store(areas_.mapped_bytes(), std::memory_order_relaxed);
     return proto.range;
 }
 
@@ -141,6 +143,8 @@ void AddressSpace::remove_leaf(arch::Leaf leaf, Departure& left)
             left.zap = true;
         else if ((e & STILL_PTE_FOREIGN) == 0)
             chain_block(left.frames, arch::leaf_frame(e, leaf.level), leaf.level);
+        if ((e & STILL_PTE_FOREIGN) == 0)
+            resident_.fetch_sub(arch::level_bytes(leaf.level), std::memory_order_relaxed);
         left.flush = true;
         return;
     }

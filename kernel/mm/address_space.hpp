@@ -111,6 +111,8 @@ class AddressSpace {
         u8 prot = prot_none;
         VmaKind kind = VmaKind::anonymous;
         bool lazy = false;
+        bool stack = false;
+        i32 file = -1; // handle
         u32 segment = 0;
         u64 file_offset = 0;
     };
@@ -122,6 +124,11 @@ class AddressSpace {
     // After a fill that left a without a page: has the area become another one, so that trying again helps?
     [[nodiscard]] bool examine_again(UserAddr a) EXCLUDES(lock_);
     [[nodiscard]] u64 mapped_bytes() EXCLUDES(lock_);
+    [[nodiscard]] u64 peak_mapped_bytes() const { return peak_mapped_.load(std::memory_order_relaxed); }
+    // Bytes of memory behind the areas: now, at most so far, and of a part (a walk of the tables).
+    [[nodiscard]] u64 resident_bytes() const { return resident_.load(std::memory_order_relaxed); }
+    [[nodiscard]] u64 peak_resident_bytes() const { return peak_resident_.load(std::memory_order_relaxed); }
+    [[nodiscard]] u64 resident_in(UserRange range) EXCLUDES(lock_);
 
     // Frees all memory. No thread uses it, no CPU has it loaded, no Linux mapping is left.
     void destroy() EXCLUDES(lock_);
@@ -151,6 +158,7 @@ class AddressSpace {
     [[nodiscard]] bool is_empty(UserRange range) REQUIRES(lock_);
     Fault examine_mirrored(const Vma& vma, UserAddr a, Access access) REQUIRES(lock_);
     static void retire_table(void* self, PhysAddr page);
+    void count_resident(u64 bytes) REQUIRES(lock_);
 
     SpinLock lock_;
     VmaMap areas_ GUARDED_BY(lock_);
@@ -160,6 +168,10 @@ class AddressSpace {
     UserRange app_[STILL_MAX_APP_RANGES];
     u32 num_app_ = 0;
     const u32* walkers_ = nullptr;
+    // Written under lock_, read without.
+    std::atomic<u64> resident_{0};
+    std::atomic<u64> peak_resident_{0};
+    std::atomic<u64> peak_mapped_{0};
     std::atomic<u32> last_segment_{0};
 };
 

@@ -106,7 +106,9 @@ void AddressSpace::install(Chunk& chunk, Frame* block, u64 valid_bytes)
                         std::memory_order_acq_rel);
                 }
             }
-            if (!used) {
+            if (used) {
+                count_resident(step);
+            } else {
                 Frame* unused = frames::lookup(frame);
                 unused->order = whole ? chunk.order : 0;
                 rest.push_back(*unused);
@@ -146,8 +148,32 @@ bool AddressSpace::area(UserAddr a, AreaInfo& info)
     auto it = areas_.first_behind(a);
     if (it == areas_.end())
         return false;
-    info = {it->range, it->prot, it->kind, it->lazy, it->segment, it->file_offset};
+    info = {it->range,   it->prot,       it->kind,
+            it->lazy,    it->stack,      it->file != nullptr ? static_cast<i32>(it->file->handle) : -1,
+            it->segment, it->file_offset};
     return true;
+}
+
+void AddressSpace::count_resident(u64 bytes)
+{
+    const u64 now = resident_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    if (now > peak_resident_bytes())
+        peak_resident_.store(now, std::memory_order_relaxed);
+}
+
+u64 AddressSpace::resident_in(UserRange range)
+{
+    LockGuard guard(lock_);
+    u64 bytes = 0;
+    table_.for_each(range, [&](arch::Leaf leaf) {
+        const u64 e = leaf.entry->load(std::memory_order_relaxed);
+        const UserAddr start = max(leaf.start, range.start);
+        const UserAddr end = min(leaf.start + arch::level_bytes(leaf.level), range.end);
+        const bool awaited = (e & STILL_PTE_FOREIGN) != 0 && !arch::is_present(e);
+        if ((e & STILL_PTE_DEPARTING) == 0 && !awaited)
+            bytes += end - start;
+    });
+    return bytes;
 }
 
 bool AddressSpace::is_resident(UserAddr a)

@@ -60,7 +60,7 @@ SyscallResult sys_clock_nanosleep(Task& task, const Call& call)
     if (!clock)
         return clock.error() == Errno::nosys ? offload_unchanged(task, call) : fail(clock.error());
     if (clock->kind == Clock::Kind::thread_cpu && clock->tid == task.tid) // does not advance in its own sleep
-        return fail(id == clock_thread_cpu ? Errno::notsup : Errno::inval);
+        return fail(id == clock_thread_cpu ? Errno::opnotsupp : Errno::inval);
     const u64 ns = TRY(read_ns(call.arg[2]));
     if ((call.arg[1] & abstime) != 0) {
         if (sleep_until(task, *clock, ns))

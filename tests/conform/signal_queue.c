@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Order, merging, siginfo and limits of queued signals; the errors of the calls that send and take them.
-// covers: kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo, rt_sigaction, rt_sigprocmask, rt_sigpending, rt_sigtimedwait, rt_sigsuspend
+// covers: kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo, rt_sigaction, rt_sigprocmask
+// covers: rt_sigpending, rt_sigtimedwait, rt_sigsuspend
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
