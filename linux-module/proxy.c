@@ -8,7 +8,6 @@
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
-#include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
@@ -54,7 +53,6 @@ static void free_proc(struct kref *ref)
 	free_area(proc);
 	if (proc->mm)
 		mmdrop(proc->mm);
-	put_pid(proc->tgid);
 	still_os_put(proc->os);
 	kfree(proc);
 }
@@ -85,9 +83,6 @@ struct still_proc *still_proc_new(struct still_os *os)
 	spin_lock_init(&proc->slot_lock);
 	spin_lock_init(&proc->file_lock);
 	spin_lock_init(&proc->fault_lock);
-	proc->tgid = get_pid(task_tgid(current));
-	proc->mm = current->mm;
-	mmgrab(proc->mm);
 	proc->workers = kvcalloc(STILL_PROC_SLOTS, sizeof(*proc->workers), GFP_KERNEL);
 	proc->files = kvcalloc(STILL_MAX_FILES, sizeof(*proc->files), GFP_KERNEL);
 	if (!proc->workers || !proc->files)
@@ -104,6 +99,14 @@ struct still_proc *still_proc_new(struct still_os *os)
 fail:
 	still_proc_put(proc);
 	return NULL;
+}
+
+/* The caller's memory is where it is mapped from now on, and the caller whom it obeys. */
+void still_proc_adopt(struct still_proc *proc)
+{
+	mmgrab(current->mm);
+	proc->page->pid = task_tgid_vnr(current);
+	WRITE_ONCE(proc->mm, current->mm);
 }
 
 /* Enters it into the table, which holds the reference that still_proc_new() returned. */

@@ -22,6 +22,10 @@ class ProcessDevice final : public SlotKernel {
     [[nodiscard]] int map_file(still_map_file& request);
     [[nodiscard]] int exec(const still_exec& request);
     [[nodiscard]] int start(const still_proc_start& request);
+    // In the parent: a new process for the child that is about to be forked.
+    [[nodiscard]] int fork(still_proc_fork& request);
+    // In that child: from now on this object stands for the new process.
+    [[nodiscard]] int adopt(int device_fd);
     [[nodiscard]] int attach(uint32_t slot);
     int signal(const still_signal& signal);
     int wait(uint32_t slot, uint32_t seen) override;

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace still::mcexec {
 
@@ -22,6 +23,7 @@ struct Process {
     Options options;
     SignalState signals;        // what mcexec was started with
     still_limit limits[3] = {}; // likewise: AS, DATA, MEMLOCK
+    std::vector<still_range> app; // the program's addresses
     uint64_t tsc_khz = 0;
     uint64_t poll_limit = 0; // TSC ticks
     std::string program;     // the path that is executed, for /proc/self/exe

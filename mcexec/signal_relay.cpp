@@ -165,6 +165,11 @@ void unblock_signals()
     set_mask(SIG_SETMASK, 0);
 }
 
+void set_signal_mask(uint64_t mask)
+{
+    set_mask(SIG_SETMASK, mask);
+}
+
 void die_by_signal(int signo)
 {
     const rlimit no_core{0, 0}; // a core of mcexec would not be the program's

@@ -4,6 +4,8 @@
  * when the last descriptor is closed (the LWK's threads stop at once) and is freed when the last
  * mapping of its pseudo file is gone as well. Only the process that created it may use it.
  *
+ * A process that shares its memory (a vfork child) counts as the same.
+ *
  * mmap of the descriptor at offset 0: the slots (STILL_PROC_SLOTS * sizeof(struct still_slot) rounded
  * up to pages), shared, read and write, never inherited.
  *
@@ -77,6 +79,11 @@ struct still_signal {
 	uint32_t reserved;
 };
 
+struct still_proc_fork {
+	int32_t device_fd; /* out: as /dev/ihkN: the child's, close-on-exec */
+	int32_t mm_fd;     /* out: as still_proc_create.mm_fd */
+};
+
 #define STILL_IOC_PROC 'p'
 #define STILL_IOC_PROC_CREATE _IOWR(STILL_IOC_PROC, 1, struct still_proc_create)
 /* Errors as Linux's mmap: EBADF, EACCES, EPERM, ENODEV, EOVERFLOW. Keeps the file open in the module. */
@@ -93,6 +100,12 @@ struct still_signal {
 #define STILL_IOC_SLOT_WAKE _IOW(STILL_IOC_PROC, 7, uint32_t)
 /* Relays a signal to the LWK process. */
 #define STILL_IOC_SIGNAL _IOW(STILL_IOC_PROC, 8, struct still_signal)
+
+/* The calling thread's LWK thread forks: makes the child in the LWK. Both descriptors are inherited by the process
+ * that the caller forks then; that one adopts device_fd, the caller closes both. EAGAIN, ENOMEM, ENFILE, EMFILE. */
+#define STILL_IOC_PROC_FORK _IOR(STILL_IOC_PROC, 9, struct still_proc_fork)
+/* On such a device_fd: the caller is the child, and all other calls are its own from now on. Once; else EBADFD. */
+#define STILL_IOC_PROC_ADOPT _IO(STILL_IOC_PROC, 10)
 
 /* The signal by which the module interrupts a proxy's blocked call (glibc's SIGSETXID: no program can use it),
  * with si_code SI_KERNEL. */

@@ -14,6 +14,17 @@ namespace still {
 
 struct Process;
 
+// What a new task starts with, as clone(2) was asked.
+struct CloneRequest {
+    arch::TrapFrame frame;
+    u64 fs_base = 0;
+    bool set_fs = false;
+    u64 parent_tid = 0; // user addresses, 0: none
+    u64 child_tid_set = 0;
+    u64 child_tid_clear = 0;
+    bool clear_handlers = false; // of a new process: handled signals start with their default action
+};
+
 // A thread of a process.
 struct Task : Thread {
     Process* owner = nullptr;
@@ -27,9 +38,18 @@ struct Task : Thread {
     i32 restart_nr = -1;     // system call to be made again if no handler says otherwise
     u64 saved_mask = 0;      // of rt_sigsuspend
     bool restore_mask = false;
+    bool unborn = false;     // of a fork: the proxy has yet to tell its pid
+    u64 child_tid_set = 0;   // user address that the unborn writes it to, 0: none
+    const CloneRequest* fork_request = nullptr; // under the process's lock, while it forks
 };
 
+// A guest is a process that shares its host's memory, slots and handle (vfork), until it executes another
+// program or ends; meanwhile the thread of the host that made it waits.
 struct Process {
+    explicit Process(Process* its_host = nullptr)
+        : space(its_host != nullptr ? its_host->space : own_space), host(its_host)
+    {
+    }
     u32 handle = 0; // the module's name for it
     u32 pid = 0;
     u32 uid = 0;
@@ -38,9 +58,13 @@ struct Process {
     u32 num_slots = 0;
     PhysAddr lent_start;
     u64 lent_bytes = 0;
-    AddressSpace space;
+    AddressSpace own_space; // unused in a guest
+    AddressSpace& space;
+    Process* const host;           // nullptr: it is no guest
+    Process* next_guest = nullptr; // under the host's lock
 
-    SpinLock lock;
+    SpinLock lock; // a host's comes before its guests'
+    Process* guests GUARDED_BY(lock) = nullptr;
     Task* tasks GUARDED_BY(lock) = nullptr;
     u32 num_tasks GUARDED_BY(lock) = 0;
     SignalActions actions GUARDED_BY(lock);
@@ -68,17 +92,19 @@ void handle_deferred(const still_msg& m);
 // A task on that slot, not yet running and not yet in the process's list; nullptr: no memory.
 Task* make_task(Process& p, u32 slot, u32 tid, NodeId node);
 void link_task(Process& p, Task& task) EXCLUDES(p.lock);
+void free_task(Task* task); // one that never ran
+// Registers, mask and affinity for a task that is made by another, whose segments and FPU state are saved.
+void inherit(Task& child, const Task& parent, const CloneRequest& request);
+// A slot that no task has and whose last proxy has left.
+Result<u32> take_slot(Process& p) EXCLUDES(p.lock);
+void give_slot_back(Process& p, u32 slot);
+[[nodiscard]] Process* make_process(Process* host); // nullptr: no memory
+void free_process(Process* p);
+Result<Process*> admit_process(const still_msg& m); // as exec/process.cpp says
+void dismiss_process(Process* p);                   // one that is in no table
 
 // A new task of the process with these registers, on a free slot. The proxy makes its thread first.
 // Returns the thread id.
-struct CloneRequest {
-    arch::TrapFrame frame;
-    u64 fs_base = 0;
-    bool set_fs = false;
-    u64 parent_tid = 0; // user addresses, 0: none
-    u64 child_tid_set = 0;
-    u64 child_tid_clear = 0;
-};
 Result<u32> clone_task(Task& parent, const CloneRequest& request);
 
 // The end of the current task, or of its process; status as the proxy shall exit.
@@ -93,6 +119,8 @@ void leave_if_dying(Task& task);
 // Sends a call to the task's proxy. intr: the process is ending.
 Result<i64> offload(Task& task, u32 nr, u64 a0 = 0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0, u64 a4 = 0,
                     u64 a5 = 0);
+// Likewise, but signals wait until it is answered.
+Result<i64> offload_undisturbed(Task& task, u32 nr, u64 a0 = 0, u64 a1 = 0, u64 a2 = 0);
 
 [[nodiscard]] Task* find_task(Process& p, u32 tid) REQUIRES(p.lock);
 [[nodiscard]] u64 process_busy_ticks(Process& p);

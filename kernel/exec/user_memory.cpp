@@ -31,21 +31,32 @@ void close_files(Process& p, MappedFile* chain)
     }
 }
 
+// Linux takes its mappings of the range away. Number of pages in it that are pinned, but below a large leaf.
+u64 ask_zap(Process& p, UserRange range, bool mark_pinned)
+{
+    still_msg m = message(p, STILL_MSG_ZAP);
+    m.arg[0] = range.start.raw();
+    m.arg[1] = range.size();
+    m.arg[2] = mark_pinned ? 1 : 0;
+    u64 pinned = 0;
+    (void)ikc::ask(m, &pinned);
+    return pinned;
+}
+
 // Waits until Linux has none of the departed mappings left, and large leaves with pins are split so that the
 // module can mark the pinned pages.
 void zap(Process& p, Departure& left)
 {
-    if (!left.zap)
-        return;
-    for (;;) {
-        still_msg m = message(p, STILL_MSG_ZAP);
-        m.arg[0] = left.range.start.raw();
-        m.arg[1] = left.range.size();
-        u64 pinned = 0;
-        (void)ikc::ask(m, &pinned);
-        if (pinned == 0 || !p.space.split_departed(left.range))
+    while (left.zap) {
+        if (ask_zap(p, left.range, false) == 0 || !p.space.split_departed(left.range))
             return;
     }
+}
+
+void wait_a_little()
+{
+    yield();
+    arch::interrupt_window();
 }
 
 void settle(Process& p, Departure& left)
@@ -99,13 +110,48 @@ Status fill_chunk(Process& p, Chunk& chunk, bool* useful)
 
 constexpr FaultError no_fault{0, 0};
 
+FaultError out_of_memory(const Process& p, UserAddr a)
+{
+    log("out of memory: process {} is killed (fault at {:x})", p.pid, a);
+    return {sig_kill, si_kernel};
+}
+
+// Gives the page at a to this process alone, after a write to a page that others have too.
+Status copy_on_write(Process& p, UserAddr a)
+{
+    Frame* own = frames::allocate(this_cpu().arch.node, 0);
+    if (own == nullptr)
+        return fail(Errno::nomem);
+    Departure left;
+    PhysAddr shared;
+    const auto departs = p.space.begin_copy(a, shared, left);
+    if (!departs || !*departs) {
+        frames::release(own, 0);
+        return departs ? Status{} : fail(departs.error());
+    }
+    settle(p, left);
+    // Nobody writes to a page with several owners; and the departing entry is one of them until end_copy().
+    __builtin_memcpy(arch::direct(own->address()), arch::direct(shared), page_size);
+    p.space.end_copy(a, shared, own, left);
+    return {};
+}
+
 } // namespace
 
 FaultError resolve_fault(Process& p, UserAddr a, Access access)
 {
     ++this_cpu().counters->page_faults;
     Fault fault = p.space.examine(a, access);
+    while (fault.kind == FaultKind::busy || fault.kind == FaultKind::copy) {
+        if (fault.kind == FaultKind::busy)
+            wait_a_little();
+        else if (!copy_on_write(p, a))
+            return out_of_memory(p, a);
+        fault = p.space.examine(a, access);
+    }
     switch (fault.kind) {
+    case FaultKind::busy:
+    case FaultKind::copy:
     case FaultKind::resolved:
         // Another CPU was first, or this CPU's translation was older than the entry.
         arch::invalidate_page(a.raw());
@@ -125,10 +171,8 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access)
             done = fill_chunk(p, small, nullptr);
         else
             done = {};
-        if (!done && done.error() == Errno::nomem) {
-            log("out of memory: process {} is killed (fault at {:x})", p.pid, a);
-            return {sig_kill, si_kernel};
-        }
+        if (!done && done.error() == Errno::nomem)
+            return out_of_memory(p, a);
     }
     if (!done || !p.space.is_resident(a)) {
         // The page lies behind the end of its file, or could not be read - or the area changed: look again.
@@ -148,8 +192,7 @@ Status unmap(Process& p, UserRange range)
             break;
         if (begun.error() != Errno::again)
             return begun;
-        yield();
-        arch::interrupt_window();
+        wait_a_little();
     }
     settle(p, left);
     p.space.end_unmap(left, false);
@@ -175,8 +218,7 @@ Status discard(Process& p, UserRange range)
             break;
         if (begun.error() != Errno::again)
             return begun;
-        yield();
-        arch::interrupt_window();
+        wait_a_little();
     }
     settle(p, left);
     p.space.end_discard(left);
@@ -236,8 +278,7 @@ Result<UserAddr> map_area(Process& p, MapRequest request, bool replace, bool eag
                     break;
                 if (begun.error() != Errno::again)
                     return fail(begun.error());
-                yield();
-                arch::interrupt_window();
+                wait_a_little();
             }
             settle(p, left);
             p.space.end_unmap(left, true);
@@ -258,6 +299,28 @@ Result<UserAddr> map_area(Process& p, MapRequest request, bool replace, bool eag
         }
     }
     return range->start;
+}
+
+Status fork_memory(Process& parent, Process& child)
+{
+    Departure left;
+    Status begun = parent.space.begin_fork(child.space, left);
+    while (!begun && begun.error() == Errno::again) {
+        wait_a_little();
+        begun = parent.space.begin_fork(child.space, left);
+    }
+    if (left.flush)
+        shoot_down(parent.space);
+    while (left.zap && ask_zap(parent, left.range, true) != 0) {
+        const auto split = parent.space.split_pinned(left.range);
+        if (split && *split)
+            continue;
+        if (!split && begun)
+            begun = fail(split.error());
+        break;
+    }
+    const Status ended = parent.space.end_fork(child.space, left);
+    return begun ? ended : begun;
 }
 
 Status copy_pages(Process& p, UserAddr from, UserAddr to, u64 bytes)
