@@ -83,6 +83,15 @@ def _parser():
     sub.add_argument("names", nargs="*", metavar="NAME", help="suites (default: all)")
     sub.add_argument("--list", action="store_true", help="name the suites")
 
+    sub = add("conform", _run_module("conform"), "compare programs natively and under mcexec")
+    _machine_options(sub)
+    sub.add_argument("names", nargs="*", metavar="NAME", help="cases, patterns or areas (default: all)")
+    sub.add_argument("--list", action="store_true", help="name the cases")
+    sub.add_argument("--quick", action="store_true", help="without the slow cases")
+    sub.add_argument("--repeat", type=int, default=1, metavar="N", help="all of it N times")
+    sub.add_argument("--native", action="store_true", help="natively twice: does a case agree with itself?")
+    sub.add_argument("--write", action="store_true", help="write docs/compatibility.md")
+
     add("demo", _run_module("demo"), "unmodified Debian programs on cores that Linux gave up")
 
     sub = add("lint", _run_module("lint"), "format, style, layers and static checks")

@@ -61,6 +61,10 @@ def check_docs(log):
     return _run([sys.executable, "tests/lint/docs.py", "."], log) == 0
 
 
+def check_covers(log):
+    return _run([sys.executable, "tests/lint/covers.py", "."], log) == 0
+
+
 def check_rules(log):
     with log.open("ab") as output:
         done = subprocess.run([sys.executable, "tests/lint/rules.py", "."], input="\n".join(tracked()).encode(),
@@ -125,7 +129,8 @@ def check_tidy(log):
     return is_good
 
 
-CHECKS = {"format": check_format, "layers": check_layers, "rules": check_rules, "docs": check_docs,
+CHECKS = {"format": check_format, "layers": check_layers, "rules": check_rules, "covers": check_covers,
+          "docs": check_docs,
           "shell": check_shell, "python": check_python,
           "sparse": check_sparse, "tidy": check_tidy}
 

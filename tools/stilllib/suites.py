@@ -7,7 +7,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 
-from . import alone, iso, lint, packages
+from . import alone, conform, iso, lint, packages
 from .build import build
 from .paths import BUILD, LOGS, ROOT, shown
 from .progress import StillError, paint
@@ -154,6 +154,21 @@ def _pytest(directory, *selection):
     return suite
 
 
+def _conform():
+    packages.need("vm", "e2e")
+    build("gcc")
+    outcome = Outcome()
+    log = LOGS / "conform.log"
+    with log.open("w") as output:
+        def tell(verdict):
+            output.write(f"{verdict.verdict}  {verdict.case.name}\n{verdict.diff}\n")
+            output.flush()
+
+        for verdict in conform.run_cases(conform.quick_cases(), tell):
+            outcome.add(f"{verdict.case.name}: {verdict.verdict}", verdict.is_good, log, verdict.diff)
+    return outcome
+
+
 SUITES = {
     "build": _build_suite("gcc"),
     "tools": _pytest("tests/tools"),
@@ -163,6 +178,7 @@ SUITES = {
     "lwk": _lwk,
     "iso": _iso,
     "e2e": _pytest("tests/e2e", "-m", "not numa"),
+    "conform": _conform,
     "numa": _pytest("tests/e2e", "-m", "numa"),
     "clang": _build_suite("clang"),
     "lint": _lint,

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""still conform: the same program natively and under mcexec in one guest; what it prints, how it ends and which
+files it leaves must be the same. The guest's side is tools/guest/conform.py."""
+import difflib
+import json
+import signal
+import time
+from dataclasses import dataclass
+
+from . import conform_cases, packages
+from .build import build
+from .guestlib import Guest
+from .paths import ROOT, shown
+from .progress import StillError, note, paint, step
+from .qemu import Machine
+
+DRIVER = ROOT / "tools" / "guest" / "conform.py"
+TABLE = ROOT / "docs" / "compatibility.md"
+SAME, KNOWN, AGREES, DIFFERS = "same", "known to differ", "agrees, though listed", "DIFFERS"
+
+
+@dataclass
+class Verdict:
+    case: object
+    verdict: str
+    reason: str = ""
+    diff: str = ""
+    seconds: tuple = (0, 0)
+
+    @property
+    def is_good(self):
+        return self.verdict != DIFFERS
+
+
+def _ending(result):
+    status = result["status"]
+    if isinstance(status, int) and status < 0:
+        return f"killed by {signal.Signals(-status).name}"
+    return f"status {status}" if isinstance(status, int) else str(status)
+
+
+def _text_of(result):
+    """All that is compared of a run, as lines."""
+    lines = result["stdout"].splitlines()
+    lines += [f"[{result['bytes']} bytes of output, {result['sha256'][:16]}]", f"[{_ending(result)}]"]
+    return lines + [f"[left: {path}]" for path in result["files"]]
+
+
+def difference(native, lwk):
+    """A unified diff of two runs, empty if they agree."""
+    ours, theirs = _text_of(lwk), _text_of(native)
+    if lwk["stuck"]:
+        ours.append(f"[{lwk['stuck']} processes would not end]")
+    if ours == theirs:
+        return ""
+    lines = list(difflib.unified_diff(theirs, ours, "native", "LWK", lineterm="", n=2))
+    if len(lines) > 60:
+        lines = [*lines[:60], f"... {len(lines) - 60} more lines"]
+    said = [f"stderr: {line}" for line in lwk["stderr"].splitlines()[-8:]]
+    return "\n".join(lines + said)
+
+
+def judge(case, native, lwk, known):
+    diff = difference(native, lwk)
+    seconds = (native["seconds"], lwk["seconds"])
+    reason = known.get(case.name, "")
+    if diff:
+        return Verdict(case, KNOWN if reason else DIFFERS, reason, diff, seconds)
+    return Verdict(case, AGREES if reason else SAME, reason, "", seconds)
+
+
+class Runner:
+    """Runs cases in a guest that has an instance, and makes both anew when a case broke one of them."""
+
+    def __init__(self, make_guest, tell=lambda verdict: None):
+        self._make_guest, self._tell = make_guest, tell
+        self._known = conform_cases.known_differences()
+
+    def run(self, cases, ways=("native", "lwk")):
+        verdicts, left = [], list(cases)
+        while left:
+            guest = self._make_guest()
+            guest.ensure_up()
+            done = self._run_until_broken(guest, left, ways)
+            verdicts += done
+            left = left[len(done):]
+        return verdicts
+
+    def _run_until_broken(self, guest, cases, ways):
+        """The verdicts up to the first case after which guest or instance do not live."""
+        budget = sum(case.timeout + 15 for case in cases) * 2 + 60
+        buffer, runs, verdicts = bytearray(), {}, []
+        arrived = []
+
+        def on_stdout(data):
+            nonlocal buffer
+            buffer += data
+            *lines, buffer = buffer.split(b"\n")
+            arrived.extend(json.loads(line) for line in lines)
+
+        command = guest.spawn(["python3", DRIVER], cwd="/", on_stdout=on_stdout)
+        command.write(json.dumps([case.for_guest(ways) for case in cases]).encode())
+        command.close_stdin()
+        deadline = time.monotonic() + budget
+        while len(verdicts) < len(cases):
+            if arrived:
+                run = arrived.pop(0)
+                runs[run["way"]] = run
+                if run["way"] == ways[-1]:
+                    verdict = judge(cases[len(verdicts)], runs[ways[0]], runs[ways[-1]], self._known)
+                    verdicts.append(verdict)
+                    broken = verdict.diff and _what_broke(guest)
+                    if broken:
+                        verdict.diff += f"\n{broken}"
+                    self._tell(verdict)
+                    if broken:
+                        command.kill(signal.SIGKILL)
+                        return verdicts
+            elif not command.is_running or time.monotonic() > deadline:
+                if arrived:
+                    continue
+                command.kill(signal.SIGKILL)
+                why = guest.death().tail if not guest.is_alive() else f"the driver ended: {command.stderr[-2000:]}"
+                verdict = Verdict(cases[len(verdicts)], DIFFERS, "", f"no result: {why}")
+                verdicts.append(verdict)
+                self._tell(verdict)
+                return verdicts
+            else:
+                time.sleep(0.02)
+        command.wait(30)
+        return verdicts
+
+
+def _what_broke(guest):
+    """What a case did to the instance, if it lives no more."""
+    try:
+        if guest.state() == "RUNNING":
+            return ""
+        return "the LWK is " + str(guest.state()) + ":\n" + "\n".join(guest.kmsg().splitlines()[-25:])
+    except (StillError, TimeoutError) as error:
+        return f"the guest does not answer: {error}"
+
+
+class Boots:
+    """One guest at a time, booted when it is asked for."""
+
+    def __init__(self, machine):
+        self._machine, self.guest = machine, None
+
+    def get(self):
+        if self.guest is None or not self.guest.is_alive():
+            self.guest = Guest(self._machine)
+            with step(f"Boot Debian {self.guest.kernel.release}"):
+                self.guest.start()
+        return self.guest
+
+    def stop(self):
+        if self.guest and self.guest.is_alive():
+            self.guest.ensure_down()
+            self.guest.stop()
+
+
+def run_cases(cases, tell=lambda verdict: None, machine=None, ways=("native", "lwk")):
+    boots = Boots(machine or Machine())
+    try:
+        verdicts = Runner(boots.get, tell).run(cases, ways)
+        boots.stop()
+        return verdicts
+    finally:
+        if boots.guest:
+            boots.guest.kill()
+
+
+def all_cases():
+    return conform_cases.programs() + conform_cases.commands()
+
+
+def quick_cases():
+    return [case for case in all_cases() if not case.is_slow]
+
+
+def _show(verdict):
+    colour = {SAME: "green", KNOWN: "yellow", AGREES: "cyan", DIFFERS: "red"}[verdict.verdict]
+    native, lwk = verdict.seconds
+    reason = f": {verdict.reason}" if verdict.reason else ""
+    print(f"{paint(colour, verdict.verdict)}  {verdict.case.name}{reason} "
+          f"{paint('dim', f'({native:.1f} s, {lwk:.1f} s)')}", flush=True)
+    if verdict.verdict == DIFFERS:
+        for line in verdict.diff.splitlines():
+            print(f"   | {line}", flush=True)
+
+
+def _row(verdict):
+    note_text = verdict.reason if verdict.verdict == KNOWN else verdict.case.what
+    return f"| {verdict.case.name} | {verdict.verdict} | {note_text} |"
+
+
+HEAD = """# Compatibility
+
+Written by `still conform --write`: each case runs natively and under mcexec in one guest, and what it prints, how it
+ends and which files it leaves are compared. The programs are `tests/conform/*.c`, the commands
+`tests/conform/cases.toml`, the known differences `tests/conform/differs.toml`.
+"""
+
+
+def write_table(verdicts, path=TABLE):
+    by_area = {}
+    for verdict in verdicts:
+        by_area.setdefault(verdict.case.area, []).append(verdict)
+    counts = ", ".join(f"{sum(v.verdict == kind for v in verdicts)} {kind}" for kind in (SAME, KNOWN, DIFFERS))
+    text = HEAD + f"\n{len(verdicts)} cases: {counts}.\n"
+    for area in sorted(by_area):
+        rows = "\n".join(map(_row, sorted(by_area[area], key=lambda verdict: verdict.case.name)))
+        text += f"\n## {area}\n| case | verdict | note |\n|---|---|---|\n{rows}\n"
+    path.write_text(text)
+
+
+def main(arguments):
+    cases = conform_cases.select(quick_cases() if arguments.quick else all_cases(), arguments.names)
+    if arguments.list:
+        for case in cases:
+            print(f"{case.name:32} {case.what}")
+        return 0
+    if arguments.write and (arguments.names or arguments.quick or arguments.native):
+        raise StillError("--write makes the whole table: give no names with it", status=2)
+    packages.need("vm", "e2e")
+    build("gcc")
+    ways = ("native", "native again") if arguments.native else ("native", "lwk")
+    machine = Machine(smp=arguments.smp, mem=arguments.mem, numa=arguments.numa, kernel=arguments.kernel)
+    verdicts = run_cases(cases * arguments.repeat, _show, machine, ways)
+    if arguments.write:
+        write_table(verdicts)
+        note(f"wrote {shown(TABLE)}")
+    failed = [verdict for verdict in verdicts if not verdict.is_good]
+    agreeing = sorted({verdict.case.name for verdict in verdicts if verdict.verdict == AGREES})
+    if agreeing:
+        note(f"take out of tests/conform/differs.toml: {', '.join(agreeing)}")
+    print(f"{len(verdicts)} cases, {len(failed)} differ")
+    return 1 if failed else 0
