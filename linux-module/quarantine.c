@@ -87,7 +87,8 @@ unsigned long still_quarantine_range(struct still_proc *proc, u64 start, u64 end
 		cond_resched();
 		if (!leaf.is_leaf || (leaf.value & STILL_PTE_FOREIGN))
 			continue;
-		if (!(leaf.value & STILL_PTE_SEEN) || (departing_only && !still_leaf_departing(&leaf)))
+		if (!(leaf.value & STILL_PTE_SEEN) ||
+		    (departing_only && !still_leaf_departing(&leaf)))
 			continue;
 		pinned = pinned_pages(&leaf);
 		if (pinned && leaf.size == PAGE_SIZE)
@@ -165,7 +166,8 @@ static void poll(struct work_struct *work)
 		list_del(&page->lru);
 		msg.arg[1] = page_private(page);
 		set_page_private(page, 0); /* the LWK may use it as soon as the message is out */
-		is_full = still_ikc_try_send(&os->channels[still_ikc_pick_cpu(os)], &msg) == -EAGAIN;
+		is_full =
+			still_ikc_try_send(&os->channels[still_ikc_pick_cpu(os)], &msg) == -EAGAIN;
 		if (is_full) {
 			set_page_private(page, msg.arg[1]);
 			list_add(&page->lru, &pages);

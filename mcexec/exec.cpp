@@ -35,12 +35,9 @@ std::expected<Target, int> target_of(const Request& request)
     if ((flags & ~static_cast<uint64_t>(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0) {
         return std::unexpected(EINVAL);
     }
-    auto path = read_program_string(request.arg[0], PATH_MAX);
+    auto path = read_program_string(request.arg[0], PATH_MAX - 1);
     if (!path) {
-        return std::unexpected(EFAULT);
-    }
-    if (path->size() >= PATH_MAX) {
-        return std::unexpected(ENAMETOOLONG);
+        return std::unexpected(path.error() == E2BIG ? ENAMETOOLONG : path.error());
     }
     if (path->empty() && (flags & AT_EMPTY_PATH) == 0) {
         return std::unexpected(ENOENT);
@@ -129,7 +126,7 @@ int64_t execute_anew(const Request& request, const ExecState& inherited)
     auto argv = read_program_strings(request.arg[1]);
     auto envp = read_program_strings(request.arg[2]);
     if (!argv || !envp) {
-        return -EFAULT;
+        return -(argv ? envp.error() : argv.error());
     }
     const auto program = open_program(target->path, *argv);
     if (!program) {

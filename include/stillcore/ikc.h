@@ -40,9 +40,10 @@ enum still_msg_kind {
 	/* Linux faulted at arg[0] (user address) in the process; arg[1]: 1 for a write. Make the page
 	 * present with that permission, or answer -EFAULT; -ENOMEM if memory is short. */
 	STILL_MSG_FAULT_IN = 21,
-	/* A process forks: arg[0], arg[1]: as for PROC_CREATE, of the child proc; arg[2]: the parent's proc; arg[3]: thread
-	 * id of the parent's thread, which waits in STILL_CALL_FORK. The child's thread, on slot 0, asks for its pid there
-	 * (STILL_CALL_IDENTIFY) as soon as somebody serves it. Reply arg[1]: as for PROC_CREATE. */
+	/* A process forks: arg[0], arg[1]: as for PROC_CREATE, of the child proc; arg[2]: the parent's
+	 * proc; arg[3]: thread id of the parent's thread, which waits in STILL_CALL_FORK. The child's
+	 * thread, on slot 0, asks for its pid there (STILL_CALL_IDENTIFY) as soon as somebody serves it.
+	 * Reply arg[1]: as for PROC_CREATE. */
 	STILL_MSG_PROC_FORK = 22,
 
 	/* Linux to LWK, not answered. */
@@ -63,13 +64,14 @@ enum still_msg_kind {
 	/* LWK to Linux, answered. */
 	/* Take Linux's mappings of [arg[0], arg[0]+arg[1]) of the process away (both page aligned). The
 	 * LWK has changed its entries first: those leaving are STILL_PTE_DEPARTING, those downgraded are
-	 * present with fewer rights. arg[2]: 1: mark pinned pages, see below. When the reply comes no Linux mapping with the old rights exists, and
+	 * present with fewer rights. When the reply comes no Linux mapping with the old rights exists, and
 	 * each 4 KiB departing entry whose page still has foreign references (pins) is marked
 	 * STILL_PTE_QUARANTINED; such pages are the module's until PAGE_FREE. Reply arg[1]: number of
 	 * pages with foreign references below large departing entries, which can't be marked: split those
 	 * entries and ask again.
-	 * With arg[2] = 1 (fork) instead: each present entry that Linux has seen and that has foreign references beyond
-	 * Linux's mappings is marked STILL_PTE_PINNED; reply arg[1]: how many of these entries are large. */
+	 * With arg[2] = 1 (fork) instead: each present entry that Linux has seen and that has foreign
+	 * references beyond Linux's mappings is marked STILL_PTE_PINNED; reply arg[1]: how many of these
+	 * entries are large. */
 	STILL_MSG_ZAP = 64,
 	/* Read arg[3] bytes (at most 2 MiB) at offset arg[1] of file handle arg[0] (STILL_CALL_MAP_FILE) into
 	 * the contiguous physical memory at arg[2]. Reply arg[0]: bytes read, fewer at end of file. */

@@ -42,7 +42,7 @@ template <class Use> bool with_forking_task(Process& p, u32 tid, Use&& use) NO_T
 }
 
 // The child's only task, as the forking one was when it called.
-Status copy_task(Process& child, Process& parent, u32 tid)
+Result<Task*> copy_task(Process& child, Process& parent, u32 tid)
 {
     Task* task = make_task(child, 0, ~0u, this_cpu().arch.node);
     if (task == nullptr)
@@ -59,7 +59,7 @@ Status copy_task(Process& child, Process& parent, u32 tid)
     }
     task->unborn = true;
     link_task(child, *task);
-    return {};
+    return task;
 }
 
 // While it lives the task's request can be found by the module's message.
@@ -136,23 +136,25 @@ Status fork_process(const still_msg& m, u64& root)
     Status done = fork_memory(*parent, *child);
     if (done)
         done = enter_process(*child);
-    if (done) {
-        done = copy_task(*child, *parent, static_cast<u32>(m.arg[3]));
-        if (!done)
-            STILL_ASSERT(remove_process(child->handle) == child);
-    }
-    let_process_go(*parent);
     if (!done) {
+        let_process_go(*parent);
         dismiss_process(child);
         return done;
     }
+    const auto task = copy_task(*child, *parent, static_cast<u32>(m.arg[3]));
+    let_process_go(*parent);
+    if (!task) {
+        STILL_ASSERT(remove_process(child->handle) == child);
+        dismiss_process(child);
+        return fail(task.error());
+    }
     // It waits for the proxy that is yet to be forked, and asks it for its pid.
-    Task& task = *child->tasks;
-    start_thread(task, choose_cpu(task.affinity));
+    start_thread(**task, choose_cpu((*task)->affinity));
     return {};
 }
 
-void forget_guests(Process& p)
+// No task is left that could look.
+void forget_guests(Process& p) NO_THREAD_SAFETY
 {
     while (p.guests != nullptr) {
         Process* guest = p.guests;

@@ -38,8 +38,8 @@ struct Task : Thread {
     i32 restart_nr = -1;     // system call to be made again if no handler says otherwise
     u64 saved_mask = 0;      // of rt_sigsuspend
     bool restore_mask = false;
-    bool unborn = false;     // of a fork: the proxy has yet to tell its pid
-    u64 child_tid_set = 0;   // user address that the unborn writes it to, 0: none
+    bool unborn = false;                        // of a fork: the proxy has yet to tell its pid
+    u64 child_tid_set = 0;                      // user address that the unborn writes it to, 0: none
     const CloneRequest* fork_request = nullptr; // under the process's lock, while it forks
 };
 

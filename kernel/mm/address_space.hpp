@@ -32,11 +32,11 @@ struct MapRequest {
 // What is left to do after rights were taken away.
 struct Departure {
     UserRange range;
-    bool flush = false; // some CPU may hold a translation
-    bool zap = false;   // Linux may have it mapped
+    bool flush = false;    // some CPU may hold a translation
+    bool zap = false;      // Linux may have it mapped
     bool departed = false; // entries stay, as departing, until they are reaped
-    FrameChain frames;  // free once flushed
-    FrameChain tables;  // likewise, and no walker left
+    FrameChain frames;     // free once flushed
+    FrameChain tables;     // likewise, and no walker left
     MappedFile* closed = nullptr;
 };
 

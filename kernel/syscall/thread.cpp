@@ -21,7 +21,8 @@ constexpr u64 thread_flags = clone_vm | clone_fs | clone_files | clone_sighand |
 constexpr u64 known_flags = thread_flags | clone_sysvsem | clone_settls | clone_parent_settid |
                             clone_child_cleartid | clone_detached | clone_child_settid;
 // What the proxy passes on to Linux when it makes a process.
-constexpr u64 proxy_flags = clone_vm | clone_fs | clone_vfork | clone_parent | clone_sysvsem | clone_io | csignal;
+constexpr u64 proxy_flags =
+    clone_vm | clone_fs | clone_vfork | clone_parent | clone_sysvsem | clone_io | csignal;
 constexpr u64 process_flags = proxy_flags | clone_files | clone_pidfd | clone_ptrace | clone_untraced |
                               clone_settls | clone_parent_settid | clone_child_cleartid | clone_detached |
                               clone_child_settid | clone_clear_sighand;
@@ -68,8 +69,8 @@ SyscallResult make_process(Task& task, const Call& call, const CloneArgs& args)
     if ((args.flags & ~process_flags) != 0 || (shares_memory && !waits) ||
         (!shares_memory && (args.flags & clone_files) != 0))
         return fail(Errno::nosys);
-    const u64 flags = (args.flags & proxy_flags) | args.exit_signal |
-                      (shares_memory ? args.flags & clone_files : 0);
+    const u64 flags =
+        (args.flags & proxy_flags) | args.exit_signal | (shares_memory ? args.flags & clone_files : 0);
     const CloneRequest request = to_request(call, args);
     const u32 pid = TRY(shares_memory ? vfork_task(task, request, flags) : fork_task(task, request, flags));
     if (request.parent_tid != 0)
@@ -83,7 +84,8 @@ SyscallResult make_process(Task& task, const Call& call, const CloneArgs& args)
 Status check_flags(const CloneArgs& args)
 {
     const u64 f = args.flags;
-    if (((f & clone_thread) != 0 && (f & clone_sighand) == 0) || ((f & clone_sighand) != 0 && (f & clone_vm) == 0) ||
+    if (((f & clone_thread) != 0 && (f & clone_sighand) == 0) ||
+        ((f & clone_sighand) != 0 && (f & clone_vm) == 0) ||
         (f & (clone_sighand | clone_clear_sighand)) == (clone_sighand | clone_clear_sighand) ||
         ((f & clone_pidfd) != 0 && (f & (clone_detached | clone_thread)) != 0) ||
         (args.exit_signal > num_signals))
