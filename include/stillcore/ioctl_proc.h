@@ -107,8 +107,8 @@ struct still_proc_fork {
 /* On such a device_fd: the caller is the child, and all other calls are its own from now on. Once; else EBADFD. */
 #define STILL_IOC_PROC_ADOPT _IO(STILL_IOC_PROC, 10)
 
-/* The signal by which the module interrupts a proxy's blocked call (glibc's SIGSETXID: no program can use it),
- * with si_code SI_KERNEL. */
-#define STILL_INTERRUPT_SIGNAL 33
+/* The signal by which the module interrupts a proxy's blocked call: glibc's SIGCANCEL, which no program can use;
+ * with si_code SI_KERNEL. Not SIGSETXID (33): for that glibc installs a handler of its own, with SA_RESTART, at its first pthread_create(). */
+#define STILL_INTERRUPT_SIGNAL 32
 
 #endif

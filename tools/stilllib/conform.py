@@ -16,6 +16,7 @@ from .qemu import Machine
 
 DRIVER = ROOT / "tools" / "guest" / "conform.py"
 TABLE = ROOT / "docs" / "compatibility.md"
+CANNOT = 99  # how a program ends that could not do what its test needs
 SAME, KNOWN, AGREES, DIFFERS = "same", "known to differ", "agrees, though listed", "DIFFERS"
 
 
@@ -62,6 +63,8 @@ def difference(native, lwk):
 
 def judge(case, native, lwk, known):
     diff = difference(native, lwk)
+    if native["status"] in ("timeout", CANNOT):  # a case that can't tell anything
+        diff += f"\nnatively {_ending(native)}: {native['stdout'][-500:]}"
     seconds = (native["seconds"], lwk["seconds"])
     reason = known.get(case.name, "")
     if diff:
