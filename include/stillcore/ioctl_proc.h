@@ -108,7 +108,8 @@ struct still_proc_fork {
 #define STILL_IOC_PROC_ADOPT _IO(STILL_IOC_PROC, 10)
 
 /* The signal by which the module interrupts a proxy's blocked call: glibc's SIGCANCEL, which no program can use;
- * with si_code SI_KERNEL. Not SIGSETXID (33): for that glibc installs a handler of its own, with SA_RESTART, at its first pthread_create(). */
+ * with si_code SI_KERNEL. Not SIGSETXID (33): for that glibc installs a handler of its own, with SA_RESTART, at
+ * its first pthread_create(). */
 #define STILL_INTERRUPT_SIGNAL 32
 
 #endif
