@@ -11,6 +11,7 @@
 #include <debug/panic.hpp>
 #include <debug/test.hpp>
 #include <exec/process.hpp>
+#include <exec/report.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <offload/ikc.hpp>
@@ -129,6 +130,10 @@ void deferred(const still_msg& m)
     case STILL_MSG_INJECT:
         inject(m.arg[0]);
         break;
+    case STILL_MSG_REPORT:
+        publish_memory(); // who asks for this looks at that next
+        handle_deferred(m);
+        break;
     default:
         handle_deferred(m);
         publish_memory();
@@ -187,6 +192,8 @@ void join_linux()
 {
     map_or_panic(block.shared_phys, sizeof(still_shared), "shared area");
     map_or_panic(block.log_phys, block.log_size, "log");
+    map_or_panic(block.report_phys, STILL_REPORT_BYTES, "report area");
+    init_report(arch::direct<void>(PhysAddr(block.report_phys)));
     map_or_panic(block.rings_phys, block.num_cpus * sizeof(still_ring_pair), "rings");
     auto* ring = arch::direct<still_log>(PhysAddr(block.log_phys));
     const u64 capacity = ring->capacity;

@@ -67,34 +67,59 @@ u64 still_place_image(const struct still_os *os)
 	return anywhere;
 }
 
-static void list_partition(const struct still_os *os, struct still_boot_block *block)
+/* Programs see nodes 0..n-1: Linux's order, those only that give the instance CPUs or memory. */
+static void number_nodes(struct still_os *os)
 {
 	const struct still_range_node *range;
-	u32 highest = 0, i;
-	int a, b;
+	u64 used = 0;
+	u32 i;
 
+	for (i = 0; i < os->num_cores; i++)
+		used |= 1ull << os->cores[i].node;
+	list_for_each_entry(range, &os->memory.ranges, list)
+		used |= 1ull << range->node;
+	os->num_nodes = 0;
+	for (i = 0; i < STILL_MAX_NODES; i++)
+		if (used & 1ull << i)
+			os->nodes[os->num_nodes++] = i;
+}
+
+static u32 compact_node(const struct still_os *os, u32 linux_node)
+{
+	u32 node;
+
+	for (node = 0; os->nodes[node] != linux_node; node++)
+		;
+	return node;
+}
+
+static void list_partition(struct still_os *os, struct still_boot_block *block)
+{
+	const struct still_range_node *range;
+	u32 i, a, b;
+
+	number_nodes(os);
 	for (i = 0; i < os->num_cores; i++) {
 		block->cpus[i].apic_id = os->cores[i].apic_id;
 		block->cpus[i].linux_cpu = os->cores[i].cpu;
-		block->cpus[i].node = os->cores[i].node;
-		highest = max(highest, os->cores[i].node);
+		block->cpus[i].node = compact_node(os, os->cores[i].node);
 	}
 	block->num_cpus = os->num_cores;
 	i = 0;
 	list_for_each_entry(range, &os->memory.ranges, list) {
 		block->ranges[i].start = (u64)range->pfn << PAGE_SHIFT;
 		block->ranges[i].end = (u64)(range->pfn + range->pages) << PAGE_SHIFT;
-		block->ranges[i++].node = range->node;
-		highest = max_t(u32, highest, range->node);
+		block->ranges[i++].node = compact_node(os, range->node);
 	}
 	block->num_ranges = i;
-	block->num_nodes = highest + 1;
-	for (a = 0; a <= highest; a++)
-		for (b = 0; b <= highest; b++)
-			block->distance[a][b] = node_online(a) && node_online(b)
-							? node_distance(a, b)
-						: a == b ? 10
-							 : 255;
+	block->num_nodes = os->num_nodes;
+	for (a = 0; a < os->num_nodes; a++)
+		for (b = 0; b < os->num_nodes; b++)
+			block->distance[a][b] =
+				node_online(os->nodes[a]) && node_online(os->nodes[b])
+					? node_distance(os->nodes[a], os->nodes[b])
+				: a == b ? 10
+					 : 255;
 }
 
 void still_fill_boot_block(struct still_os *os, u64 image_phys)
@@ -115,6 +140,7 @@ void still_fill_boot_block(struct still_os *os, u64 image_phys)
 	block->log_phys = virt_to_phys(os->log);
 	block->log_size = sizeof(*os->log) + os->log->capacity;
 	block->rings_phys = virt_to_phys(os->rings_area.va);
+	block->report_phys = virt_to_phys(os->report);
 	block->lapic_phys = lapic & MSR_IA32_APICBASE_BASE;
 	block->tsc_khz = tsc_khz;
 	get_random_bytes(block->random_seed, sizeof(block->random_seed));
@@ -126,7 +152,8 @@ void still_fill_boot_block(struct still_os *os, u64 image_phys)
 /* Everything the LWK is told of must lie where it can see it before it has page tables of its own. */
 int still_check_boot_reach(struct still_os *os, char *text)
 {
-	const void *areas[] = { os->block_area.va, os->rings_area.va, os->shared, os->log };
+	const void *areas[] = { os->block_area.va, os->rings_area.va, os->shared, os->log,
+				os->report };
 	struct still_range_node *last =
 		list_last_entry(&os->memory.ranges, struct still_range_node, list);
 	unsigned int i;

@@ -43,4 +43,42 @@ static inline void still_release_fault_lock(struct vm_fault *vmf)
 #endif
 }
 
+/* An entry of a mapping of device memory. */
+struct still_device_pte {
+	unsigned long pfn;
+	bool writable;
+	u64 cache; /* the bits that choose the memory type */
+};
+
+/* mmap_lock held. 0, or an error: nothing is mapped there. */
+static inline int still_device_pte(struct vm_area_struct *vma, unsigned long address,
+				   struct still_device_pte *entry)
+{
+	const u64 cache = _PAGE_PWT | _PAGE_PCD | _PAGE_PAT;
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+	spinlock_t *lock;
+	pte_t *pte;
+	int ret = follow_pte(vma->vm_mm, address, &pte, &lock);
+
+	if (ret)
+		return ret;
+	__acquire(lock); /* for sparse: follow_pte() does not say so */
+	entry->pfn = pte_pfn(*pte);
+	entry->writable = pte_write(*pte);
+	entry->cache = pte_flags(*pte) & cache;
+	pte_unmap_unlock(pte, lock);
+#else
+	struct follow_pfnmap_args args = { .vma = vma, .address = address };
+	int ret = follow_pfnmap_start(&args);
+
+	if (ret)
+		return ret;
+	entry->pfn = args.pfn;
+	entry->writable = args.writable;
+	entry->cache = pgprot_val(args.pgprot) & cache;
+	follow_pfnmap_end(&args);
+#endif
+	return 0;
+}
+
 #endif

@@ -169,6 +169,16 @@ int still_ikc_create(struct still_os *os)
 	return 0;
 }
 
+static void destroy_workers(struct still_os *os)
+{
+	if (os->workers)
+		destroy_workqueue(os->workers);
+	if (os->mirror_workers)
+		destroy_workqueue(os->mirror_workers);
+	os->workers = NULL;
+	os->mirror_workers = NULL;
+}
+
 int still_ikc_start(struct still_os *os)
 {
 	struct still_ring_pair *pairs = os->rings_area.va;
@@ -179,7 +189,11 @@ int still_ikc_start(struct still_os *os)
 	if (ret)
 		return ret;
 	os->workers = alloc_workqueue("still%d", WQ_UNBOUND | WQ_HIGHPRI, 0, os->index);
-	if (!os->workers) {
+	/* Of their own: they may wait for an mmap_lock whose holder waits for a FILL. */
+	os->mirror_workers =
+		alloc_workqueue("still%d_mirror", WQ_UNBOUND | WQ_HIGHPRI, 0, os->index);
+	if (!os->workers || !os->mirror_workers) {
+		destroy_workers(os);
 		still_letters_free(os);
 		return -ENOMEM;
 	}
@@ -223,8 +237,7 @@ void still_ikc_stop(struct still_os *os)
 	}
 	still_ikc_fail_calls(os);
 	cancel_work_sync(&os->drain_work);
-	destroy_workqueue(os->workers);
-	os->workers = NULL;
+	destroy_workers(os);
 	cancel_delayed_work_sync(&os->flush_work);
 	for (i = 0; i < os->num_channels; i++)
 		list_for_each_entry_safe(letter, next, &os->channels[i].backlog, list) {

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 
 #include "ikc.h"
+#include "mirror.h"
 #include "os.h"
 #include "proxy.h"
 #include "zap.h"
@@ -82,6 +83,8 @@ static void work_on(struct work_struct *work)
 
 	if (letter->msg.kind == STILL_MSG_FILL) {
 		still_proxy_fill(letter);
+	} else if (letter->msg.kind == STILL_MSG_MIRROR) {
+		still_mirror_serve(letter);
 	} else {
 		still_proxy_file_close(letter->channel->os, &letter->msg);
 		still_letter_put(letter);
@@ -111,6 +114,10 @@ static void deliver(struct still_channel *channel, struct still_letter *letter)
 	case STILL_MSG_FILE_CLOSE:
 		INIT_WORK(&letter->work, work_on);
 		queue_work(os->workers, &letter->work);
+		return;
+	case STILL_MSG_MIRROR:
+		INIT_WORK(&letter->work, work_on);
+		queue_work(os->mirror_workers, &letter->work);
 		return;
 	default:
 		bad_message(letter);

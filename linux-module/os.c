@@ -23,7 +23,8 @@ static int allocate_parts(struct still_os *os)
 
 	os->shared = alloc_pages_exact(sizeof(*os->shared), GFP_KERNEL | __GFP_ZERO);
 	os->log = alloc_pages_exact(sizeof(*os->log) + LOG_BYTES, GFP_KERNEL | __GFP_ZERO);
-	if (!os->shared || !os->log)
+	os->report = alloc_pages_exact(STILL_REPORT_BYTES, GFP_KERNEL | __GFP_ZERO);
+	if (!os->shared || !os->log || !os->report)
 		return -ENOMEM;
 	os->log->magic = STILL_MAGIC;
 	os->log->capacity = LOG_BYTES;
@@ -50,6 +51,8 @@ static void release(struct device *dev)
 		free_pages_exact(os->log, sizeof(*os->log) + LOG_BYTES);
 	if (os->shared)
 		free_pages_exact(os->shared, sizeof(*os->shared));
+	if (os->report)
+		free_pages_exact(os->report, STILL_REPORT_BYTES);
 	still_image_free(os->image);
 	kvfree(os->spans);
 	kvfree(os);
@@ -65,6 +68,7 @@ static struct still_os *new_os(void)
 	os->dev.release = release;
 	INIT_LIST_HEAD(&os->list);
 	mutex_init(&os->lock);
+	mutex_init(&os->report_lock);
 	spin_lock_init(&os->state_lock);
 	spin_lock_init(&os->procs_lock);
 	spin_lock_init(&os->zap_lock);

@@ -6,10 +6,12 @@
  *   os->lock                  configuration, boot, shutdown
  *   still_partition_lock      what belongs to whom (partition.h)
  *   proc->lock                order of a process's ioctls
+ *   os->report_lock           the report area: one question at a time
  *   channel->rx_lock          spin, irqs off; inside it:
  *     os->procs_lock -> proc->slot_lock -> Linux's sighand lock
  *     channel->tx_lock, os->letter_lock, xa_lock of os->calls, os->zap_lock: leaves
  *   os->state_lock            spin, irqs off, a leaf
+ *   proc->mirror_mutex        outside mmap_lock; proc->mirror_lock: spin, a leaf, inside all of Linux's
  * page lock -> i_mmap lock in proxy_mm.c and zap.c, as in Linux's own truncate; nothing of the above is
  * taken inside them but RCU and the counters.
  */
@@ -65,6 +67,9 @@ struct still_os {
 	bool memory_used;         /* since it was assigned an LWK ran in it */
 	struct still_span *spans; /* the memory, sorted, fixed while the instance is up */
 	unsigned int num_spans;
+	u32 nodes
+		[STILL_MAX_NODES]; /* Linux's number of each node of the instance, since the last boot */
+	u32 num_nodes;
 
 	struct still_image *image;
 	char cmdline[1024];
@@ -73,6 +78,8 @@ struct still_os {
 	struct still_shared *shared;
 	struct still_log *log;
 	u64 log_cleared;
+	void *report; /* STILL_REPORT_BYTES, written by the LWK; report_lock */
+	struct mutex report_lock;
 	struct still_channel *channels; /* [STILL_MAX_CPUS] */
 	unsigned int num_channels;      /* CPUs of the last boot */
 
@@ -92,6 +99,7 @@ struct still_os {
 	struct xarray calls;
 	u32 next_call; /* xa_lock of calls */
 	struct workqueue_struct *workers;
+	struct workqueue_struct *mirror_workers;
 	atomic_t next_cpu;
 	atomic64_t bad_messages;
 
@@ -113,6 +121,8 @@ struct still_os {
 	atomic64_t faults;
 	atomic64_t fault_ins;
 	atomic64_t fills;
+	atomic64_t mirror_faults;
+	atomic64_t invalidations;
 
 	spinlock_t procs_lock;
 	struct still_proc *procs[STILL_MAX_PROCS];

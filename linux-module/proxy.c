@@ -7,11 +7,14 @@
  * on os->zombies for still_procs_forget().
  */
 #include <linux/delay.h>
+#include <linux/file.h>
 #include <linux/mm.h>
+#include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "ikc.h"
+#include "mirror.h"
 #include "os.h"
 #include "proxy.h"
 #include "zap.h"
@@ -51,8 +54,11 @@ static void free_proc(struct kref *ref)
 	still_proxy_files_free(proc);
 	still_slots_free(proc);
 	free_area(proc);
+	if (proc->own_exe)
+		fput(proc->own_exe);
 	if (proc->mm)
 		mmdrop(proc->mm);
+	put_pid(proc->tgid);
 	still_os_put(proc->os);
 	kfree(proc);
 }
@@ -83,6 +89,7 @@ struct still_proc *still_proc_new(struct still_os *os)
 	spin_lock_init(&proc->slot_lock);
 	spin_lock_init(&proc->file_lock);
 	spin_lock_init(&proc->fault_lock);
+	still_mirror_init(proc);
 	proc->workers = kvcalloc(STILL_PROC_SLOTS, sizeof(*proc->workers), GFP_KERNEL);
 	proc->files = kvcalloc(STILL_MAX_FILES, sizeof(*proc->files), GFP_KERNEL);
 	if (!proc->workers || !proc->files)
@@ -105,6 +112,7 @@ fail:
 void still_proc_adopt(struct still_proc *proc)
 {
 	mmgrab(current->mm);
+	proc->tgid = get_pid(task_tgid(current));
 	proc->page->pid = task_tgid_vnr(current);
 	WRITE_ONCE(proc->mm, current->mm);
 }
@@ -214,6 +222,7 @@ static void reap(struct work_struct *work)
 	bool was_dead = READ_ONCE(proc->dead);
 	int ret = 0;
 
+	still_mirror_stop(proc);
 	if (!was_dead && proc->stage >= STILL_STAGE_CREATED) {
 		while (still_proc_alive(proc) && still_quarantine_process(proc))
 			msleep(20);
@@ -238,6 +247,7 @@ void still_proc_closed(struct still_proc *proc)
 
 	if (still_proc_alive(proc) && proc->stage >= STILL_STAGE_CREATED)
 		still_ikc_send(proc->os, still_ikc_pick_cpu(proc->os), &msg);
+	fput(proc->mm_file);
 	still_proc_drop_holder(proc);
 }
 

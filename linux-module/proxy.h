@@ -9,6 +9,7 @@
 
 #include <linux/fs.h>
 #include <linux/kref.h>
+#include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
@@ -51,7 +52,10 @@ struct still_proc {
 
 	struct mutex lock;
 	enum still_stage stage;
-	struct mm_struct *mm; /* mmgrab: compared only; NULL: forked and not adopted yet */
+	struct pid *tgid;     /* NULL: forked and not adopted yet */
+	struct mm_struct *mm; /* mmgrab; likewise */
+	struct file *mm_file; /* the pseudo file, while the device is open */
+	struct file *own_exe; /* what SET_EXE replaced */
 
 	struct page *area;
 	struct still_proc_page *page;
@@ -66,6 +70,14 @@ struct still_proc {
 
 	spinlock_t fault_lock;
 	struct still_fault_error fault_errors[STILL_FAULT_ERRORS];
+
+	/* mirror.c */
+	struct mmu_interval_notifier notifier; /* if watched */
+	struct mutex mirror_mutex;
+	bool watched;           /* mirror_mutex */
+	bool mirror_stopped;    /* mirror_mutex */
+	spinlock_t mirror_lock; /* the notifier's sequence, as it guards the LWK's entries */
+	atomic64_t flush_ticket;
 };
 
 static inline u32 still_proc_index(const struct still_proc *proc)
@@ -127,7 +139,16 @@ void still_slots_free(struct still_proc *proc);
 /* vdso.c */
 void still_vdso_frames(struct still_proc_page *page);
 
+/* report.c */
+int still_report_to_user(struct still_proc *asker, struct still_report __user *arg);
+int still_file_name(struct still_proc *asker, struct still_file_name __user *arg);
+
+/* exe.c */
+int still_exe_set(struct still_proc *proc, int fd);
+int still_exe_own(struct still_proc *proc);
+
 /* proxy_files.c */
+struct file *still_proxy_get_file(struct still_proc *proc, u64 handle);
 int still_proxy_map_file(struct still_proc *proc, struct still_map_file *request);
 bool still_proxy_has_file(struct still_proc *proc, int handle);
 void still_proxy_fill(struct still_letter *letter);

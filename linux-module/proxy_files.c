@@ -95,7 +95,7 @@ int still_proxy_map_file(struct still_proc *proc, struct still_map_file *request
 	return 0;
 }
 
-static struct file *get_kept(struct still_proc *proc, u64 handle)
+struct file *still_proxy_get_file(struct still_proc *proc, u64 handle)
 {
 	struct file *file = NULL;
 
@@ -152,7 +152,7 @@ static long fill(struct still_os *os, const struct still_msg *msg)
 	proc = still_proc_find(os, msg->proc);
 	if (!proc)
 		return -ESRCH;
-	file = get_kept(proc, msg->arg[0]);
+	file = still_proxy_get_file(proc, msg->arg[0]);
 	ret = -EBADF;
 	if (file) {
 		ret = read_into(file, __va(phys), bytes, msg->arg[1]);

@@ -53,6 +53,10 @@ static struct still_proc *new_child(struct still_proc *parent)
 	child->page->walkers = 0;
 	child->page->pid = 0;
 	still_proxy_files_copy(child, parent);
+	mutex_lock(&parent->lock);
+	if (parent->own_exe)
+		child->own_exe = get_file(parent->own_exe);
+	mutex_unlock(&parent->lock);
 	ret = still_proc_add(child);
 	if (!ret)
 		return child;
@@ -71,8 +75,10 @@ static int make_files(struct still_proc *child, struct still_msg *msg, struct fi
 		return ret;
 	}
 	*device = still_device_open(child);
-	if (!IS_ERR(*device))
+	if (!IS_ERR(*device)) {
+		child->mm_file = get_file(*pseudo);
 		return 0;
+	}
 	fput(*pseudo);
 	drop(child, 0);
 	return PTR_ERR(*device);

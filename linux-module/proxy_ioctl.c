@@ -128,6 +128,7 @@ static int create(struct still_handle *handle, struct still_proc_create __user *
 		fput(file);
 		goto put_fd;
 	}
+	proc->mm_file = get_file(file);
 	handle->proc = proc;
 	fd_install(fd, file);
 	goto free;
@@ -246,13 +247,28 @@ static int map_file(struct still_proc *proc, struct still_map_file __user *arg)
 	return ret;
 }
 
+/* The pseudo file takes a range over again that had a mapping of Linux's own. */
+static int map_back(struct still_proc *proc, const struct still_range *range)
+{
+	unsigned long at;
+
+	if (((range->start | range->end) & ~PAGE_MASK) || range->start >= range->end ||
+	    range->end > USER_END)
+		return -EINVAL;
+	at = vm_mmap(proc->mm_file, range->start, range->end - range->start, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_FIXED | MAP_NORESERVE, range->start);
+	return IS_ERR_VALUE(at) ? (long)at : 0;
+}
+
 /* Calls that any thread of the process makes at any time. -ENOTTY: not one of them. */
 static long any_time(struct still_proc *proc, unsigned int cmd, void __user *arg)
 {
 	union {
 		u32 slot;
+		s32 fd;
 		struct still_slot_wait wait;
 		struct still_signal signal;
+		struct still_range range;
 	} in;
 
 	switch (cmd) {
@@ -276,6 +292,20 @@ static long any_time(struct still_proc *proc, unsigned int cmd, void __user *arg
 		return map_file(proc, arg);
 	case STILL_IOC_PROC_FORK:
 		return still_proxy_fork(proc, arg);
+	case STILL_IOC_REPORT:
+		return still_report_to_user(proc, arg);
+	case STILL_IOC_FILE_NAME:
+		return still_file_name(proc, arg);
+	case STILL_IOC_SET_EXE:
+		if (get_user(in.fd, (s32 __user *)arg))
+			return -EFAULT;
+		return still_exe_set(proc, in.fd);
+	case STILL_IOC_OWN_EXE:
+		return still_exe_own(proc);
+	case STILL_IOC_MAP_BACK:
+		if (copy_from_user(&in.range, arg, sizeof(in.range)))
+			return -EFAULT;
+		return map_back(proc, &in.range);
 	default:
 		return -ENOTTY;
 	}

@@ -29,6 +29,7 @@ static int copy_cpus(struct still_os *os, struct still_status *status)
 int still_status(struct still_os *os, struct still_status *status)
 {
 	struct still_shared *shared = os->shared;
+	unsigned int i;
 
 	status->state = READ_ONCE(os->state);
 	status->num_cpus = READ_ONCE(os->num_cores);
@@ -43,7 +44,9 @@ int still_status(struct still_os *os, struct still_status *status)
 	status->fault_ins = atomic64_read(&os->fault_ins);
 	status->fills = atomic64_read(&os->fills);
 	status->log_head = READ_ONCE(os->log->head);
-	memcpy(status->nodes, shared->nodes, sizeof(status->nodes));
+	memset(status->nodes, 0, sizeof(status->nodes));
+	for (i = 0; i < os->num_nodes; i++) /* the LWK counts its own nodes */
+		status->nodes[os->nodes[i]] = shared->nodes[i];
 	memset(status->panic_text, 0, sizeof(status->panic_text));
 	if (status->state == STILL_OS_PANIC)
 		strscpy(status->panic_text, shared->panic_text,

@@ -63,6 +63,10 @@ int ProcessDevice::map_file(still_map_file& request)
 {
     return call(STILL_IOC_MAP_FILE, &request);
 }
+int ProcessDevice::map_back(const still_range& range)
+{
+    return call(STILL_IOC_MAP_BACK, const_cast<still_range*>(&range)); // SAFETY: as in exec()
+}
 int ProcessDevice::exec(const still_exec& request)
 {
     return call(STILL_IOC_PROC_EXEC,
@@ -84,6 +88,26 @@ int ProcessDevice::adopt(int device_fd)
 int ProcessDevice::attach(uint32_t slot)
 {
     return call(STILL_IOC_SLOT_ATTACH, &slot);
+}
+int ProcessDevice::report(still_report& request)
+{
+    return call(STILL_IOC_REPORT, &request);
+}
+int ProcessDevice::file_name(still_file_name& request)
+{
+    return call(STILL_IOC_FILE_NAME, &request);
+}
+int ProcessDevice::status(still_status& status)
+{
+    return call(STILL_IOC_STATUS, &status);
+}
+int ProcessDevice::set_exe(int fd)
+{
+    return call(STILL_IOC_SET_EXE, &fd);
+}
+int ProcessDevice::own_exe()
+{
+    return call(STILL_IOC_OWN_EXE, nullptr);
 }
 int ProcessDevice::signal(const still_signal& signal)
 {

@@ -6,6 +6,7 @@
 #include "ihk/error.hpp"
 #include "slot_server.hpp"
 
+#include <stillcore/ioctl_admin.h>
 #include <stillcore/ioctl_proc.h>
 
 #include <cstdint>
@@ -20,6 +21,7 @@ class ProcessDevice final : public SlotKernel {
     // All of these are async-signal-safe and return 0 or more, or -errno.
     [[nodiscard]] int create(still_proc_create& request);
     [[nodiscard]] int map_file(still_map_file& request);
+    [[nodiscard]] int map_back(const still_range& range);
     [[nodiscard]] int exec(const still_exec& request);
     [[nodiscard]] int start(const still_proc_start& request);
     // In the parent: a new process for the child that is about to be forked.
@@ -27,6 +29,11 @@ class ProcessDevice final : public SlotKernel {
     // In that child: from now on this object stands for the new process.
     [[nodiscard]] int adopt(int device_fd);
     [[nodiscard]] int attach(uint32_t slot);
+    [[nodiscard]] int report(still_report& request);
+    [[nodiscard]] int file_name(still_file_name& request);
+    [[nodiscard]] int status(still_status& status);
+    [[nodiscard]] int set_exe(int fd);
+    [[nodiscard]] int own_exe();
     int signal(const still_signal& signal);
     int wait(uint32_t slot, uint32_t seen) override;
     int wake(uint32_t slot) override;

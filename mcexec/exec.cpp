@@ -97,11 +97,11 @@ std::vector<std::string> command_line(const Target& target, const ExecState& inh
 }
 
 // A program on the LWK that executes mcexec leaves the LWK: mcexec is a program for Linux.
-bool is_mcexec(const Program& program)
+bool is_mcexec(const Program& program, int own_file)
 {
     struct stat own{}, its{};
-    return stat("/proc/self/exe", &own) == 0 && fstat(program.file.get(), &its) == 0 &&
-           own.st_dev == its.st_dev && own.st_ino == its.st_ino;
+    return (own_file >= 0 ? fstat(own_file, &own) : stat("/proc/self/exe", &own)) == 0 &&
+           fstat(program.file.get(), &its) == 0 && own.st_dev == its.st_dev && own.st_ino == its.st_ino;
 }
 
 std::vector<char*> pointers(std::vector<std::string>& strings)
@@ -135,7 +135,8 @@ int64_t execute_anew(const Request& request, const ExecState& inherited)
     if (const auto good = check_program(*program); !good) {
         return -good.error().number;
     }
-    const bool leaves = is_mcexec(*program);
+    const int own = process.device.own_exe();
+    const bool leaves = is_mcexec(*program, own);
     auto words = leaves ? std::move(*argv) : command_line(*target, inherited, std::move(*argv));
     const auto argv_pointers = pointers(words);
     const auto envp_pointers = pointers(*envp);
@@ -148,8 +149,16 @@ int64_t execute_anew(const Request& request, const ExecState& inherited)
     if (leaves) {
         set_signal_mask(inherited.blocked);
     }
-    execve("/proc/self/exe", argv_pointers.data(), envp_pointers.data());
+    // /proc/self/exe is the program's.
+    if (own >= 0) {
+        execveat(own, "", argv_pointers.data(), envp_pointers.data(), AT_EMPTY_PATH);
+    } else {
+        execve("/proc/self/exe", argv_pointers.data(), envp_pointers.data());
+    }
     const int number = errno;
+    if (own >= 0) {
+        close(own);
+    }
     block_signals();
     install_relay(process.signals);
     unblock_signals();

@@ -23,6 +23,7 @@ constexpr Row rows[] = {
     {SYS_close, 1},
     {SYS_fstat, 1},
     {SYS_lseek, 1},
+    {SYS_mmap, 16},
     {SYS_ioctl, 1},
     {SYS_pread64, 1},
     {SYS_pwrite64, 1},
@@ -124,7 +125,7 @@ FdAction guard_descriptor(uint32_t nr, const uint64_t (&arg)[6], int hidden_fd)
     if (row == std::end(rows) || row->nr != nr) {
         return FdAction::execute;
     }
-    for (unsigned i = 0; i < 3; ++i) {
+    for (unsigned i = 0; i < 6; ++i) {
         if ((row->args >> i & 1) != 0 && static_cast<uint32_t>(arg[i]) == fd) {
             return FdAction::bad;
         }

@@ -7,6 +7,7 @@
 #include "layout.hpp"
 #include "limits.hpp"
 #include "process.hpp"
+#include "show.hpp"
 #include "signal_relay.hpp"
 #include "stack_image.hpp"
 
@@ -18,7 +19,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
-#include <sstream>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -41,17 +41,6 @@ ihk::Error in_step(const char* step, int result)
                 fmt::format("see 'ihkosctl {} kmsg' and 'ihkosctl status'", process.device.os())};
     }
     return {number, fmt::format("{}: {}", step, strerror(number)), {}};
-}
-
-ihk::Result<std::string> read_maps()
-{
-    std::ifstream file("/proc/self/maps");
-    std::ostringstream text;
-    text << file.rdbuf();
-    if (!file || text.str().empty()) {
-        return ihk::fail(EIO, "cannot read /proc/self/maps", "is /proc mounted?");
-    }
-    return text.str();
 }
 
 bool randomized()
@@ -337,7 +326,6 @@ ihk::Result<> launch(const Options& options, Program program, char** environment
         return good;
     }
     const std::string comm = comm_of(program.execfn);
-    process.program = program.path;
     auto stack = initial_stack(program, environment,
                                auxiliary_vector(main->elf, interpreter_elf, *where, *created), *where);
     if (!stack) {
@@ -348,6 +336,7 @@ ihk::Result<> launch(const Options& options, Program program, char** environment
     }
     write_through_mapping(plan, *stack);
 
+    show_to_linux(program.file.get(), main->elf, *where, *stack);
     prctl(PR_SET_NAME, comm.c_str());
     if (const int result = process.device.attach(0); result < 0) {
         return std::unexpected(in_step("cannot attach to the first slot", result));

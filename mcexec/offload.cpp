@@ -5,6 +5,8 @@
 #include "fd_guard.hpp"
 #include "fork.hpp"
 #include "process.hpp"
+#include "program_files.hpp"
+#include "shared_memory.hpp"
 #include "signal_relay.hpp"
 #include "workers.hpp"
 
@@ -69,6 +71,22 @@ int64_t close_around(ProxyThread& proxy, const Request& request)
     return first <= last ? close_range(first, last) : 0;
 }
 
+int64_t serve_linux_call(ProxyThread& proxy, const Request& request)
+{
+    if (const auto served = serve_special_file(proxy, request)) {
+        return *served;
+    }
+    for (;;) {
+        const int64_t result = execute(proxy, request, request.arg);
+        if (request.nr != SYS_getdents64 && request.nr != SYS_getdents) {
+            return result;
+        }
+        if (const auto shown = hide_descriptors(request, result)) {
+            return *shown;
+        }
+    }
+}
+
 int64_t remember_exec_state(ProxyThread& proxy, const Request& request)
 {
     proxy.exec_state.ignored = request.arg[0];
@@ -98,7 +116,7 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
         }
     }
     if (request.nr < STILL_CALL_FIRST) {
-        return execute(proxy, request, request.arg);
+        return serve_linux_call(proxy, request);
     }
     switch (request.nr) {
     case STILL_CALL_CLONE:
@@ -113,6 +131,12 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
         return make_guest(request);
     case STILL_CALL_IDENTIFY:
         return getpid();
+    case STILL_CALL_MAP_BACK:
+        return process.device.map_back({request.arg[0], request.arg[0] + request.arg[1]});
+    case STILL_CALL_SHM_SIZE:
+        return segment_size(static_cast<int>(request.arg[0]));
+    case STILL_CALL_REMAP:
+        return remap(request.arg[0], request.arg[1], request.arg[2], request.arg[3]);
     default:
         return -ENOSYS;
     }

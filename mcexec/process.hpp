@@ -16,6 +16,14 @@ namespace still::mcexec {
 inline constexpr int exit_lwk_gone = 70; // EX_SOFTWARE
 inline constexpr int exit_failed = 125;  // mcexec itself could not do it, as env(1) and chroot(1) say it
 
+// Where the program's arguments and environment were put, in its own memory.
+struct ProgramStrings {
+    uint64_t arg_start = 0;
+    uint64_t arg_end = 0;
+    uint64_t env_start = 0;
+    uint64_t env_end = 0;
+};
+
 struct Process {
     ProcessDevice device;
     Stats stats;
@@ -26,10 +34,16 @@ struct Process {
     std::vector<still_range> app; // the program's addresses
     uint64_t tsc_khz = 0;
     uint64_t poll_limit = 0; // TSC ticks
-    std::string program;     // the path that is executed, for /proc/self/exe
+    ProgramStrings strings;
 };
 
 extern Process process;
+
+// Is that number a descriptor of mcexec's own?
+[[nodiscard]] inline bool is_hidden(int fd)
+{
+    return fd >= 0 && (fd == process.device.descriptor().get() || fd == process.stats_output.get());
+}
 
 // Says so once and ends the program. Async-signal-safe.
 [[noreturn]] void die_lwk_gone();

@@ -71,10 +71,16 @@ bool is_of_the_caller(const siginfo_t& info)
            ((info.si_signo == SIGPIPE || info.si_signo == SIGXFSZ) && info.si_pid == getpid());
 }
 
-void relay(int signo, siginfo_t* info, void*)
+void relay(int signo, siginfo_t* info, void* context)
 {
     const int saved = errno;
     if (is_fault(signo) && info->si_code > 0) {
+        auto& ip = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP];
+        // SAFETY: labels of syscall_stub.S: a string of the program's ends where its memory does.
+        if (ip == reinterpret_cast<greg_t>(mcexec_copy_begin)) {
+            ip = reinterpret_cast<greg_t>(mcexec_copy_fault);
+            return;
+        }
         // mcexec's own fault: the instruction repeats under the default action.
         const KernelAction standard{};
         kernel_sigaction(signo, &standard, nullptr);

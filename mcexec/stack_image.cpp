@@ -104,7 +104,9 @@ ihk::Result<StackImage> build_stack(const StackContents& contents, uint64_t top,
     push_pointers(writer, envp);
     push_pointers(writer, argv);
     writer.push_word(argv.size());
-    return StackImage{top - writer.used(), writer.take()};
+    const uint64_t env_start = envp.empty() ? execfn : envp.front();
+    const uint64_t arg_start = argv.empty() ? env_start : argv.front();
+    return StackImage{top - writer.used(), writer.take(), arg_start, env_start, execfn, std::move(aux)};
 }
 
 } // namespace still::mcexec

@@ -29,6 +29,11 @@ struct StackContents {
 struct StackImage {
     uint64_t stack_pointer = 0;   // 16-byte aligned: the address of argc
     std::vector<std::byte> bytes; // from there up to the stack's top
+    // Addresses in it: argv's strings, then envp's, one behind the other.
+    uint64_t arg_start = 0;
+    uint64_t env_start = 0; // and argv's end
+    uint64_t env_end = 0;
+    std::vector<AuxEntry> aux; // all of it
 };
 
 // room: bytes of stack that there are; as Linux, a quarter of it may be arguments and environment.

@@ -40,4 +40,37 @@ mcexec_syscall_abort:
 	ret
 	.cfi_endproc
 	.size mcexec_syscall, . - mcexec_syscall
+
+/*
+ * long mcexec_copy_string(char *to, uint64_t from, size_t room)
+ *
+ * Copies a string of the program's up to and including its NUL: its length, or room if it has no NUL so far, or
+ * -1 if it is not readable. The handler of the fault finds the instruction pointer at begin and moves it to
+ * mcexec_copy_fault.
+ */
+	.globl mcexec_copy_string
+	.hidden mcexec_copy_string
+	.type mcexec_copy_string, @function
+mcexec_copy_string:
+	.cfi_startproc
+	xor %eax, %eax
+1:	cmp %rdx, %rax
+	je 2f
+	.globl mcexec_copy_begin
+	.hidden mcexec_copy_begin
+mcexec_copy_begin:
+	movzbl (%rsi, %rax), %ecx
+	mov %cl, (%rdi, %rax)
+	test %cl, %cl
+	je 2f
+	inc %rax
+	jmp 1b
+2:	ret
+	.globl mcexec_copy_fault
+	.hidden mcexec_copy_fault
+mcexec_copy_fault:
+	mov $-1, %rax
+	ret
+	.cfi_endproc
+	.size mcexec_copy_string, . - mcexec_copy_string
 	.section .note.GNU-stack, "", @progbits

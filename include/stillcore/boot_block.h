@@ -19,10 +19,11 @@
 #define STILL_BOOT_BESIDE_LINUX 0x1u /* shared area, log and rings are there; else the LWK is alone */
 #define STILL_BOOT_X2APIC 0x2u       /* the CPUs were left in x2APIC mode */
 
+/* Nodes are the instance's own: 0..num_nodes-1, in Linux's order those that give it CPUs or memory. */
 struct still_boot_cpu {
 	uint32_t apic_id;   /* physical APIC id */
 	uint32_t linux_cpu; /* number in Linux, for messages only */
-	uint32_t node;      /* NUMA node, below STILL_MAX_NODES */
+	uint32_t node;      /* NUMA node, below num_nodes */
 	uint32_t reserved;
 };
 STILL_ASSERT_SIZE(struct still_boot_cpu, 16);
@@ -57,7 +58,7 @@ struct still_boot_block {
 	uint32_t flags;    /* STILL_BOOT_* */
 	uint32_t num_cpus; /* 1..STILL_MAX_CPUS; cpus[0] is the one that enters first */
 	uint32_t num_ranges;
-	uint32_t num_nodes;       /* highest node id in use plus one */
+	uint32_t num_nodes;
 	uint64_t image_phys;      /* where the image lies: inside one of the ranges, 2 MiB aligned */
 	uint64_t image_size;      /* bytes, .bss included */
 	uint64_t boot_cr3;        /* below 4 GiB */
@@ -71,7 +72,8 @@ struct still_boot_block {
 	uint64_t tsc_khz;
 	uint64_t random_seed[4]; /* fresh from Linux's generator */
 	struct still_cpu_state linux_state;
-	uint64_t reserved[8];
+	uint64_t report_phys; /* where STILL_MSG_REPORT is answered, STILL_REPORT_BYTES */
+	uint64_t reserved[7];
 	char cmdline[1024];                                 /* NUL terminated */
 	uint8_t distance[STILL_MAX_NODES][STILL_MAX_NODES]; /* SLIT, 10 is local */
 	struct still_boot_cpu cpus[STILL_MAX_CPUS];

@@ -45,6 +45,9 @@ enum still_msg_kind {
 	 * thread, on slot 0, asks for its pid there (STILL_CALL_IDENTIFY) as soon as somebody serves it.
 	 * Reply arg[1]: as for PROC_CREATE. */
 	STILL_MSG_PROC_FORK = 22,
+	/* Facts of the process (report.h), written to the report area. arg[0]: enum still_report_kind, arg[1]: cursor.
+	 * Reply arg[0]: number of records, arg[1]: the cursor for the rest, 0: that was all. One at a time. */
+	STILL_MSG_REPORT = 28,
 
 	/* Linux to LWK, not answered. */
 	/* The proxy has answered on slot arg[0], whose thread does not poll. */
@@ -60,6 +63,9 @@ enum still_msg_kind {
 	STILL_MSG_SHUTDOWN = 36,
 	/* Fault injection, for tests. arg[0]: enum still_inject. */
 	STILL_MSG_INJECT = 37,
+	/* Mirrored entries were taken away: flush the process's translations on all CPUs, then raise
+	 * still_proc_page.flushed to arg[0]. */
+	STILL_MSG_FLUSH = 40,
 
 	/* LWK to Linux, answered. */
 	/* Take Linux's mappings of [arg[0], arg[0]+arg[1]) of the process away (both page aligned). The
@@ -76,6 +82,11 @@ enum still_msg_kind {
 	/* Read arg[3] bytes (at most 2 MiB) at offset arg[1] of file handle arg[0] (STILL_CALL_MAP_FILE) into
 	 * the contiguous physical memory at arg[2]. Reply arg[0]: bytes read, fewer at end of file. */
 	STILL_MSG_FILL = 65,
+	/* Fill mirrored entries (pte.h) of [arg[2], arg[2]+arg[3]), at most STILL_MIRROR_PAGES pages, with what the
+	 * proxy maps there. The page at arg[0] was touched, arg[1]: 1 for a write: Linux faults it in; others come if
+	 * they are there. -EFAULT: no mapping of Linux's, -EACCES: not with that right, -ENXIO: as behind a file's
+	 * end, -ENOMEM. After 0 the LWK looks again: the entry may have gone at once. */
+	STILL_MSG_MIRROR = 70,
 
 	/* LWK to Linux, not answered. */
 	/* A request lies in slot arg[0], whose proxy sleeps. */
@@ -85,6 +96,8 @@ enum still_msg_kind {
 	/* File handle arg[0] is not mapped any more. */
 	STILL_MSG_FILE_CLOSE = 82,
 };
+
+#define STILL_MIRROR_PAGES 64u
 
 enum still_inject {
 	STILL_INJECT_PANIC = 1,       /* assertion failure in the message handler */

@@ -16,6 +16,7 @@
 #define STILLCORE_IOCTL_PROC_H
 
 #include "process.h"
+#include "report.h"
 #include "types.h"
 
 #ifdef __KERNEL__
@@ -84,6 +85,27 @@ struct still_proc_fork {
 	int32_t mm_fd;     /* out: as still_proc_create.mm_fd */
 };
 
+/* Facts of a process of the instance. ESRCH: pid is none of its processes; EPERM: the areas of another user's. */
+struct still_report {
+	uint32_t kind;   /* in: enum still_report_kind */
+	uint32_t pid;    /* in: as the caller sees it; 0: its own */
+	uint64_t cursor; /* in and out, 0 at first and after the last */
+	uint64_t buffer; /* in: user address of the records */
+	uint64_t bytes;  /* in: room, at most STILL_REPORT_BYTES; out: filled */
+};
+
+/* The name of a file that a process has mapped, as /proc/PID/maps shows it. */
+struct still_file_name {
+	uint32_t pid;    /* in: as for still_report */
+	int32_t handle;  /* in */
+	uint64_t buffer; /* in: user address, for a NUL terminated path */
+	uint32_t bytes;  /* in: room */
+	uint32_t major;  /* out: device */
+	uint32_t minor;  /* out */
+	uint32_t reserved;
+	uint64_t inode; /* out */
+};
+
 #define STILL_IOC_PROC 'p'
 #define STILL_IOC_PROC_CREATE _IOWR(STILL_IOC_PROC, 1, struct still_proc_create)
 /* Errors as Linux's mmap: EBADF, EACCES, EPERM, ENODEV, EOVERFLOW. Keeps the file open in the module. */
@@ -100,6 +122,14 @@ struct still_proc_fork {
 #define STILL_IOC_SLOT_WAKE _IOW(STILL_IOC_PROC, 7, uint32_t)
 /* Relays a signal to the LWK process. */
 #define STILL_IOC_SIGNAL _IOW(STILL_IOC_PROC, 8, struct still_signal)
+#define STILL_IOC_REPORT _IOWR(STILL_IOC_PROC, 32, struct still_report)
+#define STILL_IOC_FILE_NAME _IOWR(STILL_IOC_PROC, 33, struct still_file_name)
+/* From now on /proc/PID/exe is this executable file, given by its descriptor. */
+#define STILL_IOC_SET_EXE _IOW(STILL_IOC_PROC, 34, int32_t)
+/* A new descriptor (close-on-exec) of the executable that SET_EXE replaced. ENOENT: none was. */
+#define STILL_IOC_OWN_EXE _IO(STILL_IOC_PROC, 35)
+/* The pseudo file is mapped again over a range of the program's that Linux had a mapping of its own in. */
+#define STILL_IOC_MAP_BACK _IOW(STILL_IOC_PROC, 20, struct still_range)
 
 /* The calling thread's LWK thread forks: makes the child in the LWK. Both descriptors are inherited by the process
  * that the caller forks then; that one adopts device_fd, the caller closes both. EAGAIN, ENOMEM, ENFILE, EMFILE. */

@@ -71,7 +71,8 @@ struct still_proc_page {
 	uint64_t poll_ticks;      /* how long an LWK thread polls for an answer, TSC ticks; 0: default */
 	uint64_t ignored_signals; /* bit n-1: signal n starts as SIG_IGN; else as SIG_DFL */
 	uint64_t blocked_signals; /* signal mask of the first thread */
-	uint64_t reserved1[5];
+	uint64_t flushed;         /* LWK: the last STILL_MSG_FLUSH that was carried out */
+	uint64_t reserved1[4];
 	struct still_exec exec;
 };
 STILL_STATIC_ASSERT(sizeof(struct still_proc_page) <= 4096, "still_proc_page must fit a page");

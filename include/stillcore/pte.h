@@ -39,7 +39,11 @@
 #define STILL_PTE_SHARED 0x0020000000000000ull
 /* Set by the module when a ZAP asks for it: Linux holds references to the page beyond its mappings. */
 #define STILL_PTE_PINNED 0x0040000000000000ull
-/* Not the instance's memory (Linux's vDSO and time pages). */
+/* Not the instance's memory (Linux's vDSO and time pages, and mirrored pages). */
 #define STILL_PTE_FOREIGN 0x0010000000000000ull
+/* A 4 KiB entry, always FOREIGN too, of memory whose home is Linux. Without PRESENT: awaited, nothing else is set;
+ * the module may fill it in with what the proxy maps there. Present ones the module makes writable or awaited
+ * again; the LWK clears them only once the proxy has no mapping of its own there any more. */
+#define STILL_PTE_MIRRORED 0x0080000000000000ull
 
 #endif

@@ -69,6 +69,13 @@ enum still_call {
 	STILL_CALL_VFORK = 0x10009,
 	/* The first call of a forked child's thread: who am I? Answer: the proxy's process id. */
 	STILL_CALL_IDENTIFY = 0x1000a,
+	/* The pseudo file takes a range over again: arg[0]: start, arg[1]: bytes. */
+	STILL_CALL_MAP_BACK = 0x10020,
+	/* System V segment arg[0]: its size, or the error that shmat gives. */
+	STILL_CALL_SHM_SIZE = 0x10021,
+	/* Linux's mapping at arg[0] of arg[1] bytes becomes one of arg[2] bytes at arg[3]; 0: where it is. What it
+	 * leaves the pseudo file takes over, unless arg[1] is 0. The new address, or -errno. */
+	STILL_CALL_REMAP = 0x10022,
 };
 
 #endif

@@ -8,6 +8,7 @@
 #include <debug/panic.hpp>
 #include <exec/fork.hpp>
 #include <exec/process_table.hpp>
+#include <exec/report.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <mm/object_cache.hpp>
@@ -137,7 +138,8 @@ void release(const still_msg& m)
 
 void fault_in(Process& p, const still_msg& m)
 {
-    const FaultError e = resolve_fault(p, UserAddr(m.arg[0]), m.arg[1] != 0 ? Access::write : Access::read);
+    const FaultError e =
+        resolve_fault(p, UserAddr(m.arg[0]), m.arg[1] != 0 ? Access::write : Access::read, Asker::linux);
     i64 status = 0;
     if (e.signo == sig_kill)
         status = -static_cast<i64>(Errno::nomem);
@@ -154,6 +156,21 @@ void wake_slot(Process& p, u64 slot)
             unpark(*t);
     for (Process* g = p.guests; g != nullptr; g = g->next_guest)
         wake_slot(*g, slot);
+}
+
+// In an interrupt: Linux waits for it, with locks held. Requests may be carried out in any order.
+void flush_mirrored(const still_msg& m)
+{
+    Process* p = hold_process(m.proc);
+    if (p == nullptr)
+        return;
+    shoot_down(p->space);
+    u64 done = __atomic_load_n(&p->page->flushed, __ATOMIC_RELAXED);
+    while (static_cast<i64>(done - m.arg[0]) < 0 &&
+           !__atomic_compare_exchange_n(&p->page->flushed, &done, m.arg[0], false, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED)) {
+    }
+    let_process_go(*p);
 }
 
 i64 to_status(const Status& s)
@@ -208,6 +225,9 @@ bool handle_immediate(const still_msg& m)
     case STILL_MSG_PROC_KILL:
     case STILL_MSG_SIGNAL:
         break;
+    case STILL_MSG_FLUSH:
+        flush_mirrored(m);
+        return true;
     case STILL_MSG_PAGE_FREE: {
         // One owner for each entry in which the module marked it.
         FrameChain unowned;
@@ -284,6 +304,12 @@ void handle_deferred(const still_msg& m)
     case STILL_MSG_FAULT_IN:
         fault_in(*p, m);
         break;
+    case STILL_MSG_REPORT: {
+        u64 next = 0;
+        const auto count = report(*p, m.arg[0], m.arg[1], next);
+        ikc::reply(m, count ? static_cast<i64>(*count) : -static_cast<i64>(count.error()), next);
+        break;
+    }
     default:
         log("message of unknown kind {} dropped", m.kind);
         ikc::reply(m, -static_cast<i64>(Errno::inval));

@@ -70,6 +70,7 @@ struct Process {
     SignalActions actions GUARDED_BY(lock);
     SignalQueue pending GUARDED_BY(lock); // of the process as a whole
     u64 dead_ticks GUARDED_BY(lock) = 0;  // CPU time of tasks that have ended
+    std::atomic<u64> page_faults{0};
     bool started = false;
 
     std::atomic<u32> holders{0};     // service threads that work on it

@@ -138,11 +138,65 @@ Status copy_on_write(Process& p, UserAddr a)
     return {};
 }
 
+// A page whose home is Linux.
+FaultError mirror(Process& p, const Fault& fault, UserAddr a, Access access)
+{
+    const UserRange window = fault.chunk.range;
+    if (window.empty())
+        return out_of_memory(p, a);
+    still_msg m = message(p, STILL_MSG_MIRROR);
+    m.arg[0] = a.align_down(page_size).raw();
+    m.arg[1] = access == Access::write ? 1 : 0;
+    m.arg[2] = window.start.raw();
+    m.arg[3] = window.size();
+    const auto done = ikc::ask(m);
+    if (done)
+        return no_fault;
+    switch (done.error()) {
+    case Errno::fault:
+        return {sig_segv, segv_maperr};
+    case Errno::acces:
+        return {sig_segv, segv_accerr};
+    case Errno::nomem:
+        return {sig_kill, si_kernel};
+    default:
+        return {sig_bus, bus_adrerr};
+    }
+}
+
+// Of a range that leaves: where Linux has mappings of its own, the pseudo file takes over.
+Status take_back(Process& p, const Departure& left)
+{
+    UserRange piece;
+    while (left.in_linux && p.space.next_in_linux(left.range, piece)) {
+        const auto done = offload(current_task(), STILL_CALL_MAP_BACK, piece.start.raw(), piece.size());
+        if (!done)
+            return fail(done.error()); // the process is ending
+        if (*done < 0) {
+            p.space.keep_in_linux(left.range);
+            return fail(static_cast<Errno>(-*done));
+        }
+        p.space.taken_back(piece);
+    }
+    return {};
+}
+
+Status begin_unmap(Process& p, UserRange range, Departure& left)
+{
+    for (;;) {
+        const Status begun = p.space.begin_unmap(range, left);
+        if (begun || begun.error() != Errno::again)
+            return begun;
+        wait_a_little();
+    }
+}
+
 } // namespace
 
-FaultError resolve_fault(Process& p, UserAddr a, Access access)
+FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
 {
     ++this_cpu().counters->page_faults;
+    p.page_faults.fetch_add(1, std::memory_order_relaxed);
     Fault fault = p.space.examine(a, access);
     while (fault.kind == FaultKind::busy || fault.kind == FaultKind::copy) {
         if (fault.kind == FaultKind::busy)
@@ -162,6 +216,10 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access)
         return {sig_segv, segv_maperr};
     case FaultKind::no_right:
         return {sig_segv, segv_accerr};
+    case FaultKind::mirror:
+        // Linux faulted on the pseudo file, where its own mapping is about to be or was just now. It may hold
+        // mmap_lock, which to serve us would need.
+        return asker == Asker::linux ? FaultError{sig_segv, segv_maperr} : mirror(p, fault, a, access);
     case FaultKind::fill:
         break;
     }
@@ -188,18 +246,12 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access)
 Status unmap(Process& p, UserRange range)
 {
     Departure left;
-    for (;;) {
-        const Status begun = p.space.begin_unmap(range, left);
-        if (begun)
-            break;
-        if (begun.error() != Errno::again)
-            return begun;
-        wait_a_little();
-    }
+    TRY_STATUS(begin_unmap(p, range, left));
     settle(p, left);
+    const Status done = take_back(p, left);
     p.space.end_unmap(left, false);
     close_files(p, left.closed);
-    return {};
+    return done;
 }
 
 Status protect(Process& p, UserRange range, u8 prot)
@@ -233,7 +285,7 @@ Status populate(Process& p, UserRange range)
         AddressSpace::AreaInfo area;
         if (!p.space.area(a, area) || area.range.start > a)
             return fail(Errno::nomem);
-        if (area.prot == prot_none) {
+        if (area.prot == prot_none || area.kind == VmaKind::mirrored) {
             a = area.range.end;
             continue;
         }
@@ -265,33 +317,31 @@ Status populate(Process& p, UserRange range)
     return {};
 }
 
+Result<bool> make_room(Process& p, UserRange range)
+{
+    if (!p.space.is_app_range(range))
+        return fail(Errno::nomem);
+    AddressSpace::AreaInfo area;
+    if (!p.space.area(range.start, area) || area.range.start >= range.end)
+        return false;
+    Departure left;
+    TRY_STATUS(begin_unmap(p, range, left));
+    settle(p, left);
+    const Status done = take_back(p, left);
+    p.space.end_unmap(left, done.has_value());
+    close_files(p, left.closed);
+    TRY_STATUS(done);
+    return true;
+}
+
 Result<UserAddr> map_area(Process& p, MapRequest request, bool replace, bool eager)
 {
-    if (request.fixed && replace) {
-        const UserRange range{request.hint, request.hint + request.length};
-        if (!p.space.is_app_range(range))
-            return fail(Errno::nomem);
-        Departure left;
-        AddressSpace::AreaInfo area;
-        if (p.space.area(range.start, area) && area.range.start < range.end) {
-            for (;;) {
-                const Status begun = p.space.begin_unmap(range, left);
-                if (begun)
-                    break;
-                if (begun.error() != Errno::again)
-                    return fail(begun.error());
-                wait_a_little();
-            }
-            settle(p, left);
-            p.space.end_unmap(left, true);
-            close_files(p, left.closed);
-            request.over_leaving = true;
-        }
-    }
+    if (request.fixed && replace)
+        request.over_leaving = TRY(make_room(p, {request.hint, request.hint + request.length}));
     const auto range = p.space.map(request);
     if (!range) {
         if (request.over_leaving)
-            (void)unmap(p, {request.hint, request.hint + request.length});
+            p.space.drop_reserved({request.hint, request.hint + request.length});
         return fail(range.error());
     }
     if (eager && request.prot != prot_none) {

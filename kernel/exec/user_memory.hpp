@@ -13,13 +13,16 @@ struct FaultError {
     i32 code;
 };
 // nullptr-like: signo 0 if the page is there now.
-FaultError resolve_fault(Process& p, UserAddr a, Access access);
+enum class Asker : u8 { program, linux };
+FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker = Asker::program);
 
 Status unmap(Process& p, UserRange range);
 Status protect(Process& p, UserRange range, u8 prot);
 Status discard(Process& p, UserRange range);
 // Fills what is empty in the range; stops at holes and at the ends of files.
 Status populate(Process& p, UserRange range);
+// Empties the range and leaves it reserved, as a leaving area; false if there was nothing, and nothing is reserved.
+Result<bool> make_room(Process& p, UserRange range);
 // mmap's core: replace: an existing mapping may be in the way at a fixed place.
 Result<UserAddr> map_area(Process& p, MapRequest request, bool replace, bool eager);
 // fork: the child's fresh address space becomes a copy of the parent's.

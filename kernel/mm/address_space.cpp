@@ -80,7 +80,7 @@ bool AddressSpace::is_app_range(UserRange range) const
 Result<UserRange> AddressSpace::map(const MapRequest& request)
 {
     LockGuard guard(lock_);
-    if (request.kind != VmaKind::leaving && !request.over_leaving &&
+    if (!request.over_leaving &&
         (request.length > limit_as.soft || areas_.mapped_bytes() > limit_as.soft - request.length))
         return fail(Errno::nomem);
     Vma proto;
@@ -88,6 +88,8 @@ Result<UserRange> AddressSpace::map(const MapRequest& request)
     proto.prot = request.prot;
     proto.lazy = request.lazy;
     proto.stack = request.stack;
+    proto.in_linux = request.in_linux;
+    proto.segment = request.segment;
     proto.file = request.file;
     proto.file_offset = request.file_offset;
     proto.range = {request.hint, request.hint + request.length};
@@ -121,6 +123,8 @@ Result<UserRange> AddressSpace::map(const MapRequest& request)
         proto.range = {*place, *place + request.length};
     }
     TRY_STATUS(areas_.insert(proto));
+    if (areas_.mapped_bytes() > peak_mapped_bytes())
+        peak_mapped_.store(areas_.mapped_bytes(), std::memory_order_relaxed);
     return proto.range;
 }
 
@@ -144,8 +148,11 @@ void AddressSpace::remove_leaf(arch::Leaf leaf, Departure& left)
             continue;
         left.departed |= departs;
         left.zap |= (e & STILL_PTE_SEEN) != 0;
-        if (!departs && (e & STILL_PTE_FOREIGN) == 0)
-            give_up(left.frames, e, leaf.level);
+        if ((e & STILL_PTE_FOREIGN) == 0) {
+            resident_.fetch_sub(arch::level_bytes(leaf.level), std::memory_order_relaxed);
+            if (!departs)
+                give_up(left.frames, e, leaf.level);
+        }
         left.flush = true;
         return;
     }
@@ -163,7 +170,11 @@ Status AddressSpace::begin_unmap(UserRange range, Departure& left)
     TRY_STATUS(table_.split_at(range.end));
     TRY_STATUS(areas_.split_around(range));
     for (it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end; ++it) {
-        table_.for_each(it->range, [&](arch::Leaf leaf) NO_THREAD_SAFETY { remove_leaf(leaf, left); });
+        // What Linux has there goes when the proxy unmaps it.
+        if (it->in_linux)
+            left.in_linux = true;
+        else
+            table_.for_each(it->range, [&](arch::Leaf leaf) NO_THREAD_SAFETY { remove_leaf(leaf, left); });
         if (it->file != nullptr && --it->file->refs == 0)
             drop_file(it->file, left.closed);
         it->file = nullptr;
@@ -248,7 +259,7 @@ Status AddressSpace::begin_protect(UserRange range, u8 prot, Departure& left)
          ++it) {
         const bool loses = (it->prot & ~prot) != 0;
         it->prot = prot;
-        if (it->kind == VmaKind::foreign)
+        if (it->kind == VmaKind::foreign || it->in_linux)
             continue;
         table_.for_each(it->range, [&](arch::Leaf leaf) {
             constexpr u64 keep = STILL_PTE_ADDRESS | STILL_PTE_SEEN | STILL_PTE_SHARED | STILL_PTE_PINNED;
@@ -288,7 +299,7 @@ Status AddressSpace::begin_discard(UserRange range, Departure& left)
     TRY_STATUS(table_.split_at(range.end));
     for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end;
          ++it) {
-        if (it->kind == VmaKind::foreign)
+        if (it->kind == VmaKind::foreign || it->in_linux)
             continue;
         const UserRange part{max(it->range.start, range.start), min(it->range.end, range.end)};
         table_.for_each(part, [&](arch::Leaf leaf) NO_THREAD_SAFETY { remove_leaf(leaf, left); });

@@ -25,6 +25,8 @@ struct MapRequest {
     bool over_leaving = false; // hint's range is a leaving area of the caller's own making
     bool lazy = false;
     bool stack = false;
+    bool in_linux = false;
+    u32 segment = 0;
     MappedFile* file = nullptr;
     u64 file_offset = 0;
 };
@@ -35,6 +37,7 @@ struct Departure {
     bool flush = false;    // some CPU may hold a translation
     bool zap = false;      // Linux may have it mapped
     bool departed = false; // entries stay, as departing, until they are reaped
+    bool in_linux = false; // Linux has mappings of its own there: the pseudo file is to replace them
     FrameChain frames;     // free once flushed
     FrameChain tables;     // likewise, and no walker left
     MappedFile* closed = nullptr;
@@ -54,13 +57,14 @@ enum class FaultKind : u8 {
     resolved, // the entry allows it
     fill,     // an empty entry
     copy,     // a write to a page that others share
+    mirror,   // an entry of memory whose home is Linux
     busy,     // the entry is being changed by somebody else: look again later
     no_area,
     no_right,
 };
 struct Fault {
     FaultKind kind;
-    Chunk chunk; // if fill
+    Chunk chunk; // if fill; if mirror its range: what Linux is to be asked for, empty: no memory for tables
 };
 
 class AddressSpace {
@@ -113,11 +117,27 @@ class AddressSpace {
     // Maps frames of Linux's read-only (vvar pages) or executable (the others); 0: a hole.
     Status map_foreign(UserAddr at, const u64* frames, u32 count, u32 data_pages) EXCLUDES(lock_);
 
+    // Memory whose home is Linux (address_space_mirror.cpp). The next piece of a range that leaves in which Linux has
+    // a mapping of its own; false: there is none.
+    bool next_in_linux(UserRange range, UserRange& piece) EXCLUDES(lock_);
+    // The pseudo file has taken that piece over.
+    void taken_back(UserRange piece) EXCLUDES(lock_);
+    // It could not: the areas that leave stay what they were.
+    void keep_in_linux(UserRange range) EXCLUDES(lock_);
+    // Gives up a range that was reserved as a leaving area, and that no mapping came into.
+    void drop_reserved(UserRange range) EXCLUDES(lock_);
+    // The number for the next attachment of a System V segment.
+    [[nodiscard]] u32 next_segment() { return ++last_segment_; }
+
     struct AreaInfo {
         UserRange range;
         u8 prot = prot_none;
         VmaKind kind = VmaKind::anonymous;
         bool lazy = false;
+        bool stack = false;
+        i32 file = -1; // handle
+        u32 segment = 0;
+        u64 file_offset = 0;
     };
     // The area at a, or the first behind it; false if there is none.
     bool area(UserAddr a, AreaInfo& info) EXCLUDES(lock_);
@@ -127,6 +147,11 @@ class AddressSpace {
     // After a fill that left a without a page: has the area become another one, so that trying again helps?
     [[nodiscard]] bool examine_again(UserAddr a) EXCLUDES(lock_);
     [[nodiscard]] u64 mapped_bytes() EXCLUDES(lock_);
+    [[nodiscard]] u64 peak_mapped_bytes() const { return peak_mapped_.load(std::memory_order_relaxed); }
+    // Bytes of memory behind the areas: now, at most so far, and of a part (a walk of the tables).
+    [[nodiscard]] u64 resident_bytes() const { return resident_.load(std::memory_order_relaxed); }
+    [[nodiscard]] u64 peak_resident_bytes() const { return peak_resident_.load(std::memory_order_relaxed); }
+    [[nodiscard]] u64 resident_in(UserRange range) EXCLUDES(lock_);
 
     // Frees all memory. No thread uses it, no CPU has it loaded, no Linux mapping is left.
     void destroy() EXCLUDES(lock_);
@@ -157,7 +182,9 @@ class AddressSpace {
     void release_tables(Departure& left);
     [[nodiscard]] Chunk chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest) REQUIRES(lock_);
     [[nodiscard]] bool is_empty(UserRange range) REQUIRES(lock_);
+    Fault examine_mirrored(const Vma& vma, UserAddr a, Access access) REQUIRES(lock_);
     static void retire_table(void* self, PhysAddr page);
+    void count_resident(u64 bytes) REQUIRES(lock_);
 
     SpinLock lock_;
     VmaMap areas_ GUARDED_BY(lock_);
@@ -169,6 +196,11 @@ class AddressSpace {
     const u32* walkers_ = nullptr;
     bool forking_ GUARDED_BY(lock_) = false; // between begin_fork() and end_fork()
     u32 departures_ GUARDED_BY(lock_) = 0;   // begun and not ended: entries may be departing
+    // Written under lock_, read without.
+    std::atomic<u64> resident_{0};
+    std::atomic<u64> peak_resident_{0};
+    std::atomic<u64> peak_mapped_{0};
+    std::atomic<u32> last_segment_{0};
 };
 
 } // namespace still

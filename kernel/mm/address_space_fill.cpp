@@ -45,6 +45,8 @@ Fault AddressSpace::examine(UserAddr a, Access access)
                                                   : prot_none;
     if (vma->prot == prot_none || (vma->prot & needed) != needed)
         return {FaultKind::no_right, {}};
+    if (vma->kind == VmaKind::mirrored)
+        return examine_mirrored(*vma, a, access);
     const arch::Leaf leaf = table_.find(a);
     const u64 e = leaf.entry == nullptr ? 0 : leaf.entry->load(std::memory_order_acquire);
     if ((e & STILL_PTE_DEPARTING) != 0)
@@ -63,7 +65,7 @@ Chunk AddressSpace::next_empty(UserAddr a, UserRange limit, u32 max_chunk)
     LockGuard guard(lock_);
     while (a < limit.end) {
         Vma* vma = areas_.find(a);
-        if (vma == nullptr || vma->kind == VmaKind::leaving || vma->kind == VmaKind::foreign)
+        if (vma == nullptr || vma->kind == VmaKind::leaving || vma->kind == VmaKind::foreign || vma->in_linux)
             break;
         const arch::Leaf leaf = table_.find(a);
         if (leaf.entry != nullptr && leaf.entry->load(std::memory_order_acquire) != 0) {
@@ -109,7 +111,9 @@ void AddressSpace::install(Chunk& chunk, Frame* block, u64 valid_bytes)
                         std::memory_order_acq_rel);
                 }
             }
-            if (!used) {
+            if (used) {
+                count_resident(step);
+            } else {
                 Frame* unused = frames::lookup(frame);
                 unused->order = whole ? chunk.order : 0;
                 rest.push_back(*unused);
@@ -149,8 +153,32 @@ bool AddressSpace::area(UserAddr a, AreaInfo& info)
     auto it = areas_.first_behind(a);
     if (it == areas_.end())
         return false;
-    info = {it->range, it->prot, it->kind, it->lazy};
+    info = {it->range,   it->prot,       it->kind,
+            it->lazy,    it->stack,      it->file != nullptr ? static_cast<i32>(it->file->handle) : -1,
+            it->segment, it->file_offset};
     return true;
+}
+
+void AddressSpace::count_resident(u64 bytes)
+{
+    const u64 now = resident_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    if (now > peak_resident_bytes())
+        peak_resident_.store(now, std::memory_order_relaxed);
+}
+
+u64 AddressSpace::resident_in(UserRange range)
+{
+    LockGuard guard(lock_);
+    u64 bytes = 0;
+    table_.for_each(range, [&](arch::Leaf leaf) {
+        const u64 e = leaf.entry->load(std::memory_order_relaxed);
+        const UserAddr start = max(leaf.start, range.start);
+        const UserAddr end = min(leaf.start + arch::level_bytes(leaf.level), range.end);
+        const bool awaited = (e & STILL_PTE_FOREIGN) != 0 && !arch::is_present(e);
+        if ((e & STILL_PTE_DEPARTING) == 0 && !awaited)
+            bytes += end - start;
+    });
+    return bytes;
 }
 
 bool AddressSpace::is_resident(UserAddr a)

@@ -32,6 +32,7 @@ Status AddressSpace::share_leaf(AddressSpace& child, arch::Leaf leaf, Departure&
         return {};
     }
     frames::share(arch::leaf_frame(e, leaf.level), order_of(leaf.level));
+    child.count_resident(arch::level_bytes(leaf.level));
     u64 next;
     do {
         next = (e | STILL_PTE_SHARED) & ~STILL_PTE_WRITE;
@@ -98,6 +99,7 @@ Status AddressSpace::begin_fork(AddressSpace& child, Departure& left) NO_THREAD_
     child.mmap_top = mmap_top;
     child.limit_as = limit_as;
     child.limit_data = limit_data;
+    child.last_segment_.store(last_segment_.load());
     forking_ = done.has_value();
     return done;
 }

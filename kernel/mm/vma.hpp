@@ -19,9 +19,10 @@ struct MappedFile {
 
 enum class VmaKind : u8 {
     anonymous,
-    file,    // private file pages
-    foreign, // Linux's vDSO and time pages
-    leaving, // being unmapped: nobody may use or reuse it until that is done
+    file,     // private file pages
+    foreign,  // Linux's vDSO and time pages
+    mirrored, // memory whose home is Linux: the proxy has it mapped at the same place
+    leaving,  // being unmapped: nobody may use or reuse it until that is done
 };
 
 using TreeHook = boost::intrusive::set_base_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>,
@@ -33,6 +34,9 @@ struct Vma : TreeHook {
     u8 prot = prot_none;
     bool lazy = false;  // filled on demand only
     bool stack = false; // grows down on demand; not merged
+    // Mirrored, also while it leaves: the proxy has a mapping there that is not the pseudo file's.
+    bool in_linux = false;
+    u32 segment = 0; // mirrored: which attachment of a System V segment, 0: of none
     MappedFile* file = nullptr;
     u64 file_offset = 0; // of range.start
 
@@ -43,6 +47,8 @@ struct Vma : TreeHook {
         prot = o.prot;
         lazy = o.lazy;
         stack = o.stack;
+        in_linux = o.in_linux;
+        segment = o.segment;
         file = o.file;
         file_offset = o.file_offset;
     }

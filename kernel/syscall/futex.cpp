@@ -2,7 +2,7 @@
 // futex(2): decoding.
 #include <arch/cpu.hpp>
 #include <exec/futex.hpp>
-#include <exec/user_memory.hpp>
+#include <exec/linux_memory.hpp>
 #include <sched/clock.hpp>
 #include <syscall/dispatch.hpp>
 
@@ -12,6 +12,7 @@ namespace {
 
 constexpr u32 op_wait = 0, op_wake = 1, op_requeue = 3, op_cmp_requeue = 4, op_wake_op = 5,
               op_wait_bitset = 9, op_wake_bitset = 10;
+constexpr u32 op_cmp_requeue_pi = 12, op_wait_requeue_pi = 11;
 constexpr u32 flag_private = 128, flag_realtime = 256;
 
 struct TimeSpec {
@@ -29,6 +30,21 @@ Result<u64> nanoseconds(u64 address)
     return static_cast<u64>(t.seconds) * 1'000'000'000 + static_cast<u64>(t.nanoseconds);
 }
 
+bool has_second_word(u32 op)
+{
+    return op == op_requeue || op == op_cmp_requeue || op == op_wake_op || op == op_wait_requeue_pi ||
+           op == op_cmp_requeue_pi;
+}
+
+// In memory whose home is Linux both kernels' threads wait, so Linux keeps the queue.
+SyscallResult futex_in_linux(Task& task, const Call& call, u32 op)
+{
+    const auto result = offload_unchanged(task, call);
+    if (!result && result.error() == Errno::restart && op == op_wait && call.arg[3] != 0)
+        task.restart_nr = -1; // a relative timeout would start anew
+    return result;
+}
+
 } // namespace
 
 SyscallResult sys_futex(Task& task, const Call& call)
@@ -39,6 +55,10 @@ SyscallResult sys_futex(Task& task, const Call& call)
     const u64 address = call.arg[0];
     const u32 value = static_cast<u32>(call.arg[2]);
     const u32 value3 = static_cast<u32>(call.arg[5]);
+    // Private ones are between threads of this process, wherever the word lies.
+    if ((call.arg[1] & flag_private) == 0 &&
+        (is_in_linux(p, address) || (has_second_word(op) && is_in_linux(p, call.arg[4]))))
+        return futex_in_linux(task, call, op);
     switch (op) {
     case op_wait:
     case op_wait_bitset: {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // mmap(2) and its family.
 #include <debug/log.hpp>
-#include <exec/user_memory.hpp>
+#include <exec/linux_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <offload/ikc.hpp>
 #include <syscall/dispatch.hpp>
@@ -10,6 +10,8 @@ namespace still {
 
 namespace {
 
+constexpr u32 nr_mprotect = 10, nr_msync = 26, nr_mincore = 27, nr_madvise = 28, nr_mlock = 149,
+              nr_munlock = 150, nr_mlock2 = 325;
 constexpr u64 map_shared = 1, map_private = 2, map_shared_validate = 3, map_type = 0xf, map_fixed = 0x10,
               map_anonymous = 0x20, map_growsdown = 0x100, map_noreserve = 0x4000, map_populate = 0x8000,
               map_stack = 0x20000, map_hugetlb = 0x40000, map_fixed_noreplace = 0x100000;
@@ -34,15 +36,31 @@ bool is_eager(u64 prot, u64 flags, u64 length)
            length <= frames::free_bytes() / 8;
 }
 
+// What is writable or executable is readable too on x86; the mirror needs to be told.
+u64 linux_prot(u64 prot)
+{
+    return (prot & (prot_write | prot_exec)) != 0 ? prot | prot_read : prot;
+}
+
+// Shared memory, and devices: Linux's own mapping, mirrored.
+SyscallResult map_shared_memory(Task& task, const Call& call, const MapRequest& request, bool replace)
+{
+    const u64 flags = call.arg[3] & ~(map_fixed | map_fixed_noreplace);
+    const u64 fd = (flags & map_anonymous) != 0 ? ~0ull : call.arg[4];
+    task.restart_nr = static_cast<i32>(call.nr);
+    return TRY(map_file_in_linux(task, request, replace, {linux_prot(call.arg[2]), flags, fd, call.arg[5]}))
+        .raw();
+}
+
 SyscallResult map_file(Task& task, const Call& call, MapRequest request, bool replace)
 {
     const u64 flags = call.arg[3];
-    if ((flags & map_type) != map_private)
-        return fail(Errno::nodev); // shared file memory has its home in Linux: not yet
     const auto handle =
         offload(task, STILL_CALL_MAP_FILE, call.arg[4], call.arg[2], flags, call.arg[1], call.arg[5]);
     if (!handle)
         return fail(handle.error());
+    if (*handle == -static_cast<i64>(Errno::nodev))
+        return map_shared_memory(task, call, request, replace); // a device's memory is Linux's
     if (*handle < 0)
         return fail(static_cast<Errno>(-*handle));
     Process& p = *task.owner;
@@ -93,6 +111,8 @@ SyscallResult sys_mmap(Task& task, const Call& call)
     request.prot = prot & 7;
     request.fixed = fixed;
     const bool replace = (flags & map_fixed_noreplace) == 0;
+    if (type != map_private)
+        return map_shared_memory(task, call, request, replace);
     if ((flags & map_hugetlb) != 0)
         return fail(Errno::nomem); // as on a Linux whose pool is empty; large pages come by themselves
     if ((flags & map_anonymous) == 0)
@@ -124,6 +144,8 @@ SyscallResult sys_mprotect(Task& task, const Call& call)
     const UserRange range = TRY(page_range(call.arg[0], call.arg[1]));
     if (range.empty())
         return 0;
+    task.restart_nr = static_cast<i32>(call.nr);
+    TRY_STATUS(each_in_linux(task, range, nr_mprotect, linux_prot(call.arg[2])));
     TRY_STATUS(protect(*task.owner, range, static_cast<u8>(call.arg[2])));
     return 0;
 }
@@ -165,6 +187,8 @@ SyscallResult sys_madvise(Task& task, const Call& call)
     if (range.empty())
         return 0;
     Process& p = *task.owner;
+    task.restart_nr = static_cast<i32>(call.nr);
+    TRY_STATUS(each_in_linux(task, range, nr_madvise, call.arg[2]));
     switch (call.arg[2]) {
     case normal:
     case random:
@@ -185,8 +209,16 @@ SyscallResult sys_madvise(Task& task, const Call& call)
     case populate_write:
         TRY_STATUS(populate(p, range));
         break;
-    default:
-        return fail(Errno::inval);
+    default: {
+        // Advice that only Linux knows (MADV_REMOVE), for memory that is wholly Linux's.
+        UserAddr at = range.start;
+        TRY_STATUS(for_each_in_linux(p, range, [&](UserRange piece) -> Status {
+            at = piece.start == at ? piece.end : at;
+            return {};
+        }));
+        if (at != range.end)
+            return fail(Errno::inval);
+    }
     }
     // ENOMEM for holes, after the rest was done (madvise(2)).
     UserAddr at = range.start;
@@ -208,9 +240,22 @@ SyscallResult sys_mremap(Task& task, const Call& call)
         return fail(Errno::inval);
     const UserRange old = TRY(page_range(call.arg[0], call.arg[1]));
     const u64 new_size = TRY(page_range(0, call.arg[2])).size();
+    AddressSpace::AreaInfo area;
+    if (new_size != 0 && p.space.area(old.start, area) && area.kind == VmaKind::mirrored &&
+        area.range.start <= old.start) {
+        UserRange target{};
+        if ((flags & fixed) != 0) {
+            target = TRY(page_range(call.arg[4], new_size));
+            if (target.overlaps(old) || target.start.raw() == 0)
+                return fail(Errno::inval);
+        }
+        if (area.range.end < old.end)
+            return fail(Errno::fault);
+        task.restart_nr = static_cast<i32>(call.nr);
+        return TRY(remap_in_linux(task, old, new_size, (flags & may_move) != 0, target.start)).raw();
+    }
     if (new_size == 0 || old.empty())
         return fail(Errno::inval);
-    AddressSpace::AreaInfo area;
     if (!p.space.area(old.start, area) || area.range.start > old.start || area.range.end < old.end)
         return fail(Errno::fault);
     if (area.kind != VmaKind::anonymous)
@@ -256,10 +301,17 @@ SyscallResult sys_mincore(Task& task, const Call& call)
 {
     const UserRange range = TRY(page_range(call.arg[0], call.arg[1]));
     AddressSpace& space = task.owner->space;
+    task.restart_nr = static_cast<i32>(call.nr);
     for (UserAddr a = range.start; a < range.end; a += page_size) {
         AddressSpace::AreaInfo area;
         if (!space.area(a, area) || area.range.start > a)
             return fail(Errno::nomem);
+        if (area.kind == VmaKind::mirrored) {
+            const UserAddr end = min(area.range.end, range.end);
+            TRY(ask_linux(task, nr_mincore, a.raw(), end - a, call.arg[2] + (a - range.start) / page_size));
+            a = end - page_size;
+            continue;
+        }
         const u8 resident = space.is_resident(a) ? 1 : 0;
         TRY_STATUS(UserOut<u8>(call.arg[2]).write(resident, (a - range.start) / page_size));
     }
@@ -272,7 +324,9 @@ SyscallResult sys_msync(Task& task, const Call& call)
     if ((call.arg[2] & ~(async | invalidate | sync)) != 0 || (call.arg[2] & (async | sync)) == (async | sync))
         return fail(Errno::inval);
     const UserRange range = TRY(page_range(call.arg[0], call.arg[1]));
-    // All memory is private: there is nothing to write back, only holes to report.
+    task.restart_nr = static_cast<i32>(call.nr);
+    TRY_STATUS(each_in_linux(task, range, nr_msync, call.arg[2]));
+    // The rest is private: there is nothing to write back, only holes to report.
     for (UserAddr a = range.start; a < range.end;) {
         AddressSpace::AreaInfo area;
         if (!task.owner->space.area(a, area) || area.range.start > a)
@@ -289,6 +343,8 @@ SyscallResult sys_mlock(Task& task, const Call& call)
     const UserRange range = TRY(page_range(start.raw(), call.arg[1] + (call.arg[0] - start.raw())));
     if (range.size() > task.owner->limit_memlock.soft)
         return fail(Errno::nomem);
+    task.restart_nr = static_cast<i32>(call.nr);
+    TRY_STATUS(each_in_linux(task, range, nr_mlock, 0));
     TRY_STATUS(populate(*task.owner, range));
     return 0;
 }
@@ -296,13 +352,21 @@ SyscallResult sys_mlock2(Task& task, const Call& call)
 {
     if ((call.arg[2] & ~1ull) != 0)
         return fail(Errno::inval);
-    if (call.arg[2] == 1) // MLOCK_ONFAULT
+    if (call.arg[2] == 1) { // MLOCK_ONFAULT
+        const UserAddr start = UserAddr(call.arg[0]).align_down(page_size);
+        task.restart_nr = static_cast<i32>(call.nr);
+        TRY_STATUS(each_in_linux(
+            task, TRY(page_range(start.raw(), call.arg[1] + (call.arg[0] - start.raw()))), nr_mlock2, 1));
         return 0;
+    }
     return sys_mlock(task, call);
 }
-SyscallResult sys_munlock(Task&, const Call& call)
+SyscallResult sys_munlock(Task& task, const Call& call)
 {
-    TRY(page_range(call.arg[0] & ~(page_size - 1), call.arg[1]));
+    const UserAddr start = UserAddr(call.arg[0]).align_down(page_size);
+    const UserRange range = TRY(page_range(start.raw(), call.arg[1] + (call.arg[0] - start.raw())));
+    task.restart_nr = static_cast<i32>(call.nr);
+    TRY_STATUS(each_in_linux(task, range, nr_munlock, 0));
     return 0;
 }
 SyscallResult sys_mlockall(Task& task, const Call& call)

@@ -87,7 +87,6 @@ TEST(Syscalls, NeverOffloadWhatActsOnTheCaller)
                                                   "ptrace",
                                                   "userfaultfd",
                                                   "shmat",
-                                                  "io_uring_setup",
                                                   "io_setup",
                                                   "pkey_mprotect",
                                                   "modify_ldt",

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <exec/linux_memory.hpp>
+
+namespace still {
+
+namespace {
+
+// Reserves the place; it stays a leaving area until commit() or give_up().
+Result<UserRange> reserve(Process& p, const MapRequest& wanted, bool replace)
+{
+    MapRequest request = wanted;
+    request.kind = VmaKind::leaving;
+    request.in_linux = true;
+    request.segment = 0;
+    if (request.fixed && replace)
+        request.over_leaving = TRY(make_room(p, {request.hint, request.hint + request.length}));
+    const auto range = p.space.map(request);
+    if (!range && request.over_leaving)
+        p.space.drop_reserved({request.hint, request.hint + request.length});
+    return range;
+}
+
+// Linux may have made a hole there before it failed.
+void give_up(Task& task, UserRange range)
+{
+    if (!offload(task, STILL_CALL_MAP_BACK, range.start.raw(), range.size()))
+        return;
+    task.owner->space.taken_back(range);
+    task.owner->space.drop_reserved(range);
+}
+
+Status commit(Process& p, MapRequest request, UserRange range)
+{
+    request.kind = VmaKind::mirrored;
+    request.in_linux = true;
+    request.hint = range.start;
+    request.fixed = true;
+    request.over_leaving = true;
+    TRY(p.space.map(request));
+    return {};
+}
+
+} // namespace
+
+Result<u64> ask_linux(Task& task, u32 nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
+{
+    const i64 result = TRY(offload(task, nr, a0, a1, a2, a3, a4, a5));
+    if (result == -static_cast<i64>(Errno::intr))
+        return fail(Errno::restart);
+    if (result < 0)
+        return fail(static_cast<Errno>(-result));
+    return static_cast<u64>(result);
+}
+
+Result<UserAddr> map_in_linux(Task& task, MapRequest request, bool replace, OffloadCall call, u32 place_arg)
+{
+    Process& p = *task.owner;
+    const UserRange range = TRY(reserve(p, request, replace));
+    call.arg[place_arg] = range.start.raw();
+    const auto made = ask_linux(task, call.nr, call.arg[0], call.arg[1], call.arg[2], call.arg[3],
+                                call.arg[4], call.arg[5]);
+    if (!made) {
+        give_up(task, range);
+        return fail(made.error());
+    }
+    if (const Status done = commit(p, request, range); !done) {
+        give_up(task, range);
+        return fail(done.error());
+    }
+    return range.start;
+}
+
+Result<UserAddr> map_file_in_linux(Task& task, const MapRequest& request, bool replace,
+                                   const FileMapping& map)
+{
+    constexpr u32 nr_mmap = 9, nr_munmap = 11;
+    constexpr u64 map_fixed = 0x10, map_populate = 0x8000;
+    AddressSpace::AreaInfo area;
+    if (request.fixed && replace && task.owner->space.area(request.hint, area) &&
+        area.range.start < request.hint + request.length) {
+        // What is there may go only if nothing can be wrong any more: try it elsewhere first.
+        const u64 elsewhere = TRY(ask_linux(task, nr_mmap, 0, request.length, map.prot,
+                                            map.flags & ~map_populate, map.fd, map.offset));
+        TRY(ask_linux(task, nr_munmap, elsewhere, request.length, 0));
+    }
+    const OffloadCall call{nr_mmap, {0, request.length, map.prot, map.flags | map_fixed, map.fd, map.offset}};
+    return map_in_linux(task, request, replace, call, 0);
+}
+
+bool is_in_linux(Process& p, u64 address)
+{
+    AddressSpace::AreaInfo area;
+    return p.space.area(UserAddr(address), area) && area.range.start.raw() <= address &&
+           area.kind == VmaKind::mirrored;
+}
+
+Status each_in_linux(Task& task, UserRange range, u32 nr, u64 a2)
+{
+    return for_each_in_linux(*task.owner, range, [&](UserRange piece) -> Status {
+        TRY(ask_linux(task, nr, piece.start.raw(), piece.size(), a2));
+        return {};
+    });
+}
+
+Result<UserAddr> remap_in_linux(Task& task, UserRange old, u64 new_size, bool may_move, UserAddr target)
+{
+    Process& p = *task.owner;
+    AddressSpace::AreaInfo area;
+    if (!p.space.area(old.start, area) || area.kind != VmaKind::mirrored)
+        return fail(Errno::fault);
+    const bool fixed = target.raw() != 0;
+    if (!fixed && !old.empty() && new_size <= old.size()) {
+        if (new_size < old.size())
+            TRY_STATUS(unmap(p, {old.start + new_size, old.end}));
+        return old.start;
+    }
+    MapRequest request;
+    request.prot = area.prot;
+    request.segment = area.segment;
+    request.file_offset = area.file_offset + (old.start - area.range.start);
+    if (!fixed && !old.empty()) {
+        // In place, if what follows is free.
+        request.hint = old.end;
+        request.length = new_size - old.size();
+        request.fixed = true;
+        if (const auto more = reserve(p, request, false)) {
+            const auto grown = ask_linux(task, STILL_CALL_REMAP, old.start.raw(), old.size(), new_size, 0);
+            if (grown) {
+                request.file_offset += old.size();
+                TRY_STATUS(commit(p, request, *more));
+                return old.start;
+            }
+            give_up(task, *more);
+            if (!may_move)
+                return fail(grown.error());
+        }
+    }
+    if (!may_move)
+        return fail(old.empty() ? Errno::inval : Errno::nomem);
+    request.file_offset = area.file_offset + (old.start - area.range.start);
+    request.hint = target;
+    request.length = new_size;
+    request.fixed = fixed;
+    const UserRange place = TRY(reserve(p, request, true));
+    const auto moved =
+        ask_linux(task, STILL_CALL_REMAP, old.start.raw(), old.size(), new_size, place.start.raw());
+    if (!moved) {
+        give_up(task, place);
+        return fail(moved.error());
+    }
+    TRY_STATUS(commit(p, request, place));
+    if (!old.empty())
+        TRY_STATUS(
+            unmap(p, old)); // the proxy has mapped the pseudo file there already; once more does no harm
+    return place.start;
+}
+
+} // namespace still

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <arch/cpu.hpp>
+#include <exec/report.hpp>
+#include <sched/clock.hpp>
+
+namespace still {
+
+namespace {
+
+u8* room = nullptr;
+
+template <class Record> struct Records {
+    static constexpr u64 most = STILL_REPORT_BYTES / sizeof(Record);
+    u64 count = 0;
+    [[nodiscard]] bool full() const { return count == most; }
+    void add(const Record& record)
+    {
+        __builtin_memcpy(room + count * sizeof(Record), &record, sizeof(Record));
+        ++count;
+    }
+};
+
+u16 kind_of(const AddressSpace::AreaInfo& area)
+{
+    switch (area.kind) {
+    case VmaKind::file:
+        return STILL_AREA_FILE;
+    case VmaKind::foreign:
+        return (area.prot & prot_exec) != 0 ? STILL_AREA_VDSO : STILL_AREA_DATA;
+    case VmaKind::mirrored:
+        return STILL_AREA_LINUX;
+    case VmaKind::anonymous:
+    case VmaKind::leaving:
+        break;
+    }
+    return STILL_AREA_ANONYMOUS;
+}
+
+void add_memory(Process& p, still_report_process& r)
+{
+    AddressSpace::AreaInfo area;
+    for (UserAddr a(0); p.space.area(a, area); a = area.range.end) {
+        if (area.kind == VmaKind::leaving)
+            continue;
+        const u64 bytes = area.range.size();
+        r.virtual_bytes += bytes;
+        if (area.stack)
+            r.stack_bytes += bytes;
+        else if ((area.prot & prot_write) != 0)
+            r.data_bytes += bytes;
+        else if (area.kind == VmaKind::file && (area.prot & prot_exec) != 0)
+            r.code_bytes += bytes;
+    }
+    r.resident_bytes = p.space.resident_bytes();
+    r.peak_resident_bytes = p.space.peak_resident_bytes();
+    r.peak_virtual_bytes = max(p.space.peak_mapped_bytes(), r.virtual_bytes);
+}
+
+u64 report_process(Process& p)
+{
+    still_report_process r{};
+    r.pid = p.pid;
+    add_memory(p, r);
+    r.brk_start = p.space.brk_start.raw();
+    r.brk_end = p.space.brk_end.raw();
+    r.cpu_ns = tsc_to_ns(process_busy_ticks(p));
+    r.page_faults = p.page_faults.load(std::memory_order_relaxed);
+    r.limit_as = p.space.limit_as;
+    r.limit_data = p.space.limit_data;
+    r.limit_stack = p.limit_stack;
+    r.limit_memlock = p.limit_memlock;
+    for (u32 i = 0; i < STILL_MAX_CPUS / 64; ++i)
+        r.cpu_mask[i] = p.page->cpu_mask[i];
+    {
+        LockGuard guard(p.lock);
+        for (Task* t = p.tasks; t != nullptr; t = t->next_task)
+            ++r.num_threads;
+        r.pending_signals = p.pending.set;
+        for (u32 signo = 1; signo <= num_signals; ++signo) {
+            const u64 handler = p.actions.of[signo - 1].handler;
+            r.ignored_signals |= handler == 1 ? signal_bit(signo) : 0;
+            r.caught_signals |= handler > 1 ? signal_bit(signo) : 0;
+        }
+    }
+    Records<still_report_process> records;
+    records.add(r);
+    return records.count;
+}
+
+u64 report_threads(Process& p, u64 skip, u64& next)
+{
+    Records<still_report_thread> records;
+    LockGuard guard(p.lock);
+    u64 index = 0;
+    for (Task* t = p.tasks; t != nullptr; t = t->next_task, ++index) {
+        if (index < skip)
+            continue;
+        if (records.full()) {
+            next = index;
+            break;
+        }
+        still_report_thread r{};
+        r.tid = t->tid;
+        r.state = t->state == Thread::State::parked ? STILL_THREAD_WAITING : STILL_THREAD_RUNNING;
+        r.cpu = t->cpu != nullptr ? t->cpu->arch.id.value : 0;
+        r.cpu_ns = tsc_to_ns(busy_ticks(*t));
+        r.pending_signals = t->signals.pending.set;
+        r.blocked_signals = t->signals.mask;
+        __builtin_memcpy(r.affinity, t->affinity, sizeof(r.affinity));
+        records.add(r);
+    }
+    return records.count;
+}
+
+// A walk of the tables holds the space's lock: piece by piece, so that nobody waits long.
+u64 resident_in(Process& p, UserRange range)
+{
+    u64 bytes = 0;
+    for (UserAddr a = range.start; a < range.end;) {
+        const UserAddr end = min(range.end, a.align_down(page_size_1g) + page_size_1g);
+        bytes += p.space.resident_in({a, end});
+        a = end;
+        arch::interrupt_window();
+    }
+    return bytes;
+}
+
+u64 report_areas(Process& p, u64 from, bool with_sizes, u64& next)
+{
+    Records<still_report_area> records;
+    AddressSpace::AreaInfo area;
+    for (UserAddr a(from); p.space.area(a, area); a = area.range.end) {
+        if (area.kind == VmaKind::leaving)
+            continue;
+        if (records.full()) {
+            next = area.range.start.raw();
+            break;
+        }
+        still_report_area r{};
+        r.start = area.range.start.raw();
+        r.end = area.range.end.raw();
+        r.file_offset = area.file_offset;
+        r.prot = area.prot;
+        r.kind = kind_of(area);
+        r.flags = area.stack ? STILL_AREA_STACK : 0;
+        r.file = area.file;
+        if (with_sizes && area.kind != VmaKind::foreign)
+            r.resident_bytes = resident_in(p, area.range);
+        records.add(r);
+    }
+    return records.count;
+}
+
+} // namespace
+
+void init_report(void* area)
+{
+    room = static_cast<u8*>(area);
+}
+
+Result<u64> report(Process& p, u64 kind, u64 cursor, u64& next)
+{
+    next = 0;
+    if (room == nullptr)
+        return fail(Errno::nosys);
+    switch (kind) {
+    case STILL_REPORT_PROCESS:
+        return report_process(p);
+    case STILL_REPORT_THREADS:
+        return report_threads(p, cursor, next);
+    case STILL_REPORT_AREAS:
+    case STILL_REPORT_SIZES:
+        return report_areas(p, cursor, kind == STILL_REPORT_SIZES, next);
+    default:
+        return fail(Errno::inval);
+    }
+}
+
+} // namespace still

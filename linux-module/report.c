@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Facts of LWK processes for those who ask: the LWK writes them into the report area, one question at a time. */
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/dcache.h>
+#include <linux/file.h>
+#include <linux/kdev_t.h>
+#include <linux/pid.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "ikc.h"
+#include "os.h"
+#include "proxy.h"
+
+static size_t record_bytes(u32 kind)
+{
+	switch (kind) {
+	case STILL_REPORT_PROCESS:
+		return sizeof(struct still_report_process);
+	case STILL_REPORT_THREADS:
+		return sizeof(struct still_report_thread);
+	case STILL_REPORT_AREAS:
+	case STILL_REPORT_SIZES:
+		return sizeof(struct still_report_area);
+	default:
+		return 0;
+	}
+}
+
+/* The process with that number in the caller's PID namespace, referenced. */
+static struct still_proc *find_target(struct still_proc *asker, u32 pid)
+{
+	struct still_proc *proc;
+	unsigned int index = 0;
+
+	if (!pid || pid_vnr(asker->tgid) == pid) {
+		kref_get(&asker->ref);
+		return asker;
+	}
+	while ((proc = still_proc_next(asker->os, &index))) {
+		if (pid_vnr(proc->tgid) == pid && still_proc_alive(proc) &&
+		    READ_ONCE(proc->stage) >= STILL_STAGE_CREATED)
+			return proc;
+		still_proc_put(proc);
+	}
+	return NULL;
+}
+
+/* Addresses are a secret between users, as ptrace's rule has it for Linux's own /proc/PID/maps. */
+static bool may_see_memory(const struct still_proc *asker, const struct still_proc *target)
+{
+	return asker == target || asker->page->uid == target->page->uid || capable(CAP_SYS_PTRACE);
+}
+
+static int ask(struct still_proc *target, struct still_report *report, size_t record)
+{
+	struct still_os *os = target->os;
+	struct still_msg msg = {
+		.kind = STILL_MSG_REPORT,
+		.proc = target->id,
+		.arg = { report->kind, report->cursor },
+	};
+	int count;
+
+	/* Not killable: the LWK writes to the area until it has answered. */
+	count = still_ikc_call(os, still_ikc_pick_cpu(os), &msg, &report->cursor, false);
+	if (count < 0)
+		return count;
+	if ((u64)count * record > STILL_REPORT_BYTES) {
+		atomic64_inc(&os->bad_messages);
+		return -EIO;
+	}
+	if ((u64)count * record > report->bytes)
+		return -ENOBUFS;
+	report->bytes = (u64)count * record;
+	return copy_to_user(u64_to_user_ptr(report->buffer), os->report, report->bytes) ? -EFAULT
+											: 0;
+}
+
+int still_report_to_user(struct still_proc *asker, struct still_report __user *arg)
+{
+	struct still_report report;
+	struct still_proc *target;
+	size_t record;
+	int ret = -EPERM;
+
+	if (copy_from_user(&report, arg, sizeof(report)))
+		return -EFAULT;
+	record = record_bytes(report.kind);
+	if (!record)
+		return -EINVAL;
+	target = find_target(asker, report.pid);
+	if (!target)
+		return -ESRCH;
+	if (report.kind < STILL_REPORT_AREAS || may_see_memory(asker, target)) {
+		mutex_lock(&asker->os->report_lock);
+		ret = ask(target, &report, record);
+		mutex_unlock(&asker->os->report_lock);
+	}
+	still_proc_put(target);
+	if (!ret && copy_to_user(arg, &report, sizeof(report)))
+		ret = -EFAULT;
+	return ret;
+}
+
+static int name_of(struct file *file, struct still_file_name *name)
+{
+	char *room = kmalloc(PATH_MAX, GFP_KERNEL), *path;
+	size_t bytes;
+	int ret = 0;
+
+	if (!room)
+		return -ENOMEM;
+	path = d_path(&file->f_path, room, PATH_MAX);
+	if (IS_ERR(path)) {
+		ret = PTR_ERR(path);
+	} else {
+		bytes = strlen(path) + 1;
+		if (bytes > name->bytes)
+			ret = -ENOBUFS;
+		else if (copy_to_user(u64_to_user_ptr(name->buffer), path, bytes))
+			ret = -EFAULT;
+	}
+	name->major = MAJOR(file_inode(file)->i_sb->s_dev);
+	name->minor = MINOR(file_inode(file)->i_sb->s_dev);
+	name->inode = file_inode(file)->i_ino;
+	kfree(room);
+	return ret;
+}
+
+int still_file_name(struct still_proc *asker, struct still_file_name __user *arg)
+{
+	struct still_file_name name;
+	struct still_proc *target;
+	struct file *file = NULL;
+	int ret;
+
+	if (copy_from_user(&name, arg, sizeof(name)))
+		return -EFAULT;
+	target = find_target(asker, name.pid);
+	if (!target)
+		return -ESRCH;
+	ret = may_see_memory(asker, target) ? -ENOENT : -EPERM;
+	if (ret == -ENOENT && name.handle >= 0)
+		file = still_proxy_get_file(target, name.handle);
+	still_proc_put(target);
+	if (!file)
+		return ret;
+	ret = name_of(file, &name);
+	fput(file);
+	if (!ret && copy_to_user(arg, &name, sizeof(name)))
+		ret = -EFAULT;
+	return ret;
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The contents of a special file, from what the LWK reports and what Linux has for the proxy.
+#pragma once
+
+#include "proc_path.hpp"
+
+#include <optional>
+#include <string>
+
+namespace still::mcexec {
+
+// linux_file: Linux's own file of that name, open for reading. Nothing: it is not about an LWK process.
+[[nodiscard]] std::optional<std::string> make_contents(const ProcPath& path, int linux_file);
+
+} // namespace still::mcexec

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the LWK asks for memory whose home is Linux. Values or -errno.
+#pragma once
+
+#include <cstdint>
+
+namespace still::mcexec {
+
+// Of a System V segment; the errors are those of shmat.
+[[nodiscard]] int64_t segment_size(int id);
+// mremap: a mapping of Linux's in the program's range grows or moves. target 0: in place.
+[[nodiscard]] int64_t remap(uint64_t old_start, uint64_t old_size, uint64_t new_size, uint64_t target);
+
+} // namespace still::mcexec
