@@ -226,7 +226,7 @@ static int relay_signal(struct still_proc *proc, const struct still_signal *sign
 		.proc = proc->id,
 		.arg = { signal->signo, signal->tid, (u64)(s64)signal->code,
 			 signal->pid | (u64)signal->uid << 32, signal->value,
-			 task_tgid_vnr(current) },
+			 signal->slot },
 	};
 
 	if (!signal->signo || signal->signo > 64)

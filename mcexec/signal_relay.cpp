@@ -94,6 +94,7 @@ void relay(int signo, siginfo_t* info, void* context)
     message.value =
         reinterpret_cast<uint64_t>(info->si_value.sival_ptr); // SAFETY: a union of pointer and integer
     message.tid = is_of_the_caller(*info) ? static_cast<uint32_t>(gettid()) : 0;
+    message.slot = this_proxy != nullptr && this_proxy->server != nullptr ? this_proxy->server->index() : ~0u;
     if (process.device.signal(message) == -EIO) {
         die_lwk_gone();
     }

@@ -55,7 +55,7 @@ enum still_msg_kind {
 	/* The proxy process is gone or dying: its threads must stop now. PROC_RELEASE follows later. */
 	STILL_MSG_PROC_KILL = 33,
 	/* arg[0]: signal 1..64; arg[1]: thread id, 0 for the process; arg[2]: si_code (sign extended);
-	 * arg[3]: si_pid | si_uid << 32; arg[4]: si_value; arg[5]: process id of the receiver. */
+	 * arg[3]: si_pid | si_uid << 32; arg[4]: si_value; arg[5]: slot of a thread of the receiver. */
 	STILL_MSG_SIGNAL = 34,
 	/* The page at physical address arg[0], quarantined in arg[1] entries, has no foreign reference any more. */
 	STILL_MSG_PAGE_FREE = 35,

@@ -77,7 +77,7 @@ struct still_signal {
 	uint32_t uid;   /* si_uid */
 	uint64_t value; /* si_value */
 	uint32_t tid;   /* 0: the process */
-	uint32_t reserved;
+	uint32_t slot;  /* that the calling thread serves: says which process, beside a vfork child; ~0: none */
 };
 
 struct still_proc_fork {

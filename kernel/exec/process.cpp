@@ -259,9 +259,8 @@ bool handle_immediate(const still_msg& m)
     info.pid = static_cast<u32>(m.arg[3]);
     info.uid = static_cast<u32>(m.arg[3] >> 32);
     info.value = m.arg[4];
-    p = find_guest(*p, static_cast<u32>(m.arg[5]));
-    if (p == nullptr)
-        return true;
+    if (Process* guest = find_guest(*p, m.arg[5]); guest != nullptr)
+        p = guest;
     Task* task = nullptr;
     if (m.arg[1] != 0) {
         LockGuard inner(p->lock);

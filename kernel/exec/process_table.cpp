@@ -88,13 +88,24 @@ u32 count_tasks(Process& p)
     return count;
 }
 
-Process* find_guest(Process& p, u32 pid)
+namespace {
+
+bool has_task_on(Process& p, u64 slot)
 {
-    if (p.pid == pid)
-        return &p;
+    LockGuard guard(p.lock);
+    for (Task* t = p.tasks; t != nullptr; t = t->next_task)
+        if (t->slot.index() == slot)
+            return true;
+    return false;
+}
+
+} // namespace
+
+Process* find_guest(Process& p, u64 slot)
+{
     LockGuard guard(p.lock);
     for (Process* g = p.guests; g != nullptr; g = g->next_guest)
-        if (g->pid == pid)
+        if (has_task_on(*g, slot))
             return g;
     return nullptr;
 }

@@ -22,7 +22,7 @@ Status enter_process(Process& p) EXCLUDES(process_table_lock);
 void kill_process(Process& p);
 // Tasks of the process, and of its guests.
 [[nodiscard]] u32 count_tasks(Process& p);
-// The process of that pid: p or one of its guests; nullptr if none.
-[[nodiscard]] Process* find_guest(Process& p, u32 pid);
+// The guest of p that has a task on that slot; nullptr: none. (A pid would not do: an unborn guest has none yet.)
+[[nodiscard]] Process* find_guest(Process& p, u64 slot);
 
 } // namespace still
