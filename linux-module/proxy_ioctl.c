@@ -225,8 +225,7 @@ static int relay_signal(struct still_proc *proc, const struct still_signal *sign
 		.kind = STILL_MSG_SIGNAL,
 		.proc = proc->id,
 		.arg = { signal->signo, signal->tid, (u64)(s64)signal->code,
-			 signal->pid | (u64)signal->uid << 32, signal->value,
-			 signal->slot },
+			 signal->pid | (u64)signal->uid << 32, signal->value, signal->slot },
 	};
 
 	if (!signal->signo || signal->signo > 64)

@@ -119,7 +119,7 @@ int guest(void* argument)
 int64_t make_guest(const Request& request)
 {
     auto slot = static_cast<uint32_t>(request.arg[0]);
-    if (slot >= STILL_PROC_SLOTS) {
+    if (slot >= STILL_MAX_SLOTS) {
         return -EINVAL;
     }
     void* const stack = mmap(nullptr, guest_stack_bytes, PROT_READ | PROT_WRITE,

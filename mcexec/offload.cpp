@@ -13,7 +13,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <linux/capability.h>
 #include <optional>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -32,6 +34,20 @@ void print_stats()
 int64_t execute(ProxyThread& proxy, const Request& request, const uint64_t (&arg)[6])
 {
     return mcexec_syscall(&proxy.interrupted, interrupt_token(request.seq), request.nr, arg);
+}
+
+// STILL_CALL_SCHED_RIGHTS
+int64_t scheduling_rights()
+{
+    constexpr uint32_t cap_sys_nice = 23;
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[2] = {};
+    rlimit limit{};
+    if (syscall(SYS_capget, &header, data) != 0 || getrlimit(RLIMIT_RTPRIO, &limit) != 0) {
+        return -EPERM;
+    }
+    const int64_t rt = static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, 99));
+    return rt | ((data[0].effective >> cap_sys_nice & 1) != 0 ? STILL_RIGHT_NICE : 0);
 }
 
 int64_t map_file(const Request& request)
@@ -123,6 +139,8 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
         return start_worker(static_cast<uint32_t>(request.arg[0]));
     case STILL_CALL_MAP_FILE:
         return map_file(request);
+    case STILL_CALL_SCHED_RIGHTS:
+        return scheduling_rights();
     case STILL_CALL_EXEC:
         return execute_anew(request, proxy.exec_state);
     case STILL_CALL_EXEC_STATE:

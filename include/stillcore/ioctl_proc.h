@@ -6,8 +6,8 @@
  *
  * A process that shares its memory (a vfork child) counts as the same.
  *
- * mmap of the descriptor at offset 0: the slots (STILL_PROC_SLOTS * sizeof(struct still_slot) rounded
- * up to pages), shared, read and write, never inherited.
+ * mmap of the descriptor at offset 0: the slots (STILL_MAX_SLOTS * sizeof(struct still_slot)), shared, read and
+ * write, never inherited. Chunks that do not exist yet give SIGBUS.
  *
  * Common errors: EINVAL an argument is out of range, EBADFD wrong order of calls, EIO the LWK died
  * (panic, hang, shutdown) - all waits end with it, ENOMEM.
@@ -77,7 +77,8 @@ struct still_signal {
 	uint32_t uid;   /* si_uid */
 	uint64_t value; /* si_value */
 	uint32_t tid;   /* 0: the process */
-	uint32_t slot;  /* that the calling thread serves: says which process, beside a vfork child; ~0: none */
+	uint32_t
+		slot; /* that the calling thread serves: says which process, beside a vfork child; ~0: none */
 };
 
 struct still_proc_fork {

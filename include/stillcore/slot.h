@@ -69,6 +69,8 @@ enum still_call {
 	STILL_CALL_VFORK = 0x10009,
 	/* The first call of a forked child's thread: who am I? Answer: the proxy's process id. */
 	STILL_CALL_IDENTIFY = 0x1000a,
+	/* What the proxy thread may do about scheduling; no arguments. Answer: STILL_RIGHT_*. */
+	STILL_CALL_SCHED_RIGHTS = 0x10010,
 	/* The pseudo file takes a range over again: arg[0]: start, arg[1]: bytes. */
 	STILL_CALL_MAP_BACK = 0x10020,
 	/* System V segment arg[0]: its size, or the error that shmat gives. */
@@ -77,5 +79,8 @@ enum still_call {
 	 * leaves the pseudo file takes over, unless arg[1] is 0. The new address, or -errno. */
 	STILL_CALL_REMAP = 0x10022,
 };
+
+#define STILL_RIGHT_RT_LIMIT 0xff /* RLIMIT_RTPRIO, at most 99 */
+#define STILL_RIGHT_NICE 0x100    /* CAP_SYS_NICE */
 
 #endif

@@ -52,6 +52,8 @@ Result<Task*> copy_task(Process& child, Process& parent, u32 tid)
         inherit_process(child, owner, original.fork_request->clear_handlers);
         task->signals.alt = original.signals.alt;
         task->child_tid_set = original.fork_request->child_tid_set;
+        task->rseq_area = original.rseq_area;
+        task->rseq_signature = original.rseq_signature;
     });
     if (!there) {
         free_task(task);
@@ -105,7 +107,7 @@ void end_guest(Process& host, Process& guest, u32 slot)
     unlink_guest(host, guest);
     free_process(&guest);
     // Its last request will not be answered.
-    still_slot& s = host.slots[slot];
+    still_slot& s = slot_at(host, slot);
     __atomic_store_n(&s.seq, __atomic_load_n(&s.answer_seq, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
     give_slot_back(host, slot);
 }
@@ -182,8 +184,6 @@ Result<u32> vfork_task(Task& task, const CloneRequest& request, u64 flags)
     }
     guest->handle = host.handle;
     guest->page = host.page;
-    guest->slots = host.slots;
-    guest->num_slots = host.num_slots;
     Cpu& c = choose_cpu(task.affinity);
     Task* child = make_task(*guest, slot, ~0u, c.arch.node);
     if (child == nullptr) {

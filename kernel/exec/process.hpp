@@ -38,9 +38,21 @@ struct Task : Thread {
     i32 restart_nr = -1;     // system call to be made again if no handler says otherwise
     u64 saved_mask = 0;      // of rt_sigsuspend
     bool restore_mask = false;
+    bool restart_always = false;                // whatever SA_RESTART says (ERESTARTNOINTR)
     bool unborn = false;                        // of a fork: the proxy has yet to tell its pid
     u64 child_tid_set = 0;                      // user address that the unborn writes it to, 0: none
     const CloneRequest* fork_request = nullptr; // under the process's lock, while it forks
+    u64 rseq_area = 0;                          // user address, 0: none
+    u32 rseq_signature = 0;
+    // PI futexes, under futex::pi_lock
+    Task* pi_waits_for = nullptr;
+    u32 pi_waiters = 0; // of all the words that it owns
+};
+
+// Slots beyond the first chunk, lent by Linux when they are needed.
+struct MoreSlots {
+    still_slot* slots = nullptr;
+    PhysAddr start;
 };
 
 // A guest is a process that shares its host's memory, slots and handle (vfork), until it executes another
@@ -55,7 +67,10 @@ struct Process {
     u32 uid = 0;
     still_proc_page* page = nullptr; // lent
     still_slot* slots = nullptr;     // lent
-    u32 num_slots = 0;
+    u32 num_slots = 0;               // in the first chunk
+    MoreSlots more_slots[STILL_MAX_CHUNKS - 1] GUARDED_BY(lock);
+    u32 num_more GUARDED_BY(lock) = 0;
+    u32 slot_hint GUARDED_BY(lock) = 1; // where to look for a free one first
     PhysAddr lent_start;
     u64 lent_bytes = 0;
     AddressSpace own_space; // unused in a guest
@@ -73,6 +88,7 @@ struct Process {
     std::atomic<u64> page_faults{0};
     bool started = false;
 
+    std::atomic<u32> membarrier{0};  // what it is registered for (membarrier(2))
     std::atomic<u32> holders{0};     // service threads that work on it
     std::atomic<bool> dying{false};  // tasks leave at the next opportunity
     std::atomic<bool> killed{false}; // and don't talk to the proxy, which is gone
@@ -92,6 +108,9 @@ void handle_deferred(const still_msg& m);
 
 // A task on that slot, not yet running and not yet in the process's list; nullptr: no memory.
 Task* make_task(Process& p, u32 slot, u32 tid, NodeId node);
+// Policy and priority of a new task, of the same process or another.
+void inherit_scheduling(Thread& child, const Thread& parent);
+[[nodiscard]] still_slot& slot_at(Process& p, u32 index) EXCLUDES(p.lock);
 void link_task(Process& p, Task& task) EXCLUDES(p.lock);
 void free_task(Task* task); // one that never ran
 // Registers, mask and affinity for a task that is made by another, whose segments and FPU state are saved.

@@ -54,13 +54,6 @@ void zap(Process& p, Departure& left)
     }
 }
 
-// For somebody else's change to end. Not yield(): a service thread would come first again and again, also before
-// the thread that it waits for.
-void wait_a_little()
-{
-    park_until(arch::read_tsc() + us_to_tsc(20));
-}
-
 void settle(Process& p, Departure& left)
 {
     if (left.flush)
@@ -187,7 +180,7 @@ Status begin_unmap(Process& p, UserRange range, Departure& left)
         const Status begun = p.space.begin_unmap(range, left);
         if (begun || begun.error() != Errno::again)
             return begun;
-        wait_a_little();
+        wait_a_moment();
     }
 }
 
@@ -200,7 +193,7 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
     Fault fault = p.space.examine(a, access);
     while (fault.kind == FaultKind::busy || fault.kind == FaultKind::copy) {
         if (fault.kind == FaultKind::busy)
-            wait_a_little();
+            wait_a_moment();
         else if (!copy_on_write(p, a))
             return out_of_memory(p, a);
         fault = p.space.examine(a, access);
@@ -272,7 +265,7 @@ Status discard(Process& p, UserRange range)
             break;
         if (begun.error() != Errno::again)
             return begun;
-        wait_a_little();
+        wait_a_moment();
     }
     settle(p, left);
     p.space.end_discard(left);
@@ -358,7 +351,7 @@ Status fork_memory(Process& parent, Process& child)
     Departure left;
     Status begun = parent.space.begin_fork(child.space, left);
     while (!begun && begun.error() == Errno::again) {
-        wait_a_little();
+        wait_a_moment();
         begun = parent.space.begin_fork(child.space, left);
     }
     if (left.flush)
