@@ -160,7 +160,7 @@ int64_t execute_anew(const Request& request, const ExecState& inherited)
         close(own);
     }
     block_signals();
-    install_relay(process.signals);
+    reinstall_relay();
     unblock_signals();
     return -number;
 }

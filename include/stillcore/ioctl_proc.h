@@ -46,7 +46,8 @@ struct still_proc_create {
 	uint32_t vdso_offset; /* out: bytes from the VDSO segment's start to the vDSO's ELF header */
 	uint32_t vdso_size;   /* out: bytes of the whole segment, 0: none */
 	uint32_t reserved;
-	uint64_t tsc_khz; /* out */
+	uint64_t tsc_khz;                    /* out */
+	struct still_limit limit_sigpending; /* in: like limit_as */
 };
 
 struct still_map_file {
@@ -71,14 +72,14 @@ struct still_proc_start {
 };
 
 struct still_signal {
-	uint32_t signo; /* 1..64 */
-	int32_t code;   /* si_code */
-	uint32_t pid;   /* si_pid */
-	uint32_t uid;   /* si_uid */
-	uint64_t value; /* si_value */
-	uint32_t tid;   /* 0: the process */
-	uint32_t
-		slot; /* that the calling thread serves: says which process, beside a vfork child; ~0: none */
+	uint32_t signo;     /* 1..64 */
+	int32_t error;      /* si_errno */
+	int32_t code;       /* si_code */
+	uint32_t tid;       /* 0: the process */
+	uint64_t fields[4]; /* siginfo_t from offset 16 on: all that Linux keeps of it */
+	/* That the calling thread serves: says which process is meant, beside a vfork child; ~0: none. */
+	uint32_t slot;
+	uint32_t reserved;
 };
 
 struct still_proc_fork {
@@ -121,7 +122,7 @@ struct still_file_name {
 #define STILL_IOC_SLOT_WAIT _IOW(STILL_IOC_PROC, 6, struct still_slot_wait)
 /* Tells the LWK that slot arg has been answered. */
 #define STILL_IOC_SLOT_WAKE _IOW(STILL_IOC_PROC, 7, uint32_t)
-/* Relays a signal to the LWK process. */
+/* Relays a signal to the LWK process. When it returns the signal is pending there. ESRCH: no such thread. */
 #define STILL_IOC_SIGNAL _IOW(STILL_IOC_PROC, 8, struct still_signal)
 #define STILL_IOC_REPORT _IOWR(STILL_IOC_PROC, 32, struct still_report)
 #define STILL_IOC_FILE_NAME _IOWR(STILL_IOC_PROC, 33, struct still_file_name)
@@ -139,8 +140,8 @@ struct still_file_name {
 #define STILL_IOC_PROC_ADOPT _IO(STILL_IOC_PROC, 10)
 
 /* The signal by which the module interrupts a proxy's blocked call: glibc's SIGCANCEL, which no program can use;
- * with si_code SI_KERNEL. Not SIGSETXID (33): for that glibc installs a handler of its own, with SA_RESTART, at
- * its first pthread_create(). */
+ * with si_code SI_KERNEL. Not SIGSETXID (33): for that glibc installs a handler of its own, with SA_RESTART, at its
+ * first pthread_create(). */
 #define STILL_INTERRUPT_SIGNAL 32
 
 #endif

@@ -24,6 +24,7 @@ void inherit_process(Process& child, const Process& parent, bool clear_handlers)
     child.uid = parent.uid;
     child.limit_stack = parent.limit_stack;
     child.limit_memlock = parent.limit_memlock;
+    child.limit_sigpending = parent.limit_sigpending;
     child.started = true;
 }
 
@@ -105,6 +106,9 @@ void end_guest(Process& host, Process& guest, u32 slot)
     while (count_tasks(guest) != 0)
         park_until(arch::read_tsc() + us_to_tsc(100));
     unlink_guest(host, guest);
+    while (guest.holders.load() != 0)
+        wait_a_moment();
+    free_signals(guest, nullptr);
     free_process(&guest);
     // Its last request will not be answered.
     still_slot& s = slot_at(host, slot);
@@ -161,6 +165,7 @@ void forget_guests(Process& p) NO_THREAD_SAFETY
     while (p.guests != nullptr) {
         Process* guest = p.guests;
         unlink_guest(p, *guest);
+        free_signals(*guest, nullptr);
         free_process(guest);
     }
 }
@@ -169,7 +174,7 @@ Result<u32> fork_task(Task& task, const CloneRequest& request, u64 flags)
 {
     save_registers(task);
     const PublishedRequest published(task, request);
-    return to_pid(offload_undisturbed(task, STILL_CALL_FORK, flags));
+    return to_pid(offload_quickly(task, STILL_CALL_FORK, flags));
 }
 
 Result<u32> vfork_task(Task& task, const CloneRequest& request, u64 flags)
@@ -207,7 +212,7 @@ Result<u32> vfork_task(Task& task, const CloneRequest& request, u64 flags)
         host.guests = guest;
     }
     start_thread(*child, c);
-    const auto answer = offload_undisturbed(task, STILL_CALL_VFORK, slot, flags);
+    const auto answer = offload_quickly(task, STILL_CALL_VFORK, slot, flags);
     if (!answer)
         return fail(answer.error()); // the process ends, and its guest with it: forget_guests()
     end_guest(host, *guest, slot);

@@ -27,6 +27,7 @@ Status create(const still_msg& m, u64& root)
     p->pid = copy.pid;
     p->limit_stack = copy.limit_stack;
     p->limit_memlock = copy.limit_memlock;
+    p->limit_sigpending = copy.limit_sigpending;
     {
         LockGuard guard(p->lock);
         for (u32 i = 0; i < num_signals; ++i)
@@ -129,6 +130,7 @@ void release(const still_msg& m)
         park_until(arch::read_tsc() + us_to_tsc(500));
     }
     forget_guests(*p);
+    free_signals(*p, nullptr);
     destroy_memory(*p);
     // CPUs may keep translations of these pages; nobody uses those addresses until they are lent again.
     arch::unmap_lent(p->lent_start, p->lent_bytes);
@@ -161,6 +163,29 @@ void wake_slot(Process& p, u64 slot)
             unpark(*t);
     for (Process* g = p.guests; g != nullptr; g = g->next_guest)
         wake_slot(*g, slot);
+}
+
+// A relayed signal. Not in the interrupt: a real-time signal needs memory.
+Status take_relayed(Process& p, const still_msg& m)
+{
+    SignalInfo info;
+    info.signo = static_cast<u32>(m.arg[0] & 0xff);
+    info.code = static_cast<i32>(m.arg[1]);
+    info.error = static_cast<i32>(m.arg[1] >> 32);
+    info.pid = static_cast<u32>(m.arg[2]);
+    info.uid = static_cast<u32>(m.arg[2] >> 32);
+    info.value = m.arg[3];
+    info.rest[0] = m.arg[4];
+    info.rest[1] = m.arg[5];
+    if (info.signo == 0 || info.signo > num_signals)
+        return fail(Errno::inval);
+    const u32 tid = static_cast<u32>(m.arg[0] >> 32);
+    const u64 slot_plus_one = m.arg[0] >> 8 & 0xffffff;
+    Process* guest = slot_plus_one != 0 ? hold_guest(p, slot_plus_one - 1) : nullptr;
+    const Status done = send_signal(guest != nullptr ? *guest : p, tid, info);
+    if (guest != nullptr)
+        let_process_go(*guest);
+    return done;
 }
 
 // In an interrupt: Linux waits for it, with locks held. Requests may be carried out in any order.
@@ -228,7 +253,7 @@ bool handle_immediate(const still_msg& m)
     switch (m.kind) {
     case STILL_MSG_SLOT_WAKE:
     case STILL_MSG_PROC_KILL:
-    case STILL_MSG_SIGNAL:
+    case STILL_MSG_PROC_STOP:
         break;
     case STILL_MSG_FLUSH:
         flush_mirrored(m);
@@ -258,20 +283,12 @@ bool handle_immediate(const still_msg& m)
         wake_slot(*p, m.arg[0]);
         return true;
     }
-    SignalInfo info;
-    info.signo = static_cast<u32>(m.arg[0]);
-    info.code = static_cast<i32>(m.arg[2]);
-    info.pid = static_cast<u32>(m.arg[3]);
-    info.uid = static_cast<u32>(m.arg[3] >> 32);
-    info.value = m.arg[4];
-    if (Process* guest = find_guest(*p, m.arg[5]); guest != nullptr)
-        p = guest;
-    Task* task = nullptr;
-    if (m.arg[1] != 0) {
-        LockGuard inner(p->lock);
-        task = find_task(*p, static_cast<u32>(m.arg[1]));
+    LockGuard inner(p->lock);
+    p->stopped.store(__atomic_load_n(&p->page->stopped, __ATOMIC_ACQUIRE) != 0);
+    for (Task* t = p->tasks; t != nullptr; t = t->next_task) {
+        unpark(*t);
+        kick(*t);
     }
-    post_signal(*p, task, info);
     return true;
 }
 
@@ -307,6 +324,9 @@ void handle_deferred(const still_msg& m)
         break;
     case STILL_MSG_FAULT_IN:
         fault_in(*p, m);
+        break;
+    case STILL_MSG_SIGNAL:
+        ikc::reply(m, to_status(take_relayed(*p, m)));
         break;
     case STILL_MSG_REPORT: {
         u64 next = 0;

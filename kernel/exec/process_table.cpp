@@ -101,12 +101,15 @@ bool has_task_on(Process& p, u64 slot)
 
 } // namespace
 
-Process* find_guest(Process& p, u64 slot)
+Process* hold_guest(Process& p, u64 slot)
 {
     LockGuard guard(p.lock);
-    for (Process* g = p.guests; g != nullptr; g = g->next_guest)
-        if (has_task_on(*g, slot))
+    for (Process* g = p.guests; g != nullptr; g = g->next_guest) {
+        if (has_task_on(*g, slot)) {
+            g->holders.fetch_add(1);
             return g;
+        }
+    }
     return nullptr;
 }
 

@@ -22,7 +22,8 @@ Status enter_process(Process& p) EXCLUDES(process_table_lock);
 void kill_process(Process& p);
 // Tasks of the process, and of its guests.
 [[nodiscard]] u32 count_tasks(Process& p);
-// The guest of p that has a task on that slot; nullptr: none. (A pid would not do: an unborn guest has none yet.)
-[[nodiscard]] Process* find_guest(Process& p, u64 slot);
+// The guest of p that has a task on that slot, until it is let go; nullptr: none. (A pid would not do: an unborn
+// guest has none yet.)
+[[nodiscard]] Process* hold_guest(Process& p, u64 slot);
 
 } // namespace still
