@@ -37,7 +37,7 @@ int64_t execute(ProxyThread& proxy, const Request& request, const uint64_t (&arg
 // STILL_CALL_SCHED_RIGHTS
 int64_t scheduling_rights()
 {
-    constexpr uint32_t cap_sys_nice = 23;
+    constexpr uint32_t cap_ipc_lock = 14, cap_sys_nice = 23;
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     __user_cap_data_struct data[2] = {};
     rlimit limit{};
@@ -45,7 +45,8 @@ int64_t scheduling_rights()
         return -EPERM;
     }
     const int64_t rt = static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, 99));
-    return rt | ((data[0].effective >> cap_sys_nice & 1) != 0 ? STILL_RIGHT_NICE : 0);
+    return rt | ((data[0].effective >> cap_sys_nice & 1) != 0 ? STILL_RIGHT_NICE : 0) |
+           ((data[0].effective >> cap_ipc_lock & 1) != 0 ? STILL_RIGHT_LOCK : 0);
 }
 
 int64_t map_file(const Request& request)

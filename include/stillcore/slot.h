@@ -55,7 +55,7 @@ enum still_call {
 	 * mcexec checks all that can be wrong, then executes itself anew on that program, which ends this LWK process
 	 * as the device's file is closed. An answer is always an error. */
 	STILL_CALL_EXEC = 0x10006,
-	/* What the proxy thread may do about scheduling; no arguments. Answer: STILL_RIGHT_*. */
+	/* What the proxy thread may do about scheduling and locking; no arguments. Answer: STILL_RIGHT_*. */
 	STILL_CALL_SCHED_RIGHTS = 0x10010,
 	/* The pseudo file takes a range over again: arg[0]: start, arg[1]: bytes. */
 	STILL_CALL_MAP_BACK = 0x10020,
@@ -68,5 +68,6 @@ enum still_call {
 
 #define STILL_RIGHT_RT_LIMIT 0xff /* RLIMIT_RTPRIO, at most 99 */
 #define STILL_RIGHT_NICE 0x100    /* CAP_SYS_NICE */
+#define STILL_RIGHT_LOCK 0x200    /* CAP_IPC_LOCK */
 
 #endif

@@ -28,6 +28,8 @@ struct Task : Thread {
     u64 saved_mask = 0;      // of rt_sigsuspend
     bool restore_mask = false;
     bool restart_always = false; // whatever SA_RESTART says (ERESTARTNOINTR)
+    MemPolicy policy; // set_mempolicy(2)
+    u32 next_interleaved = 0;
     u64 rseq_area = 0;           // user address, 0: none
     u32 rseq_signature = 0;
     // PI futexes, under futex::pi_lock

@@ -225,6 +225,7 @@ Result<u32> clone_task(Task& parent, const CloneRequest& request)
     __builtin_memcpy(task->affinity, parent.affinity, sizeof(task->affinity));
     task->signals.mask = parent.signals.mask;
     inherit_scheduling(*task, parent);
+    task->policy = parent.policy;
     task->start = request.frame;
     task->start.rax = 0;
     arch::save_segments(task->segments); // the parent's, except as asked
