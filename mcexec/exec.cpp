@@ -97,7 +97,7 @@ int64_t execute_anew(const Request& request)
         close(own);
     }
     block_signals();
-    install_relay(process.signals);
+    reinstall_relay();
     unblock_signals();
     return -number;
 }

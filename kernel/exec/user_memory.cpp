@@ -282,8 +282,8 @@ Status populate(Process& p, UserRange range)
         if (!done && done.error() == Errno::nomem && chunk.order > 0) {
             // No block of that size: go on with single pages.
             a = chunk.range.start;
-            Chunk small = p.space.next_empty(a, range, chunk.order > order_2m ? order_2m : 0,
-                                             task_interleaves(p));
+            Chunk small =
+                p.space.next_empty(a, range, chunk.order > order_2m ? order_2m : 0, task_interleaves(p));
             if (small.range.empty())
                 continue;
             a = small.range.end;

@@ -102,9 +102,9 @@ Result<UserRange> AddressSpace::map(const MapRequest& request)
     } else if (request.hint.raw() < lowest_hint || !is_app_range(proto.range) ||
                areas_.overlaps(proto.range)) {
         const u64 align = request.huge && request.length < page_size_1g ? page_size_2m
-                          : request.length >= page_size_1g   ? page_size_1g
-                          : request.length >= page_size_2m ? page_size_2m
-                                                           : page_size;
+                          : request.length >= page_size_1g              ? page_size_1g
+                          : request.length >= page_size_2m              ? page_size_2m
+                                                                        : page_size;
         Result<UserAddr> place = fail(Errno::nomem);
         for (u32 i = num_app_; i-- > 0 && !place;) {
             const UserRange bounds{max(app_[i].start, UserAddr(lowest_hint)), min(app_[i].end, mmap_top)};

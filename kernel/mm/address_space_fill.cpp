@@ -24,8 +24,7 @@ Chunk AddressSpace::chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest,
         const bool inside = block.start >= vma.range.start && block.end <= vma.range.end &&
                             block.start >= limit.start && block.end <= limit.end;
         if (order == 0 || (inside && is_empty(block))) {
-            Chunk chunk{block, order, vma.kind, vma.file, vma.offset_of(block.start),
-                        vma.traits.policy};
+            Chunk chunk{block, order, vma.kind, vma.file, vma.offset_of(block.start), vma.traits.policy};
             if (chunk.file != nullptr)
                 ++chunk.file->refs;
             return chunk;
@@ -154,9 +153,15 @@ bool AddressSpace::area(UserAddr a, AreaInfo& info)
     auto it = areas_.first_behind(a);
     if (it == areas_.end())
         return false;
-    info = {it->range,   it->traits,   it->prot,       it->kind,
-            it->lazy,    it->stack,      it->file != nullptr ? static_cast<i32>(it->file->handle) : -1,
-            it->segment, it->file_offset};
+    info = {it->range,
+            it->traits,
+            it->prot,
+            it->kind,
+            it->lazy,
+            it->stack,
+            it->file != nullptr ? static_cast<i32>(it->file->handle) : -1,
+            it->segment,
+            it->file_offset};
     return true;
 }
 

@@ -8,7 +8,14 @@
 
 namespace still {
 
-enum class PolicyMode : u8 { none = 0, preferred = 1, bind = 2, interleave = 3, local = 4, preferred_many = 5 };
+enum class PolicyMode : u8 {
+    none = 0,
+    preferred = 1,
+    bind = 2,
+    interleave = 3,
+    local = 4,
+    preferred_many = 5
+};
 
 using NodeSet = u64; // bit n: node n
 static_assert(STILL_MAX_NODES <= 64);

@@ -5,8 +5,8 @@
 #include <base/prot.hpp>
 #include <base/result.hpp>
 #include <base/types.hpp>
-#include <mm/policy.hpp>
 #include <boost/intrusive/set.hpp>
+#include <mm/policy.hpp>
 
 namespace still {
 

@@ -6,7 +6,7 @@
 
 namespace still {
 
-constexpr u64 task_size = 0x7ffffffff000;                       // Linux's: where a program's addresses end
+constexpr u64 task_size = 0x7ffffffff000;                        // Linux's: where a program's addresses end
 constexpr u64 mcl_current = 1, mcl_future = 2, mcl_on_fault = 4; // mlockall
 
 // inval: not aligned, or it wraps.

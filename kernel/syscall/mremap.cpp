@@ -79,7 +79,8 @@ SyscallResult move_in_linux(Task& task, const Call& call, UserRange old, u64 new
 Status check(const Call& call, UserRange old, u64 new_size)
 {
     const u64 flags = call.arg[3];
-    if ((flags & ~(may_move | fixed | dont_unmap)) != 0 || ((flags & fixed) != 0 && (flags & may_move) == 0) ||
+    if ((flags & ~(may_move | fixed | dont_unmap)) != 0 ||
+        ((flags & fixed) != 0 && (flags & may_move) == 0) ||
         ((flags & dont_unmap) != 0 && ((flags & may_move) == 0 || old.size() != new_size)) || new_size == 0)
         return fail(Errno::inval);
     if ((flags & fixed) != 0) {

@@ -30,13 +30,15 @@ static void advice(void)
     int fd = open("f", O_RDWR | O_CREAT, 0600);
     MUST(fd >= 0 && ftruncate(fd, 16 * PAGE) == 0 && pwrite(fd, "file", 4, 0) == 4);
     char* f = mmap(NULL, 16 * PAGE, RW, MAP_PRIVATE, fd, 0);
-    static const int all[] = {0, 1, 2, 3, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 26, 27, 99, 102, -1};
+    static const int all[] = {0,  1,  2,  3,  5,  6,  7,  8,  10, 11, 12, 13,  14, 15,
+                              16, 17, 18, 19, 20, 21, 22, 23, 26, 27, 99, 102, -1};
     for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         errno = 0;
         const int r = madvise(a, 16 * PAGE, all[i]);
         const char* anon = r == 0 ? "ok" : strerrorname_np(errno);
         const int r2 = madvise(f, 16 * PAGE, all[i]);
-        printf("advice %d: %s, of a private file %s\n", all[i], anon, r2 == 0 ? "ok" : strerrorname_np(errno));
+        printf("advice %d: %s, of a private file %s\n", all[i], anon,
+               r2 == 0 ? "ok" : strerrorname_np(errno));
     }
     SHOW(madvise(a, PAGE, MADV_REMOVE));
     SHOW(madvise(f, PAGE, MADV_REMOVE));

@@ -4,8 +4,8 @@
 #include "show.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -49,7 +49,8 @@ static void errors(void)
     char* a = mmap(NULL, 16 * 4096, PROT_READ | PROT_WRITE, ANON, -1, 0);
     SHOW_OK(mmap(a + 4096, 4096, PROT_READ, ANON | MAP_FIXED_NOREPLACE, -1, 0));
     munmap(a + 4096, 4096);
-    printf("same place: %d\n", mmap(a + 4096, 4096, PROT_READ, ANON | MAP_FIXED_NOREPLACE, -1, 0) == a + 4096);
+    printf("same place: %d\n",
+           mmap(a + 4096, 4096, PROT_READ, ANON | MAP_FIXED_NOREPLACE, -1, 0) == a + 4096);
     munmap(a + 8192, 4096);
     printf("hint obeyed: %d\n", mmap(a + 8192, 4096, PROT_READ, ANON, -1, 0) == a + 8192);
     printf("hint taken: %d\n", mmap(a + 8192, 4096, PROT_READ, ANON, -1, 0) != a + 8192);
@@ -103,7 +104,8 @@ static void reservations(void)
     t[12345] = 1;
     SHOW(munmap(t, 64 << 20));
     // As AddressSanitizer's shadow: 16 TiB at a fixed place.
-    t = mmap((void*)0x10007fff8000, 0x10000000000, PROT_READ | PROT_WRITE, ANON | MAP_FIXED | MAP_NORESERVE, -1, 0);
+    t = mmap((void*)0x10007fff8000, 0x10000000000, PROT_READ | PROT_WRITE, ANON | MAP_FIXED | MAP_NORESERVE,
+             -1, 0);
     printf("a shadow: %d\n", t == (void*)0x10007fff8000);
     SHOW(munmap(t, 0x10000000000));
     SHOW_OK(mmap(NULL, 1024 * GIB, PROT_READ | PROT_WRITE, ANON, -1, 0)); // obviously too much

@@ -37,7 +37,8 @@ int main(void)
     char* a = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     show("default", NULL, 0);
     show("allowed", NULL, 4);
-    static const int modes[] = {0, 1, 2, 3, 4, 5, 6, 0x8002, 0x4002, 0xc002, 0x8001, 0x4003, 0x8004, 0x2002, 0x2003};
+    static const int modes[] = {0,      1,      2,      3,      4,      5,      6,     0x8002,
+                                0x4002, 0xc002, 0x8001, 0x4003, 0x8004, 0x2002, 0x2003};
     for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         set(modes[i], 0);
         set(modes[i], 1);
