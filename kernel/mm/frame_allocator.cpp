@@ -154,6 +154,40 @@ void release(FrameChain& chain)
     }
 }
 
+void share(PhysAddr start, u32 order)
+{
+    Frame* first = lookup(start);
+    for (u64 i = 0; i < 1ull << order; ++i)
+        __atomic_fetch_add(&first[i].extra_owners, 1, __ATOMIC_RELAXED);
+}
+
+bool is_shared(PhysAddr start, u32 order)
+{
+    const Frame* first = lookup(start);
+    for (u64 i = 0; i < 1ull << order; ++i)
+        if (__atomic_load_n(&first[i].extra_owners, __ATOMIC_ACQUIRE) != 0)
+            return true;
+    return false;
+}
+
+void disown(FrameChain& unowned, PhysAddr start, u32 order)
+{
+    Frame* first = lookup(start);
+    STILL_ASSERT(first != nullptr);
+    if (!is_shared(start, order)) {
+        first->order = order;
+        unowned.push_back(*first);
+        return;
+    }
+    for (u64 i = 0; i < 1ull << order; ++i) {
+        if (__atomic_fetch_sub(&first[i].extra_owners, 1, __ATOMIC_ACQ_REL) != 0)
+            continue;
+        __atomic_store_n(&first[i].extra_owners, 0, __ATOMIC_RELAXED); // it was the last
+        first[i].order = 0;
+        unowned.push_back(first[i]);
+    }
+}
+
 Frame* lookup(PhysAddr a)
 {
     Zone* zone = zone_of(a);

@@ -26,6 +26,11 @@ void init(const still_boot_block& block, std::span<const Taken> taken);
 [[nodiscard]] NodeId node_of(PhysAddr a);
 void release(Frame* frame, u32 order);
 void release(FrameChain& chain); // each block by its own order; empties the chain
+// Frames that several address spaces map, after a fork. share: one owner more for each frame of the block.
+void share(PhysAddr start, u32 order);
+// One owner fewer; frames that have no other are chained, to be released.
+void disown(FrameChain& unowned, PhysAddr start, u32 order);
+[[nodiscard]] bool is_shared(PhysAddr start, u32 order);
 // Of an address in the instance's memory; nullptr for any other.
 [[nodiscard]] Frame* lookup(PhysAddr a);
 [[nodiscard]] u64 free_bytes();

@@ -15,6 +15,7 @@ struct MappedFile {
     u32 handle = 0;
     u32 refs = 0;
     MappedFile* next_closed = nullptr; // chain of files whose last reference is gone
+    MappedFile* twin = nullptr;        // of the child, while a fork copies areas
 };
 
 enum class VmaKind : u8 {
@@ -53,6 +54,19 @@ struct Vma : TreeHook {
     MappedFile* file = nullptr;
     u64 file_offset = 0; // of range.start
 
+    // All but the place; file_offset is that of o's start. The file's references are the caller's business.
+    void take_properties(const Vma& o)
+    {
+        kind = o.kind;
+        prot = o.prot;
+        lazy = o.lazy;
+        stack = o.stack;
+        traits = o.traits;
+        in_linux = o.in_linux;
+        segment = o.segment;
+        file = o.file;
+        file_offset = o.file_offset;
+    }
     [[nodiscard]] u64 offset_of(UserAddr a) const { return file_offset + (a - range.start); }
     bool operator<(const Vma& o) const { return range.start < o.range.start; }
 };

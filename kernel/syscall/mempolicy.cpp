@@ -75,7 +75,6 @@ SyscallResult sys_set_mempolicy(Task& task, const Call& call)
 {
     const NodeSet nodes = TRY(read_nodes(call.arg[1], call.arg[2]));
     task.policy = TRY(MemPolicy::make(static_cast<u32>(call.arg[0]), nodes, existing_nodes()));
-    task.next_interleaved = 0;
     return 0;
 }
 
