@@ -20,7 +20,8 @@ bool is_private_memory(const Vma& vma)
 
 } // namespace
 
-// The child, which nobody else knows yet, gets its half of a leaf. Linux has nothing of the child mapped yet, so SEEN is not inherited.
+// The child's half of a leaf; nobody else knows the child yet. Linux has nothing of it mapped yet, so SEEN is not
+// inherited.
 Status AddressSpace::share_leaf(AddressSpace& child, arch::Leaf leaf, Departure& left) NO_THREAD_SAFETY
 {
     u64 e = leaf.entry->load(std::memory_order_acquire);
