@@ -20,13 +20,13 @@ namespace still::mcexec {
 
 namespace {
 
-std::vector<std::string> command_line(const std::string& path, const Request& request,
+std::vector<std::string> command_line(const std::string& path, const Request& request, uint64_t cpu_ns,
                                       std::vector<std::string> argv)
 {
     const Options& options = process.options;
-    std::vector<std::string> words{"mcexec", fmt::format("--os={}", options.os),
-                                   fmt::format("--exec={}", path),
-                                   fmt::format("--blocked={}", request.arg[4])};
+    std::vector<std::string> words{
+        "mcexec", fmt::format("--os={}", options.os), fmt::format("--exec={}", path),
+        fmt::format("--blocked={}", request.arg[4]), fmt::format("--cpu-ns={}", cpu_ns)};
     std::vector<uint32_t> cpus;
     for (uint32_t cpu = 0; cpu < 64; ++cpu) {
         if ((request.arg[5] >> cpu & 1) != 0) {
@@ -76,14 +76,20 @@ int64_t execute_anew(const Request& request)
     if (const auto good = check_program(*program); !good) {
         return -good.error().number;
     }
-    auto words = command_line(*path, request, std::move(*argv));
+    still_report_process facts{};
+    still_report question{STILL_REPORT_PROCESS, 0, 0, reinterpret_cast<uint64_t>(&facts),
+                          sizeof facts}; // SAFETY: so the ioctl takes addresses
+    if (const int asked = process.device.report(question); asked < 0) {
+        return asked;
+    }
+    auto words = command_line(*path, request, facts.cpu_ns, std::move(*argv));
     const auto argv_pointers = pointers(words);
     const auto envp_pointers = pointers(*envp);
 
     // All stay blocked across it: what arrives meanwhile waits for the new mcexec, which knows the program's
     // own mask.
     block_signals();
-    restore_limits();
+    restore_limits(facts);
     leave_ignored(request.arg[3]);
     // /proc/self/exe is the program's.
     const int own = process.device.own_exe();
@@ -97,6 +103,7 @@ int64_t execute_anew(const Request& request)
         close(own);
     }
     block_signals();
+    free_own_limits();
     install_relay(process.signals);
     unblock_signals();
     return -number;

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <linux/capability.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,6 +31,17 @@ void print_stats()
 int64_t execute(ProxyThread& proxy, const Request& request, const uint64_t (&arg)[6])
 {
     return mcexec_syscall(&proxy.interrupted, interrupt_token(request.seq), request.nr, arg);
+}
+
+// Of the calling thread, which is what the LWK thread's is.
+int64_t has_capability(uint64_t capability)
+{
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+    if (capability >= 32 * std::size(data) || syscall(SYS_capget, &header, data) != 0) {
+        return 0;
+    }
+    return data[capability / 32].effective >> (capability % 32) & 1;
 }
 
 int64_t map_file(const Request& request)
@@ -121,6 +133,8 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
         return segment_size(static_cast<int>(request.arg[0]));
     case STILL_CALL_REMAP:
         return remap(request.arg[0], request.arg[1], request.arg[2], request.arg[3]);
+    case STILL_CALL_CAPABLE:
+        return has_capability(request.arg[0]);
     default:
         return -ENOSYS;
     }

@@ -23,6 +23,7 @@ struct Options {
     // PROGRAM is argv[0] for it, and may be missing.
     std::optional<std::string> exec;
     std::optional<uint64_t> blocked; // likewise: the program's signal mask
+    uint64_t cpu_ns = 0;             // likewise: the CPU time that it has used
     int program = 0;                 // index of PROGRAM in argv
 };
 

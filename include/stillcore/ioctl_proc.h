@@ -44,7 +44,8 @@ struct still_proc_create {
 	uint32_t vdso_offset; /* out: bytes from the VDSO segment's start to the vDSO's ELF header */
 	uint32_t vdso_size;   /* out: bytes of the whole segment, 0: none */
 	uint32_t reserved;
-	uint64_t tsc_khz; /* out */
+	uint64_t tsc_khz;     /* out */
+	uint64_t cpu_base_ns; /* in: what the process had used before its execve */
 };
 
 struct still_map_file {

@@ -95,6 +95,7 @@ Status create(const still_msg& m, u64& root)
     p->lent_bytes = bytes;
     p->limit_stack = copy.limit_stack;
     p->limit_memlock = copy.limit_memlock;
+    p->cpu_base_ns = copy.cpu_base_ns;
     {
         LockGuard guard(p->lock);
         for (u32 i = 0; i < num_signals; ++i)
@@ -256,6 +257,27 @@ i64 to_status(const Status& s)
 
 } // namespace
 
+HeldProcess::HeldProcess(u32 pid)
+{
+    LockGuard guard(table_lock);
+    for (Process* p : table)
+        if (p != nullptr && p->pid == pid && process_ == nullptr)
+            process_ = p;
+    if (process_ != nullptr)
+        process_->holders.fetch_add(1);
+}
+
+HeldProcess::~HeldProcess()
+{
+    if (process_ != nullptr)
+        let_go(*process_);
+}
+
+u64 process_cpu_ns(Process& p)
+{
+    return p.cpu_base_ns + tsc_to_ns(process_busy_ticks(p));
+}
+
 bool handle_immediate(const still_msg& m)
 {
     switch (m.kind) {
@@ -331,6 +353,9 @@ void handle_deferred(const still_msg& m)
         break;
     case STILL_MSG_FAULT_IN:
         fault_in(*p, m);
+        break;
+    case STILL_MSG_CPU_TIME:
+        ikc::reply(m, 0, tsc_to_ns(process_busy_ticks(*p)));
         break;
     case STILL_MSG_REPORT: {
         u64 next = 0;
