@@ -8,6 +8,7 @@
 #include <debug/log.hpp>
 #include <debug/panic.hpp>
 #include <debug/symbols.hpp>
+#include <exec/rseq.hpp>
 #include <exec/user_memory.hpp>
 #include <offload/ikc.hpp>
 
@@ -147,6 +148,9 @@ extern "C" void still_trap(still::arch::TrapFrame* frame)
         obey_affinity();
     if (signal_pending(task))
         deliver_signals(task, *frame, -1);
+    rseq::on_return(task, *frame);
+    if (signal_pending(task))
+        deliver_signals(task, *frame, -1); // a bad rseq area is a SIGSEGV
     leave_if_dying(task);
 }
 

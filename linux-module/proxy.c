@@ -75,7 +75,6 @@ static void reap(struct work_struct *work);
 struct still_proc *still_proc_new(struct still_os *os)
 {
 	struct still_proc *proc = kzalloc(sizeof(*proc), GFP_KERNEL);
-	unsigned int i;
 
 	if (!proc)
 		return NULL;
@@ -94,18 +93,16 @@ struct still_proc *still_proc_new(struct still_os *os)
 	proc->tgid = get_pid(task_tgid(current));
 	proc->mm = current->mm;
 	mmgrab(proc->mm);
-	proc->workers = kvcalloc(STILL_PROC_SLOTS, sizeof(*proc->workers), GFP_KERNEL);
 	proc->files = kvcalloc(STILL_MAX_FILES, sizeof(*proc->files), GFP_KERNEL);
-	if (!proc->workers || !proc->files)
+	if (!proc->files)
 		goto fail;
-	for (i = 0; i < STILL_PROC_SLOTS; i++)
-		init_waitqueue_head(&proc->workers[i].wait);
 	proc->area = alloc_pages(GFP_KERNEL | __GFP_ZERO, STILL_AREA_ORDER);
 	if (!proc->area)
 		goto fail;
 	split_page(proc->area, STILL_AREA_ORDER); /* the slots are mapped page by page */
 	proc->page = page_address(proc->area);
-	proc->slots = (void *)proc->page + PAGE_SIZE;
+	if (still_slots_init(proc))
+		goto fail;
 	return proc;
 fail:
 	still_proc_put(proc);

@@ -41,6 +41,13 @@ struct still_fault_error {
 	int error;
 };
 
+/* Slots that lie together, and their workers. The first chunk lies behind the process's page. */
+struct still_slot_chunk {
+	struct page *pages; /* of the slots; NULL: there is no such chunk yet */
+	struct still_slot *slots;
+	struct still_worker *workers;
+};
+
 struct still_proc {
 	struct kref ref;
 	struct still_os *os;
@@ -59,11 +66,10 @@ struct still_proc {
 
 	struct page *area;
 	struct still_proc_page *page;
-	struct still_slot *slots;
 	u64 root; /* physical address of the LWK's top-level table */
 
 	spinlock_t slot_lock;
-	struct still_worker *workers; /* [STILL_PROC_SLOTS] */
+	struct still_slot_chunk chunks[STILL_MAX_CHUNKS]; /* appear under slot_lock, and stay */
 
 	spinlock_t file_lock;
 	struct file **files; /* [STILL_MAX_FILES] */
@@ -125,7 +131,9 @@ void still_slot_wake(struct still_os *os, const struct still_msg *msg);
 void still_slot_interrupt(struct still_os *os, const struct still_msg *msg);
 bool still_slot_is_mine(struct still_proc *proc, u32 slot);
 void still_slots_end_waits(struct still_proc *proc);
+int still_slots_init(struct still_proc *proc);
 void still_slots_free(struct still_proc *proc);
+void still_slots_grow(struct still_letter *letter);
 
 /* vdso.c */
 void still_vdso_frames(struct still_proc_page *page);

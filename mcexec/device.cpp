@@ -124,7 +124,8 @@ int ProcessDevice::os_state()
 
 still_slot* ProcessDevice::map_slots()
 {
-    const size_t bytes = (STILL_PROC_SLOTS * sizeof(still_slot) + 4095) & ~size_t{4095};
+    // All that may come; the module fills in what there is.
+    const size_t bytes = STILL_MAX_SLOTS * sizeof(still_slot);
     void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
     slots_ = at == MAP_FAILED ? nullptr : static_cast<still_slot*>(at);
     return slots_;

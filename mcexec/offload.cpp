@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstring>
 #include <linux/capability.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -42,6 +43,18 @@ int64_t has_capability(uint64_t capability)
         return 0;
     }
     return data[capability / 32].effective >> (capability % 32) & 1;
+}
+
+// STILL_CALL_SCHED_RIGHTS
+int64_t scheduling_rights()
+{
+    constexpr uint64_t cap_sys_nice = 23;
+    rlimit limit{};
+    if (getrlimit(RLIMIT_RTPRIO, &limit) != 0) {
+        return -EPERM;
+    }
+    const int64_t rt = static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, 99));
+    return rt | (has_capability(cap_sys_nice) != 0 ? STILL_RIGHT_NICE : 0);
 }
 
 int64_t map_file(const Request& request)
@@ -125,6 +138,8 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
         return start_worker(static_cast<uint32_t>(request.arg[0]));
     case STILL_CALL_MAP_FILE:
         return map_file(request);
+    case STILL_CALL_SCHED_RIGHTS:
+        return scheduling_rights();
     case STILL_CALL_EXEC:
         return execute_anew(request);
     case STILL_CALL_MAP_BACK:

@@ -41,7 +41,7 @@ void* worker(void* argument)
 
 int64_t start_worker(uint32_t slot)
 {
-    if (slot >= STILL_PROC_SLOTS) {
+    if (slot >= STILL_MAX_SLOTS) {
         return -EINVAL;
     }
     Birth birth{slot, 0, {}};

@@ -81,6 +81,9 @@ enum still_msg_kind {
 	 * they are there. -EFAULT: no mapping of Linux's, -EACCES: not with that right, -ENXIO: as behind a file's
 	 * end, -ENOMEM. After 0 the LWK looks again: the entry may have gone at once. */
 	STILL_MSG_MIRROR = 70,
+	/* The process needs more slots. arg[0]: which chunk of them, 1 to STILL_MAX_CHUNKS - 1; asked for again
+	 * it is the same. Reply arg[1]: its physical address: STILL_MORE_SLOTS slots, zero. */
+	STILL_MSG_SLOTS_GROW = 76,
 
 	/* LWK to Linux, not answered. */
 	/* A request lies in slot arg[0], whose proxy sleeps. */

@@ -4,8 +4,8 @@
  * when the last descriptor is closed (the LWK's threads stop at once) and is freed when the last
  * mapping of its pseudo file is gone as well. Only the process that created it may use it.
  *
- * mmap of the descriptor at offset 0: the slots (STILL_PROC_SLOTS * sizeof(struct still_slot) rounded
- * up to pages), shared, read and write, never inherited.
+ * mmap of the descriptor at offset 0: the slots (STILL_MAX_SLOTS * sizeof(struct still_slot)), shared, read and
+ * write, never inherited. Chunks that do not exist yet give SIGBUS.
  *
  * Common errors: EINVAL an argument is out of range, EBADFD wrong order of calls, EIO the LWK died
  * (panic, hang, shutdown) - all waits end with it, ENOMEM.

@@ -55,6 +55,8 @@ enum still_call {
 	 * mcexec checks all that can be wrong, then executes itself anew on that program, which ends this LWK process
 	 * as the device's file is closed. An answer is always an error. */
 	STILL_CALL_EXEC = 0x10006,
+	/* What the proxy thread may do about scheduling; no arguments. Answer: STILL_RIGHT_*. */
+	STILL_CALL_SCHED_RIGHTS = 0x10010,
 	/* The pseudo file takes a range over again: arg[0]: start, arg[1]: bytes. */
 	STILL_CALL_MAP_BACK = 0x10020,
 	/* System V segment arg[0]: its size, or the error that shmat gives. */
@@ -65,5 +67,8 @@ enum still_call {
 	/* Has the thread capability arg[0] (capabilities(7))? Answer: 0 or 1. */
 	STILL_CALL_CAPABLE = 0x10040,
 };
+
+#define STILL_RIGHT_RT_LIMIT 0xff /* RLIMIT_RTPRIO, at most 99 */
+#define STILL_RIGHT_NICE 0x100    /* CAP_SYS_NICE */
 
 #endif

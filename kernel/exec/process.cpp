@@ -218,6 +218,11 @@ void release(const still_msg& m)
     destroy_memory(*p);
     // CPUs may keep translations of these pages; nobody uses those addresses until they are lent again.
     arch::unmap_lent(p->lent_start, p->lent_bytes);
+    {
+        LockGuard guard(p->lock);
+        for (u32 i = 0; i < p->num_more; ++i)
+            arch::unmap_lent(p->more_slots[i].start, STILL_MORE_SLOTS * sizeof(still_slot));
+    }
     process_cache.destroy(p);
     process_count.fetch_sub(1);
     ikc::reply(m, 0);

@@ -27,6 +27,18 @@ struct Task : Thread {
     i32 restart_nr = -1;     // system call to be made again if no handler says otherwise
     u64 saved_mask = 0;      // of rt_sigsuspend
     bool restore_mask = false;
+    bool restart_always = false; // whatever SA_RESTART says (ERESTARTNOINTR)
+    u64 rseq_area = 0;           // user address, 0: none
+    u32 rseq_signature = 0;
+    // PI futexes, under futex::pi_lock
+    Task* pi_waits_for = nullptr;
+    u32 pi_waiters = 0; // of all the words that it owns
+};
+
+// Slots beyond the first chunk, lent by Linux when they are needed.
+struct MoreSlots {
+    still_slot* slots = nullptr;
+    PhysAddr start;
 };
 
 struct Process {
@@ -35,7 +47,10 @@ struct Process {
     u32 uid = 0;
     still_proc_page* page = nullptr; // lent
     still_slot* slots = nullptr;     // lent
-    u32 num_slots = 0;
+    u32 num_slots = 0;               // in the first chunk
+    MoreSlots more_slots[STILL_MAX_CHUNKS - 1] GUARDED_BY(lock);
+    u32 num_more GUARDED_BY(lock) = 0;
+    u32 slot_hint GUARDED_BY(lock) = 1; // where to look for a free one first
     PhysAddr lent_start;
     u64 lent_bytes = 0;
     AddressSpace space;
@@ -50,6 +65,7 @@ struct Process {
     u64 cpu_base_ns = 0; // CPU time before the execve that made this process
     bool started = false;
 
+    std::atomic<u32> membarrier{0};  // what it is registered for (membarrier(2))
     std::atomic<u32> holders{0};     // service threads that work on it
     std::atomic<bool> dying{false};  // tasks leave at the next opportunity
     std::atomic<bool> killed{false}; // and don't talk to the proxy, which is gone
@@ -84,6 +100,9 @@ void handle_deferred(const still_msg& m);
 
 // A task on that slot, not yet running and not yet in the process's list; nullptr: no memory.
 Task* make_task(Process& p, u32 slot, u32 tid, NodeId node);
+// Policy and priority of a new task, of the same process or another.
+void inherit_scheduling(Thread& child, const Thread& parent);
+[[nodiscard]] still_slot& slot_at(Process& p, u32 index) EXCLUDES(p.lock);
 void link_task(Process& p, Task& task) EXCLUDES(p.lock);
 
 // A new task of the process with these registers, on a free slot. The proxy makes its thread first.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arch/context.hpp>
 #include <exec/process.hpp>
+#include <exec/rseq.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
 
@@ -287,7 +288,7 @@ void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr)
             exit_process_by_signal(task, info.signo, core);
         }
         if (interrupted && !handled) {
-            if ((action.flags & sa_restart) != 0 && task.restart_nr >= 0) {
+            if (((action.flags & sa_restart) != 0 || task.restart_always) && task.restart_nr >= 0) {
                 frame.rax = static_cast<u64>(task.restart_nr);
                 frame.rip -= 2; // SYSCALL
             } else {
@@ -295,6 +296,7 @@ void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr)
             }
         }
         handled = true;
+        rseq::on_signal(task, frame);
         if (!push_frame(task, frame, action, info, mask))
             exit_process_by_signal(task, sig_segv, true);
     }
@@ -303,6 +305,7 @@ void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr)
         frame.rip -= 2;
     }
     task.restart_nr = -1;
+    task.restart_always = false;
     if (task.restore_mask) {
         task.restore_mask = false;
         task.signals.mask = task.saved_mask;

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Tasks: made, cloned, ended.
 #include <arch/cpu.hpp>
+#include <arch/layout.hpp>
+#include <arch/page_table.hpp>
+#include <exec/futex.hpp>
 #include <exec/process.hpp>
+#include <exec/rseq.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <mm/object_cache.hpp>
+#include <offload/ikc.hpp>
 
 namespace still {
 
@@ -30,6 +35,7 @@ void first_user_entry(void* argument)
     auto* frame = reinterpret_cast<arch::TrapFrame*>(task.stack_top() - sizeof(arch::TrapFrame));
     leave_if_dying(task);
     *frame = task.start;
+    rseq::on_return(task, *frame);
     arch::still_enter_user(frame);
 }
 
@@ -42,6 +48,29 @@ u32 fpu_order()
 }
 
 } // namespace
+
+// As sched(7) says under "The reset-on-fork flag".
+void inherit_scheduling(Thread& child, const Thread& parent)
+{
+    child.sched = parent.sched;
+    if (!parent.sched.reset_on_fork)
+        return;
+    child.sched.reset_on_fork = false;
+    if (parent.sched.is_real_time()) {
+        child.sched.policy = Policy::other;
+        child.sched.priority = 0;
+    }
+    child.sched.nice = max(child.sched.nice, 0);
+}
+
+still_slot& slot_at(Process& p, u32 index)
+{
+    if (index < p.num_slots)
+        return p.slots[index];
+    index -= p.num_slots;
+    LockGuard guard(p.lock);
+    return p.more_slots[index / STILL_MORE_SLOTS].slots[index % STILL_MORE_SLOTS];
+}
 
 // A task on that slot, not yet running and not yet in the process's list.
 Task* make_task(Process& p, u32 slot, u32 tid, NodeId node)
@@ -64,7 +93,7 @@ Task* make_task(Process& p, u32 slot, u32 tid, NodeId node)
         return nullptr;
     }
     arch::fpu_init(task->fpu);
-    task->slot.bind(&p.slots[slot], p.handle, slot, tid, p.page->poll_ticks);
+    task->slot.bind(&slot_at(p, slot), p.handle, slot, tid, p.page->poll_ticks);
     return task;
 }
 
@@ -103,24 +132,73 @@ Result<i64> offload(Task& task, u32 nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, 
 
 namespace {
 
-// A slot that no task has and whose last proxy has left.
-Result<u32> take_slot(Process& p)
+still_slot& slot_locked(Process& p, u32 index) REQUIRES(p.lock)
+{
+    if (index < p.num_slots)
+        return p.slots[index];
+    index -= p.num_slots;
+    return p.more_slots[index / STILL_MORE_SLOTS].slots[index % STILL_MORE_SLOTS];
+}
+
+// A slot that no task has and whose last proxy has left. 0: all are taken.
+u32 find_slot(Process& p)
 {
     LockGuard guard(p.lock);
-    for (u32 i = 1; i < p.num_slots; ++i) {
-        still_slot& s = p.slots[i];
-        if (__atomic_load_n(&s.tid, __ATOMIC_ACQUIRE) == 0 &&
+    const u32 count = p.num_slots + p.num_more * STILL_MORE_SLOTS;
+    for (u32 n = 0; n < count; ++n) {
+        const u32 i = p.slot_hint < count ? p.slot_hint : 0;
+        p.slot_hint = i + 1;
+        still_slot& s = slot_locked(p, i);
+        if (i != 0 && __atomic_load_n(&s.tid, __ATOMIC_ACQUIRE) == 0 &&
             __atomic_load_n(&s.answer_seq, __ATOMIC_ACQUIRE) == s.seq) {
             __atomic_store_n(&s.tid, ~0u, __ATOMIC_RELEASE); // taken; the thread id follows
             return i;
         }
     }
-    return fail(Errno::again);
+    return 0;
+}
+
+// Has Linux lend one more chunk of slots.
+Status grow_slots(Process& p)
+{
+    u32 chunk;
+    {
+        LockGuard guard(p.lock);
+        chunk = p.num_more;
+    }
+    if (chunk == STILL_MAX_CHUNKS - 1)
+        return fail(Errno::again);
+    still_msg m{};
+    m.kind = STILL_MSG_SLOTS_GROW;
+    m.proc = p.handle;
+    m.arg[0] = chunk + 1;
+    u64 where = 0;
+    if (!ikc::ask(m, &where))
+        return fail(Errno::again);
+    const PhysAddr start(where);
+    if (!start.aligned(page_size) || frames::lookup(start) != nullptr)
+        return fail(Errno::again);
+    LockGuard guard(p.lock);
+    if (p.num_more != chunk)
+        return {}; // another thread was first
+    TRY_STATUS(arch::map_lent(start, STILL_MORE_SLOTS * sizeof(still_slot)));
+    p.more_slots[chunk] = {arch::direct<still_slot>(start), start};
+    p.num_more = chunk + 1;
+    return {};
+}
+
+Result<u32> take_slot(Process& p)
+{
+    for (;;) {
+        if (const u32 slot = find_slot(p); slot != 0)
+            return slot;
+        TRY_STATUS(grow_slots(p));
+    }
 }
 
 void give_slot_back(Process& p, u32 slot)
 {
-    __atomic_store_n(&p.slots[slot].tid, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&slot_at(p, slot).tid, 0, __ATOMIC_RELEASE);
 }
 
 } // namespace
@@ -133,7 +211,7 @@ Result<u32> clone_task(Task& parent, const CloneRequest& request)
     Task* task = make_task(p, slot, ~0u, c.arch.node);
     if (task == nullptr) {
         give_slot_back(p, slot);
-        return fail(Errno::nomem);
+        return fail(Errno::again); // as Linux says it (pthread_create(3))
     }
     const auto tid = offload(parent, STILL_CALL_CLONE, slot);
     if (!tid || *tid <= 0) {
@@ -143,9 +221,10 @@ Result<u32> clone_task(Task& parent, const CloneRequest& request)
         return fail(tid ? static_cast<Errno>(-*tid) : Errno::intr);
     }
     task->tid = static_cast<u32>(*tid);
-    task->slot.bind(&p.slots[slot], p.handle, slot, task->tid, p.page->poll_ticks);
+    task->slot.bind(&slot_at(p, slot), p.handle, slot, task->tid, p.page->poll_ticks);
     __builtin_memcpy(task->affinity, parent.affinity, sizeof(task->affinity));
     task->signals.mask = parent.signals.mask;
+    inherit_scheduling(*task, parent);
     task->start = request.frame;
     task->start.rax = 0;
     arch::save_segments(task->segments); // the parent's, except as asked
@@ -169,6 +248,11 @@ namespace {
 [[noreturn]] void leave(Task& task)
 {
     Process& p = *task.owner;
+    {
+        LockGuard guard(p.lock);
+        task.ending = true; // nobody begins to wait for it
+    }
+    futex::release_owned(task, true);
     {
         LockGuard guard(p.lock);
         for (Task** at = &p.tasks; *at != nullptr; at = &(*at)->next_task) {

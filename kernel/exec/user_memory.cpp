@@ -150,8 +150,7 @@ Status begin_unmap(Process& p, UserRange range, Departure& left)
         const Status begun = p.space.begin_unmap(range, left);
         if (begun || begun.error() != Errno::again)
             return begun;
-        yield();
-        arch::interrupt_window();
+        wait_a_moment();
     }
 }
 
@@ -229,8 +228,7 @@ Status discard(Process& p, UserRange range)
             break;
         if (begun.error() != Errno::again)
             return begun;
-        yield();
-        arch::interrupt_window();
+        wait_a_moment();
     }
     settle(p, left);
     p.space.end_discard(left);

@@ -30,6 +30,7 @@ struct Cpu {
 
     std::atomic<u64> flush_wanted{0};
     std::atomic<u64> flush_done{0};
+    std::atomic<bool> abort_rseq{false}; // with a flush: the running thread's critical section ends
 
     still_cpu_counters* counters = nullptr;
     still_cpu_counters own_counters; // when alone

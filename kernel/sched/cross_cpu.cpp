@@ -30,6 +30,8 @@ void serve_flush(Cpu& c)
     const u64 wanted = c.flush_wanted.load(std::memory_order_acquire);
     if (c.flush_done.load(std::memory_order_relaxed) == wanted)
         return;
+    if (c.abort_rseq.exchange(false))
+        c.current->was_switched = true;
     // A CPU that only idles on a space drops it: it will not be asked again, and the space may go away.
     if (c.current->space == nullptr)
         load_space(c, nullptr);
@@ -40,23 +42,20 @@ void serve_flush(Cpu& c)
 
 } // namespace
 
-void shoot_down(AddressSpace& space)
+namespace {
+
+using Tickets = u64[STILL_MAX_CPUS / 64];
+
+void ask(u32 i, Tickets& tickets)
+{
+    tickets[i / 64] |= 1ull << (i % 64);
+    cpu(CpuId(i)).flush_wanted.fetch_add(1);
+    arch::send_interrupt(cpu(CpuId(i)).arch.apic_id, arch::vector_shootdown);
+}
+
+void wait_for(const Tickets& tickets)
 {
     Cpu& self = this_cpu();
-    u64 tickets[STILL_MAX_CPUS / 64] = {};
-    for (u32 i = 0; i < num_cpus(); ++i) {
-        if (&cpu(CpuId(i)) == &self || (space.active[i / 64].load() >> (i % 64) & 1) == 0)
-            continue;
-        tickets[i / 64] |= 1ull << (i % 64);
-        cpu(CpuId(i)).flush_wanted.fetch_add(1);
-        arch::send_interrupt(cpu(CpuId(i)).arch.apic_id, arch::vector_shootdown);
-    }
-    if (self.loaded == &space) {
-        if (self.current->space == nullptr)
-            load_space(self, nullptr);
-        else
-            arch::flush_user_tlb();
-    }
     for (u32 i = 0; i < num_cpus(); ++i) {
         if ((tickets[i / 64] >> (i % 64) & 1) == 0)
             continue;
@@ -67,6 +66,48 @@ void shoot_down(AddressSpace& space)
             cpu_pause(); // an end of all this comes by NMI
         }
     }
+}
+
+bool runs_in(u32 i, const AddressSpace& space)
+{
+    return (space.active[i / 64].load() >> (i % 64) & 1) != 0;
+}
+
+} // namespace
+
+void shoot_down(AddressSpace& space)
+{
+    Cpu& self = this_cpu();
+    Tickets tickets = {};
+    for (u32 i = 0; i < num_cpus(); ++i)
+        if (&cpu(CpuId(i)) != &self && runs_in(i, space))
+            ask(i, tickets);
+    if (self.loaded == &space) {
+        if (self.current->space == nullptr)
+            load_space(self, nullptr);
+        else
+            arch::flush_user_tlb();
+    }
+    wait_for(tickets);
+}
+
+void fence(AddressSpace* space, bool rseq, const CpuId* only)
+{
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    Tickets tickets = {};
+    for (u32 i = 0; i < num_cpus(); ++i) {
+        if ((space != nullptr && !runs_in(i, *space)) || (only != nullptr && only->value != i))
+            continue;
+        Cpu& other = cpu(CpuId(i));
+        if (&other == &this_cpu()) {
+            other.current->was_switched |= rseq;
+            continue;
+        }
+        if (rseq)
+            other.abort_rseq.store(true);
+        ask(i, tickets);
+    }
+    wait_for(tickets);
 }
 
 void on_shootdown_interrupt()

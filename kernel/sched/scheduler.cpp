@@ -7,6 +7,7 @@
 #include <mm/frame_allocator.hpp>
 #include <mm/object_cache.hpp>
 #include <sched/clock.hpp>
+#include <sched/run_queue.hpp>
 #include <sched/scheduler.hpp>
 
 namespace still {
@@ -19,7 +20,6 @@ ObjectCache<Thread> kernel_threads;
 constexpr u32 stack_order = 2;
 static_assert(order_bytes(stack_order) == arch::kernel_stack_size);
 constexpr u64 canary = 0x5354494c4c434f52;
-constexpr u64 slice_us = 10'000;
 
 void set_mode(Cpu& c, u32 mode)
 {
@@ -33,53 +33,6 @@ void set_mode(Cpu& c, u32 mode)
     k.mode = mode;
     k.since_tsc = now;
     __atomic_store_n(&k.seq, k.seq + 1, __ATOMIC_RELEASE);
-}
-
-// Sets the one timer to what comes first: the slice's end or a deadline.
-void program_timer(Cpu& c) REQUIRES(c.lock)
-{
-    u64 next = c.slice_end;
-    if (c.timers != nullptr && (next == 0 || c.timers->deadline < next))
-        next = c.timers->deadline;
-    if (next == 0) {
-        arch::arm_timer(0);
-        return;
-    }
-    const u64 now = arch::read_tsc();
-    arch::arm_timer(next > now ? next - now : 1);
-}
-
-void update_slice(Cpu& c) REQUIRES(c.lock)
-{
-    const bool wanted = !c.ready.empty() && c.current != &c.idle;
-    if (wanted == (c.slice_end != 0))
-        return;
-    c.slice_end = wanted ? arch::read_tsc() + us_to_tsc(slice_us) : 0;
-    program_timer(c);
-}
-
-void insert_timer(Cpu& c, Thread& t) REQUIRES(c.lock)
-{
-    Thread** at = &c.timers;
-    while (*at != nullptr && (*at)->deadline <= t.deadline)
-        at = &(*at)->next_timer;
-    t.next_timer = *at;
-    *at = &t;
-    program_timer(c);
-}
-
-void remove_timer(Cpu& c, Thread& t) REQUIRES(c.lock)
-{
-    if (t.deadline == 0)
-        return;
-    for (Thread** at = &c.timers; *at != nullptr; at = &(*at)->next_timer) {
-        if (*at == &t) {
-            *at = t.next_timer;
-            break;
-        }
-    }
-    t.deadline = 0;
-    program_timer(c);
 }
 
 void reap(Cpu& c)
@@ -101,18 +54,6 @@ void finish_switch() NO_THREAD_SAFETY
     reap(c);
 }
 
-void make_ready(Cpu& c, Thread& t) REQUIRES(c.lock)
-{
-    t.state = Thread::State::ready;
-    // Service threads first: Linux waits for them.
-    if (&t == c.service)
-        c.ready.push_front(t);
-    else
-        c.ready.push_back(t);
-    __atomic_store_n(&c.counters->runnable, static_cast<u32>(c.ready.size()) + (c.current == &c.idle ? 0 : 1),
-                     __ATOMIC_RELAXED);
-}
-
 // Gives the CPU to the next ready thread or to idle. The run queue is locked, and stays so across the switch.
 void switch_away(Cpu& c) NO_THREAD_SAFETY
 {
@@ -120,7 +61,7 @@ void switch_away(Cpu& c) NO_THREAD_SAFETY
     Thread* next = &c.idle;
     if (!c.ready.empty()) {
         next = &c.ready.front();
-        c.ready.pop_front();
+        take_off(c, *next);
     }
     c.need_resched = false;
     if (next == previous) {
@@ -140,6 +81,7 @@ void switch_away(Cpu& c) NO_THREAD_SAFETY
     }
     c.current = next;
     next->state = Thread::State::running;
+    next->was_switched = true;
     still_cpu_counters& k = *c.counters;
     ++k.switches;
     __atomic_store_n(&k.pid, next->pid, __ATOMIC_RELAXED);
@@ -181,12 +123,6 @@ void first_run(void* start)
     exit_current();
 }
 
-void notify(Cpu& target)
-{
-    if (&target != &this_cpu())
-        arch::send_interrupt(target.arch.apic_id, arch::vector_reschedule);
-}
-
 } // namespace
 
 u32 num_cpus()
@@ -214,6 +150,41 @@ void adopt_idle(Cpu& c)
     set_mode(c, STILL_CPU_IDLE);
 }
 
+namespace {
+
+// Takes a thread that waits for its turn on a busy CPU.
+bool steal_for(Cpu& c) NO_THREAD_SAFETY
+{
+    for (u32 i = 0; i < cpu_count; ++i) {
+        Cpu& victim = *cpus[i];
+        if (&victim == &c || __atomic_load_n(&victim.counters->runnable, __ATOMIC_RELAXED) < 2)
+            continue;
+        victim.lock.lock();
+        Thread* found = nullptr;
+        for (Thread& t : victim.ready) {
+            if (t.fpu != nullptr && t.may_run_on(c.arch.id)) {
+                found = &t;
+                break;
+            }
+        }
+        if (found != nullptr) {
+            // On no list now: nobody else moves it.
+            take_off(victim, *found);
+            found->cpu = &c;
+        }
+        victim.lock.unlock();
+        if (found == nullptr)
+            continue;
+        c.lock.lock();
+        make_ready(c, *found);
+        c.lock.unlock();
+        return true;
+    }
+    return false;
+}
+
+} // namespace
+
 void idle_loop() NO_THREAD_SAFETY
 {
     Cpu& c = this_cpu();
@@ -221,6 +192,8 @@ void idle_loop() NO_THREAD_SAFETY
         c.lock.lock();
         if (c.ready.empty()) {
             c.lock.unlock();
+            if (steal_for(c))
+                continue;
             arch::wait_for_interrupt();
         } else {
             switch_away(c);
@@ -364,7 +337,7 @@ void unpark(Thread& t) NO_THREAD_SAFETY
         if (better == nullptr) {
             make_ready(*home, t);
             if (home == &this_cpu()) {
-                home->need_resched |= &t == home->service;
+                home->need_resched |= preempts(*home, t);
                 update_slice(*home);
             }
             home->lock.unlock();
@@ -381,6 +354,11 @@ void unpark(Thread& t) NO_THREAD_SAFETY
         notify(*better);
         return;
     }
+}
+
+void wait_a_moment()
+{
+    park_until(arch::read_tsc() + us_to_tsc(50));
 }
 
 void yield() NO_THREAD_SAFETY
@@ -412,14 +390,15 @@ void obey_affinity() NO_THREAD_SAFETY
             return;
         }
         if (moved.state == Thread::State::ready)
-            home.ready.erase(home.ready.iterator_to(moved));
+            take_off(home, moved);
         moved.state = Thread::State::ready; // on no list: nobody else moves it
         home.lock.unlock();
         start_thread(moved, choose_cpu(moved.affinity));
     };
     Thread* helper = make_kernel_thread(c, "migrate", hand_over, &t);
     if (helper == nullptr)
-        return; // stays where it is; the next wakeup tries again
+        return;                                    // stays where it is; the next wakeup tries again
+    helper->sched = {Policy::fifo, 255, 0, false}; // before every program
     helper->on_reap = [](Thread* dead) {
         free_thread_memory(*dead);
         kernel_threads.destroy(dead);
@@ -466,7 +445,7 @@ void on_reschedule_interrupt()
     Cpu& c = this_cpu();
     ++c.counters->reschedules;
     LockGuard guard(c.lock);
-    if (!c.ready.empty() && (c.current == &c.idle || &c.ready.front() == c.service))
+    if (!c.ready.empty() && preempts(c, c.ready.front()))
         c.need_resched = true;
     update_slice(c);
 }
@@ -486,8 +465,15 @@ void on_timer_interrupt()
     if (c.slice_end != 0 && c.slice_end <= now) {
         c.slice_end = 0;
         c.need_resched = true;
+        // Is there a CPU that has become idle meanwhile? It will come and take one.
+        for (u32 i = 0; i < cpu_count && !c.ready.empty(); ++i) {
+            if (cpus[i]->current == &cpus[i]->idle && c.ready.back().may_run_on(CpuId(i))) {
+                notify(*cpus[i]);
+                break;
+            }
+        }
     }
-    if (c.current == &c.idle && !c.ready.empty())
+    if (!c.ready.empty() && preempts(c, c.ready.front()))
         c.need_resched = true;
     update_slice(c);
     program_timer(c);

@@ -33,8 +33,10 @@ void park();
 // Likewise, at most until the TSC reaches deadline.
 void park_until(u64 deadline);
 void unpark(Thread& t);
-// Lets others run, if there are any.
+// Lets others run, if there are any as urgent.
 void yield();
+// Lets anybody run: for loops that wait for another thread's progress.
+void wait_a_moment();
 // Moves the current thread to a CPU that its affinity allows.
 void obey_affinity();
 [[noreturn]] void exit_current();
@@ -52,6 +54,9 @@ void load_space(Cpu& c, AddressSpace* space);
 // Flushes the user TLB of all CPUs that may hold translations of that space; CPUs that only idle on it drop it.
 // No lock is held.
 void shoot_down(AddressSpace& space);
+// A full memory barrier, and a serialising instruction, on all CPUs that run in that space (nullptr: on all).
+// rseq: their threads' restartable sequences end. only: on that CPU alone, if it runs there.
+void fence(AddressSpace* space, bool rseq, const CpuId* only = nullptr);
 void on_shootdown_interrupt();
 
 // Panic and shutdown: has each other CPU halt for ever, by NMI, whatever it does.
@@ -60,6 +65,9 @@ void stop_other_cpus();
 // From the NMI handler: does not return if this CPU is to halt.
 void halt_if_told();
 
-u64 busy_ticks(const Thread& t); // TSC ticks on a CPU so far
+// A thread's policy and priority, from now on.
+void set_scheduling(Thread& t, const Scheduling& wanted);
+[[nodiscard]] u64 slice_of(const Scheduling& s); // microseconds; 0: none, it runs until it waits
+u64 busy_ticks(const Thread& t);                 // TSC ticks on a CPU so far
 
 } // namespace still

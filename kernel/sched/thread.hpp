@@ -16,11 +16,25 @@ struct Process;
 
 using CpuMask = u64[STILL_MAX_CPUS / 64];
 
+// As sched(7) has it.
+enum class Policy : u8 { other = 0, fifo = 1, rr = 2, batch = 3, idle = 5, deadline = 6 };
+struct Scheduling {
+    Policy policy = Policy::other;
+    u8 priority = 0; // of fifo and rr: 1..99
+    i32 nice = 0;
+    bool reset_on_fork = false;
+
+    [[nodiscard]] bool is_real_time() const { return policy == Policy::fifo || policy == Policy::rr; }
+    [[nodiscard]] u32 rt_priority() const { return is_real_time() ? priority : 0; }
+};
+
 struct Thread : ListHook {
     enum class State : u8 { running, ready, parked, dead };
 
     // Under the lock of cpu's run queue.
     State state = State::parked;
+    bool queued =
+        false; // on cpu's list of ready threads; a ready one on no list is on its way to another CPU
     bool permit = false; // an unpark() that came before the park()
     Cpu* cpu = nullptr;
 
@@ -32,8 +46,10 @@ struct Thread : ListHook {
     Cpu* fpu_cpu = nullptr; // whose registers hold this thread's state, if still its owner
     arch::UserSegments segments;
     u64 affinity[STILL_MAX_CPUS / 64] = {};
-    u64 busy_tsc = 0;  // complete stretches on a CPU
-    u64 since_tsc = 0; // start of the running one
+    Scheduling sched;          // under the lock of cpu's run queue
+    bool was_switched = false; // since it was last looked at: see exec/rseq.cpp
+    u64 busy_tsc = 0;          // complete stretches on a CPU
+    u64 since_tsc = 0;         // start of the running one
 
     // Timer, under the lock of cpu's run queue.
     u64 deadline = 0; // TSC; 0: none
@@ -45,6 +61,7 @@ struct Thread : ListHook {
     u32 tid = 0;
     const char* name = "";
 
+    [[nodiscard]] u32 rt_priority() const { return sched.rt_priority(); }
     [[nodiscard]] u64 stack_top() const { return stack + arch::kernel_stack_size; }
     [[nodiscard]] bool may_run_on(CpuId c) const
     {

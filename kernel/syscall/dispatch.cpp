@@ -2,6 +2,7 @@
 #include <arch/upcalls.hpp>
 #include <array>
 #include <debug/log.hpp>
+#include <exec/rseq.hpp>
 #include <syscall/dispatch.hpp>
 
 namespace still {
@@ -118,6 +119,9 @@ extern "C" unsigned long still_syscall(still::arch::TrapFrame* frame)
     const bool restart = frame->rax == static_cast<u64>(-static_cast<i64>(Errno::restart));
     if (restart || task.restore_mask || signal_pending(task))
         deliver_signals(task, *frame, static_cast<i32>(nr));
+    rseq::on_return(task, *frame);
+    if (signal_pending(task))
+        deliver_signals(task, *frame, -1); // a bad rseq area is a SIGSEGV
     leave_if_dying(task);
     return frame->rip != rip || nr == 15 ? 1 : 0;
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// futex(2): decoding.
+// futex(2), futex_waitv(2): decoding.
 #include <arch/cpu.hpp>
 #include <exec/futex.hpp>
 #include <exec/linux_memory.hpp>
+#include <exec/user_memory.hpp>
+#include <mm/frame_allocator.hpp>
 #include <sched/clock.hpp>
 #include <syscall/dispatch.hpp>
 
@@ -10,9 +12,21 @@ namespace still {
 
 namespace {
 
-constexpr u32 op_wait = 0, op_wake = 1, op_requeue = 3, op_cmp_requeue = 4, op_wake_op = 5,
-              op_wait_bitset = 9, op_wake_bitset = 10;
-constexpr u32 op_cmp_requeue_pi = 12, op_wait_requeue_pi = 11;
+enum FutexOp : u32 {
+    op_wait = 0,
+    op_wake = 1,
+    op_requeue = 3,
+    op_cmp_requeue = 4,
+    op_wake_op = 5,
+    op_lock_pi = 6,
+    op_unlock_pi = 7,
+    op_trylock_pi = 8,
+    op_wait_bitset = 9,
+    op_wake_bitset = 10,
+    op_wait_requeue_pi = 11,
+    op_cmp_requeue_pi = 12,
+    op_lock_pi2 = 13,
+};
 constexpr u32 flag_private = 128, flag_realtime = 256;
 
 struct TimeSpec {
@@ -30,10 +44,54 @@ Result<u64> nanoseconds(u64 address)
     return static_cast<u64>(t.seconds) * 1'000'000'000 + static_cast<u64>(t.nanoseconds);
 }
 
+u64 absolute_deadline(u64 ns, bool realtime)
+{
+    return tsc_at_monotonic(realtime ? ns - min(ns, realtime_ns() - monotonic_ns()) : ns);
+}
+
+bool takes_timeout(u32 op)
+{
+    return op == op_wait || op == op_wait_bitset || op == op_lock_pi || op == op_lock_pi2 ||
+           op == op_wait_requeue_pi;
+}
+
+// TSC; 0: none.
+Result<u64> deadline_of(u32 op, bool realtime, u64 address)
+{
+    if (address == 0 || !takes_timeout(op))
+        return 0;
+    const u64 ns = TRY(nanoseconds(address));
+    if (op == op_wait)
+        return tsc_at_monotonic(monotonic_ns() + ns);
+    return absolute_deadline(ns, realtime || op == op_lock_pi);
+}
+
+// Linux looks a word up by its page if it may be shared: then it must be there.
+Status check_shared(Process& p, u64 address)
+{
+    AddressSpace::AreaInfo area;
+    if ((address & 3) == 0 && (!p.space.area(UserAddr(address), area) || area.range.start.raw() > address ||
+                               area.prot == prot_none))
+        return fail(Errno::fault);
+    return {};
+}
+
 bool has_second_word(u32 op)
 {
     return op == op_requeue || op == op_cmp_requeue || op == op_wake_op || op == op_wait_requeue_pi ||
            op == op_cmp_requeue_pi;
+}
+
+// What a wait that was cut short by a signal becomes. always: whatever SA_RESTART says.
+SyscallResult finish_wait(Task& task, const Call& call, const Status& s, bool restarts, bool always)
+{
+    if (!s && s.error() == Errno::intr) {
+        task.restart_nr = restarts ? static_cast<i32>(call.nr) : -1;
+        task.restart_always = always;
+        return fail(Errno::restart);
+    }
+    TRY_STATUS(s);
+    return 0;
 }
 
 // In memory whose home is Linux both kernels' threads wait, so Linux keeps the queue.
@@ -53,47 +111,122 @@ SyscallResult sys_futex(Task& task, const Call& call)
     const u32 op = static_cast<u32>(call.arg[1]) & ~(flag_private | flag_realtime);
     const bool realtime = (call.arg[1] & flag_realtime) != 0;
     const u64 address = call.arg[0];
+    const u64 second = call.arg[4];
     const u32 value = static_cast<u32>(call.arg[2]);
+    const i32 count = static_cast<i32>(value);
+    const i32 count2 = static_cast<i32>(call.arg[3]);
     const u32 value3 = static_cast<u32>(call.arg[5]);
     // Private ones are between threads of this process, wherever the word lies.
     if ((call.arg[1] & flag_private) == 0 &&
         (is_in_linux(p, address) || (has_second_word(op) && is_in_linux(p, call.arg[4]))))
         return futex_in_linux(task, call, op);
+    const u64 deadline = TRY(deadline_of(op, realtime, call.arg[3]));
+    if (realtime && op != op_wait_bitset && op != op_wait_requeue_pi && op != op_lock_pi2)
+        return fail(Errno::nosys);
+    if ((call.arg[1] & flag_private) == 0 && op <= op_lock_pi2) {
+        TRY_STATUS(check_shared(p, address));
+        if (has_second_word(op))
+            TRY_STATUS(check_shared(p, second));
+    }
     switch (op) {
     case op_wait:
-    case op_wait_bitset: {
-        u64 deadline = 0;
-        if (call.arg[3] != 0) {
-            const u64 ns = TRY(nanoseconds(call.arg[3]));
-            if (op == op_wait)
-                deadline = tsc_at_monotonic(monotonic_ns() + ns);
-            else if (realtime)
-                deadline = tsc_at_monotonic(ns - min(ns, realtime_ns() - monotonic_ns()));
-            else
-                deadline = tsc_at_monotonic(ns);
-        }
-        const u32 bits = op == op_wait ? futex::any_bit : value3;
-        const Status s = futex::wait(task, address, value, bits, deadline);
-        if (!s && s.error() == Errno::intr) {
-            // A relative timeout would start anew.
-            task.restart_nr = op == op_wait && deadline != 0 ? -1 : static_cast<i32>(call.nr);
-            return fail(Errno::restart);
-        }
-        TRY_STATUS(s);
-        return 0;
-    }
+        // A relative timeout would start anew.
+        return finish_wait(task, call, futex::wait(task, address, value, futex::any_bit, deadline),
+                           deadline == 0, false);
+    case op_wait_bitset:
+        return finish_wait(task, call, futex::wait(task, address, value, value3, deadline), true, false);
     case op_wake:
+        return TRY(futex::wake(p, address, count, futex::any_bit));
     case op_wake_bitset:
-        return TRY(futex::wake(p, address, value, op == op_wake ? futex::any_bit : value3));
+        return TRY(futex::wake(p, address, count, value3));
     case op_requeue:
+        return TRY(futex::requeue(p, address, second, count, count2, false, 0));
     case op_cmp_requeue:
-        return TRY(futex::requeue(p, address, call.arg[4], value, static_cast<u32>(call.arg[3]),
-                                  op == op_cmp_requeue, value3));
+        return TRY(futex::requeue(p, address, second, count, count2, true, value3));
     case op_wake_op:
-        return TRY(futex::wake_op(p, address, call.arg[4], value, static_cast<u32>(call.arg[3]), value3));
+        return TRY(futex::wake_op(p, address, second, count, count2, value3));
+    case op_lock_pi:
+    case op_lock_pi2:
+        return finish_wait(task, call, futex::lock_pi(task, address, deadline, false), true, true);
+    case op_trylock_pi:
+        return finish_wait(task, call, futex::lock_pi(task, address, 0, true), true, true);
+    case op_unlock_pi:
+        TRY_STATUS(futex::unlock_pi(task, address));
+        return 0;
+    case op_wait_requeue_pi:
+        return finish_wait(task, call,
+                           futex::wait_requeue_pi(task, address, value, futex::any_bit, deadline, second),
+                           true, true);
+    case op_cmp_requeue_pi:
+        return TRY(futex::cmp_requeue_pi(task, address, second, count, count2, value3));
     default:
-        return fail(Errno::nosys); // PI operations: docs/limits.md
+        return fail(Errno::nosys); // FUTEX_FD is long gone from Linux, too
     }
+}
+
+namespace {
+
+// struct futex_waitv of linux/futex.h
+struct WaitV {
+    u64 value;
+    u64 address;
+    u32 flags;
+    u32 reserved;
+};
+static_assert(sizeof(WaitV) == 24);
+
+SyscallResult wait_for_any(Task& task, const Call& call, futex::WaitOn* words, u32 count, u64 deadline)
+{
+    constexpr u32 size_32 = 2;
+    for (u32 i = 0; i < count; ++i) {
+        const WaitV v = TRY(UserIn<WaitV>(call.arg[0]).read(i));
+        if ((v.flags & ~(size_32 | flag_private)) != 0 || (v.flags & size_32) == 0 || v.reserved != 0)
+            return fail(Errno::inval);
+        words[i] = {v.address, static_cast<u32>(v.value)};
+    }
+    for (u32 i = 0; i < count; ++i)
+        if (words[i].address == 0)
+            return fail(Errno::fault);
+    const auto woken = futex::wait_any(task, words, count, deadline);
+    if (woken)
+        return *woken;
+    return finish_wait(task, call, fail(woken.error()), true, false);
+}
+
+// Then Linux waits for all of them; words in the LWK's memory next to such ones don't work (docs/limits.md).
+Result<bool> any_in_linux(Task& task, u64 list, u32 count)
+{
+    for (u32 i = 0; i < count; ++i) {
+        const WaitV v = TRY(UserIn<WaitV>(list).read(i));
+        if ((v.flags & flag_private) == 0 && is_in_linux(*task.owner, v.address))
+            return true;
+    }
+    return false;
+}
+
+} // namespace
+
+SyscallResult sys_futex_waitv(Task& task, const Call& call)
+{
+    constexpr u32 clock_realtime = 0, clock_monotonic = 1;
+    if (call.arg[2] != 0 || call.arg[1] == 0 || call.arg[1] > futex::max_waitv || call.arg[0] == 0)
+        return fail(Errno::inval);
+    const u32 count = static_cast<u32>(call.arg[1]);
+    if (TRY(any_in_linux(task, call.arg[0], count)))
+        return offload_unchanged(task, call);
+    u64 deadline = 0;
+    if (call.arg[3] != 0) {
+        if (call.arg[4] != clock_realtime && call.arg[4] != clock_monotonic)
+            return fail(Errno::inval);
+        deadline = absolute_deadline(TRY(nanoseconds(call.arg[3])), call.arg[4] == clock_realtime);
+    }
+    auto* words = static_cast<futex::WaitOn*>(frames::allocate_memory(this_cpu().arch.node, 0));
+    if (words == nullptr)
+        return fail(Errno::nomem);
+    static_assert(futex::max_waitv * sizeof(futex::WaitOn) <= page_size);
+    const SyscallResult result = wait_for_any(task, call, words, count, deadline);
+    frames::release_memory(words, 0);
+    return result;
 }
 
 SyscallResult sys_set_robust_list(Task& task, const Call& call)

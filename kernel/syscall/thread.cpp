@@ -163,7 +163,7 @@ SyscallResult sys_sched_getaffinity(Task& task, const Call& call)
     if (call.arg[1] < (num_cpus() + 7) / 8 || (call.arg[1] & 7) != 0)
         return fail(Errno::inval);
     Task* target = TRY(task_for(task, call.arg[0]));
-    const u64 bytes = min<u64>(call.arg[1], sizeof(target->affinity));
+    const u64 bytes = min<u64>(call.arg[1], (num_cpus() + 63) / 64 * 8);
     TRY_STATUS(copy_to_user(call.arg[2], target->affinity, bytes));
     return bytes;
 }

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// PI futexes. Ownership is never up for grabs while somebody waits: unlock, or the owner's end, gives it to the
+// most urgent waiter.
+#include <exec/futex_queue.hpp>
+
+namespace still::futex {
+
+SpinLock pi_lock;
+
+namespace {
+
+Waiter* first_pi(Bucket& b, const AddressSpace* space, u64 address) REQUIRES(b.lock)
+{
+    for (Waiter* w = b.first; w != nullptr; w = w->next)
+        if (w->pi && w->space == space && w->address == address)
+            return w;
+    return nullptr;
+}
+
+void queue_behind(Bucket& b, Waiter& w, Task* owner) REQUIRES(b.lock)
+{
+    w.pi = true;
+    append(b, w);
+    LockGuard guard(pi_lock);
+    w.owner = owner;
+    w.task->pi_waits_for = owner;
+    if (owner != nullptr)
+        ++owner->pi_waiters;
+}
+
+// The word is the waiter's now; those that are left wait for it.
+void hand_over(Bucket& b, Waiter& w) REQUIRES(b.lock)
+{
+    remove_pi(b, w);
+    {
+        LockGuard guard(pi_lock);
+        for (Waiter* other = b.first; other != nullptr; other = other->next) {
+            if (!other->pi || other->space != w.space || other->address != w.address)
+                continue;
+            if (other->owner != nullptr)
+                --other->owner->pi_waiters;
+            other->owner = w.task;
+            other->task->pi_waits_for = w.task;
+            ++w.task->pi_waiters;
+        }
+    }
+    wake_one(w);
+}
+
+enum class Claim : u8 { taken, wait, absent, leaving, failed };
+struct Claimed {
+    Claim what;
+    Errno error = Errno::inval;
+    Task* owner = nullptr;
+};
+
+// Would waiting for that owner close a circle?
+bool is_deadlock(const Task& who, const Task* owner)
+{
+    LockGuard guard(pi_lock);
+    for (const Task* t = owner; t != nullptr; t = t->pi_waits_for)
+        if (t == &who)
+            return true;
+    return false;
+}
+
+// The thread that the word names. It stays while the bucket is locked: before it goes, it comes by here.
+Claimed find_owner(Process& p, u32 tid)
+{
+    LockGuard guard(p.lock);
+    Task* owner = find_task(p, tid);
+    if (owner == nullptr)
+        return {Claim::failed, Errno::srch};
+    if (owner->ending)
+        return {Claim::leaving};
+    return {Claim::wait, {}, owner};
+}
+
+// Takes the word for who if nobody has it, else says for whom to wait and marks the word.
+Claimed claim(Bucket& b, Task& who, u64 address, bool set_waiters) REQUIRES(b.lock)
+{
+    u32 value = 0;
+    if (!peek(address, value))
+        return {Claim::absent};
+    for (;;) {
+        if ((value & tid_mask) == who.tid)
+            return {Claim::failed, Errno::deadlk};
+        const Waiter* top = first_pi(b, &who.owner->space, address);
+        if (top != nullptr) {
+            if (top->owner == nullptr || (value & tid_mask) != top->owner->tid)
+                return {Claim::failed, Errno::inval};
+            if (is_deadlock(who, top->owner))
+                return {Claim::failed, Errno::deadlk};
+            return {Claim::wait, {}, top->owner};
+        }
+        const bool is_free = (value & tid_mask) == 0;
+        const u32 next =
+            is_free ? (value & owner_died) | who.tid | (set_waiters ? waiters_bit : 0) : value | waiters_bit;
+        u32 seen = 0;
+        if (!exchange(address, value, next, seen))
+            return {Claim::absent};
+        if (seen != value) {
+            value = seen;
+            continue;
+        }
+        if (is_free)
+            return {Claim::taken};
+        Claimed found = find_owner(*who.owner, value & tid_mask);
+        // It may have gone just now: then it has left its mark in the word.
+        if (found.what == Claim::failed && peek(address, seen) && seen != next) {
+            value = seen;
+            continue;
+        }
+        if (found.what == Claim::wait && is_deadlock(who, found.owner))
+            return {Claim::failed, Errno::deadlk};
+        return found;
+    }
+}
+
+// After a claim that could not be decided: makes the page present, or lets the owner finish its exit.
+Status prepare_retry(Task& task, const Claimed& claimed, u64 address)
+{
+    if (claimed.what == Claim::absent)
+        return touch(*task.owner, address, Access::write);
+    if (task.owner->dying.load(std::memory_order_relaxed))
+        return fail(Errno::intr);
+    wait_a_moment();
+    return {};
+}
+
+} // namespace
+
+void remove_pi(Bucket& b, Waiter& w)
+{
+    remove(b, w);
+    LockGuard guard(pi_lock);
+    if (w.owner != nullptr)
+        --w.owner->pi_waiters;
+    w.owner = nullptr;
+    w.task->pi_waits_for = nullptr;
+}
+
+Status lock_pi(Task& task, u64 address, u64 deadline, bool only_try)
+{
+    TRY_STATUS(check_word(address));
+    Waiter w{&task, &task.owner->space, address, any_bit, task.rt_priority()};
+    for (;;) {
+        Bucket& b = bucket_of(w.space, address);
+        Claimed claimed;
+        {
+            LockGuard guard(b.lock);
+            claimed = claim(b, task, address, false);
+            if (claimed.what == Claim::taken)
+                return {};
+            if (claimed.what == Claim::failed)
+                return fail(claimed.error);
+            if (claimed.what == Claim::wait) {
+                if (only_try)
+                    return fail(Errno::again);
+                queue_behind(b, w, claimed.owner);
+                break;
+            }
+        }
+        TRY_STATUS(prepare_retry(task, claimed, address));
+    }
+    const Status slept = sleep(task, w.woken, deadline);
+    if (dequeue(w))
+        return {};
+    return slept;
+}
+
+Status unlock_pi(Task& task, u64 address)
+{
+    TRY_STATUS(check_word(address));
+    const AddressSpace* space = &task.owner->space;
+    for (;;) {
+        Bucket& b = bucket_of(space, address);
+        {
+            LockGuard guard(b.lock);
+            u32 value = 0;
+            bool good = peek(address, value);
+            while (good) {
+                if ((value & tid_mask) != task.tid)
+                    return fail(Errno::perm);
+                Waiter* top = first_pi(b, space, address);
+                u32 seen = 0;
+                good = exchange(address, value, top != nullptr ? waiters_bit | top->task->tid : 0, seen);
+                if (good && seen == value) {
+                    if (top != nullptr)
+                        hand_over(b, *top);
+                    return {};
+                }
+                value = seen;
+            }
+        }
+        TRY_STATUS(touch(*task.owner, address, Access::write));
+    }
+}
+
+Status wait_requeue_pi(Task& task, u64 from, u32 expected, u32 bits, u64 deadline, u64 to)
+{
+    if (from == to || bits == 0)
+        return fail(Errno::inval);
+    TRY_STATUS(check_word(to));
+    TRY_STATUS(check_word(from));
+    Process& p = *task.owner;
+    Waiter w{&task, &p.space, from, bits, task.rt_priority()};
+    w.requeue_to = to;
+    for (;;) {
+        Bucket& b = bucket_of(w.space, from);
+        {
+            LockGuard guard(b.lock);
+            u32 value = 0;
+            if (peek(from, value)) {
+                if (value != expected)
+                    return fail(Errno::again);
+                append(b, w);
+                break;
+            }
+        }
+        TRY_STATUS(touch(p, from, Access::read));
+    }
+    const Status slept = sleep(task, w.woken, deadline);
+    if (dequeue(w))
+        return {};
+    // A signal that comes once it waits for the lock is no reason to wait on the plain word again.
+    if (w.pi && slept.error() == Errno::intr)
+        return fail(Errno::again);
+    return slept;
+}
+
+namespace {
+
+// Gives the waiter the PI word, or queues it there. leaving, absent: nothing was changed.
+Claimed move_to_pi(Bucket& source, Bucket& target, Waiter& w, bool set_waiters) REQUIRES(source.lock)
+    REQUIRES(target.lock)
+{
+    const Claimed claimed = claim(target, *w.task, w.requeue_to, set_waiters);
+    if (claimed.what == Claim::taken) {
+        remove(source, w);
+        wake_one(w);
+    } else if (claimed.what == Claim::wait) {
+        remove(source, w);
+        __atomic_store_n(&w.address, w.requeue_to, __ATOMIC_RELEASE);
+        queue_behind(target, w, claimed.owner);
+    }
+    return claimed;
+}
+
+Waiter* first_on(Bucket& b, const AddressSpace* space, u64 address) REQUIRES(b.lock)
+{
+    for (Waiter* w = b.first; w != nullptr; w = w->next)
+        if (w->space == space && w->address == address)
+            return w;
+    return nullptr;
+}
+
+} // namespace
+
+Result<u32> cmp_requeue_pi(Task& task, u64 from, u64 to, i32 wake_count, i32 move_count,
+                           u32 expected) NO_THREAD_SAFETY
+{
+    if (wake_count < 0 || move_count < 0 || from == to || wake_count != 1)
+        return fail(Errno::inval);
+    TRY_STATUS(check_word(from));
+    TRY_STATUS(check_word(to));
+    Process& p = *task.owner;
+    const AddressSpace* space = &p.space;
+    i32 count = 0;
+    for (;;) {
+        Bucket& source = bucket_of(space, from);
+        Bucket& target = bucket_of(space, to);
+        Claimed claimed{Claim::wait};
+        bool readable = true;
+        {
+            TwoLocks guard(source, target);
+            u32 value = 0;
+            readable = peek(from, value);
+            // Once something was moved, the rest follows whatever the word is now.
+            if (readable && count == 0 && value != expected)
+                return fail(Errno::again);
+            while (readable && count - wake_count < move_count) {
+                Waiter* w = first_on(source, space, from);
+                if (w == nullptr)
+                    break;
+                if (w->requeue_to != to || w->pi)
+                    return fail(Errno::inval);
+                claimed = move_to_pi(source, target, *w, move_count > 0);
+                if (claimed.what != Claim::taken && claimed.what != Claim::wait)
+                    break;
+                ++count;
+            }
+        }
+        if (!readable)
+            TRY_STATUS(touch(p, from, Access::read));
+        else if (claimed.what == Claim::failed)
+            return count != 0 ? Result<u32>(static_cast<u32>(count)) : fail(claimed.error);
+        else if (claimed.what == Claim::absent || claimed.what == Claim::leaving)
+            TRY_STATUS(prepare_retry(task, claimed, to));
+        else
+            return static_cast<u32>(count);
+    }
+}
+
+namespace {
+
+// The word's owner is about to go: the most urgent waiter gets it, and is told that the owner died.
+void inherit(Bucket& b, Waiter& top) REQUIRES(b.lock)
+{
+    u32 value = 0;
+    bool good = peek(top.address, value);
+    while (good) {
+        u32 seen = 0;
+        good = exchange(top.address, value, waiters_bit | owner_died | top.task->tid, seen);
+        if (seen == value)
+            break;
+        value = seen;
+    }
+    hand_over(b, top); // an unmapped word: nobody can unlock it, so nobody waits for it
+}
+
+} // namespace
+
+void release_owned(Task& task, bool dying)
+{
+    for (Bucket& b : buckets) {
+        {
+            LockGuard guard(pi_lock);
+            if (task.pi_waiters == 0)
+                return;
+        }
+        LockGuard guard(b.lock);
+        for (bool again = true; again;) {
+            again = false;
+            for (Waiter* w = b.first; w != nullptr && !again; w = w->next) {
+                if (!w->pi || w->owner != &task)
+                    continue;
+                if (!dying) {
+                    inherit(b, *w); // changes the list
+                    again = true;
+                    continue;
+                }
+                LockGuard inner(pi_lock);
+                w->owner = nullptr;
+                w->task->pi_waits_for = nullptr;
+                --task.pi_waiters;
+            }
+        }
+    }
+}
+
+} // namespace still::futex
