@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Interrupts and exceptions, as arch/cpu/entry.S hands them up.
 #include <arch/apic.hpp>
+#include <arch/context.hpp>
 #include <arch/cpu.hpp>
 #include <arch/layout.hpp>
 #include <arch/upcalls.hpp>
@@ -16,16 +17,18 @@ namespace still {
 
 namespace {
 
-constexpr u64 error_write = 2, error_fetch = 16;
+constexpr u64 error_present = 1, error_write = 2, error_user = 4, error_fetch = 16;
 
 // A fault in user mode becomes the program's signal.
 void signal_fault(Task& task, const arch::TrapFrame& frame, u32 signo, i32 code, u64 address)
 {
     if (signo == sig_kill) {
-        post_signal(*task.owner, nullptr, {sig_kill, si_kernel, 0, 0, 0});
+        post_signal(*task.owner, nullptr, sent_signal(sig_kill, si_kernel));
         return;
     }
-    if (force_signal(task, {signo, code, 0, 0, address}))
+    task.signals.trap_number = frame.vector;
+    task.signals.trap_error = frame.error;
+    if (force_signal(task, fault_signal(signo, code, address)))
         log("pid {} tid {}: signal {} code {} at {:x}, rip {:x} rsp {:x} error {:x}", task.owner->pid,
             task.tid, signo, code, address, frame.rip, frame.rsp, frame.error);
 }
@@ -44,8 +47,12 @@ void page_fault(arch::TrapFrame& frame)
         FaultError e{sig_segv, segv_maperr};
         if (address < arch::user_limit)
             e = resolve_fault(*task.owner, UserAddr(address), access);
-        if (e.signo != 0)
+        if (e.signo != 0) {
+            // Of the kernel's addresses a program learns only that it may not touch them.
+            frame.error |= error_user | (address >= arch::user_limit ? error_present : 0);
+            task.signals.trap_address = address;
             signal_fault(task, frame, e.signo, e.code, address);
+        }
         return;
     }
     const u64 fixup = arch::user_copy_fixup(frame.rip);
@@ -54,6 +61,18 @@ void page_fault(arch::TrapFrame& frame)
     if (!c.no_user_faults && resolve_fault(*c.current->process, UserAddr(address), access).signo == 0)
         return;
     frame.rip = fixup;
+}
+
+// si_code of what x87 or SSE did not mask (Linux's fpu__exception_code).
+i32 fpe_code(u32 exceptions)
+{
+    constexpr u32 invalid = 1, denormal = 2, zero = 4, over = 8, under = 16, inexact = 32;
+    return (exceptions & invalid) != 0              ? fpe_fltinv
+           : (exceptions & zero) != 0               ? fpe_fltdiv
+           : (exceptions & over) != 0               ? fpe_fltovf
+           : (exceptions & (denormal | under)) != 0 ? fpe_fltund
+           : (exceptions & inexact) != 0            ? fpe_fltres
+                                                    : 0;
 }
 
 void exception(arch::TrapFrame& frame)
@@ -80,12 +99,17 @@ void exception(arch::TrapFrame& frame)
     case 6:
         signal_fault(task, frame, sig_ill, ill_illopn, frame.rip);
         break;
+    case 11:
+    case 12:
+        signal_fault(task, frame, sig_bus, si_kernel, 0);
+        break;
     case 16:
     case 19:
-        signal_fault(task, frame, sig_fpe, fpe_fltdiv, frame.rip);
+        if (const i32 code = fpe_code(arch::fpu_exceptions(frame.vector == 16)); code != 0)
+            signal_fault(task, frame, sig_fpe, code, frame.rip);
         break;
     case 17:
-        signal_fault(task, frame, sig_bus, 1, frame.rip); // BUS_ADRALN
+        signal_fault(task, frame, sig_bus, bus_adraln, 0);
         break;
     default:
         signal_fault(task, frame, sig_segv, si_kernel, 0);
@@ -142,6 +166,7 @@ extern "C" void still_trap(still::arch::TrapFrame* frame)
     if (!frame->from_user())
         return;
     Task& task = current_task();
+    wait_while_stopped(task);
     leave_if_dying(task);
     reschedule_if_needed();
     if (!task.may_run_on(this_cpu().arch.id))

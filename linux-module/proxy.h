@@ -129,6 +129,8 @@ int still_slot_sleep(struct still_proc *proc, const struct still_slot_wait *wait
 int still_slot_answered(struct still_proc *proc, u32 slot);
 void still_slot_wake(struct still_os *os, const struct still_msg *msg);
 void still_slot_interrupt(struct still_os *os, const struct still_msg *msg);
+void still_proc_note_stop(struct still_proc *proc, bool stopped);
+void still_procs_watch_stops(struct still_os *os);
 bool still_slot_is_mine(struct still_proc *proc, u32 slot);
 void still_slots_end_waits(struct still_proc *proc);
 int still_slots_init(struct still_proc *proc);

@@ -68,6 +68,7 @@ static int fill_page(struct still_proc *proc, const struct still_proc_create *re
 	page->limit_data = request->limit_data;
 	page->limit_stack = request->limit_stack;
 	page->limit_memlock = request->limit_memlock;
+	page->limit_sigpending = request->limit_sigpending;
 	page->poll_ticks = request->poll_ticks;
 	page->ignored_signals = request->ignored_signals;
 	page->blocked_signals = request->blocked_signals;
@@ -247,13 +248,14 @@ static int relay_signal(struct still_proc *proc, const struct still_signal *sign
 	struct still_msg msg = {
 		.kind = STILL_MSG_SIGNAL,
 		.proc = proc->id,
-		.arg = { signal->signo, signal->tid, (u64)(s64)signal->code,
-			 signal->pid | (u64)signal->uid << 32, signal->value },
+		.arg = { signal->signo | (u64)signal->tid << 32,
+			 (u32)signal->code | (u64)(u32)signal->error << 32 },
 	};
 
 	if (!signal->signo || signal->signo > 64)
 		return -EINVAL;
-	return still_ikc_send(proc->os, still_ikc_pick_cpu(proc->os), &msg);
+	memcpy(&msg.arg[2], signal->fields, sizeof(signal->fields));
+	return still_ikc_call(proc->os, still_ikc_pick_cpu(proc->os), &msg, NULL, true);
 }
 
 static int map_file(struct still_proc *proc, struct still_map_file __user *arg)

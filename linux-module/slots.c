@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The slots of a process: mapped by mcexec, waited on by its proxy threads, woken by the LWK. */
 #include <linux/mm.h>
+#include <linux/sched/jobctl.h>
 #include <linux/pfn.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -181,6 +182,47 @@ bool still_slot_is_mine(struct still_proc *proc, u32 slot)
 	return worker && READ_ONCE(worker->task) == current;
 }
 
+/* On its way to a stop of job control: this thread took the signal or is asked to join. */
+static bool about_to_stop(void)
+{
+	return (READ_ONCE(current->jobctl) & JOBCTL_STOP_PENDING) ||
+	       sigismember(&current->pending.signal, SIGSTOP) ||
+	       sigismember(&current->signal->shared_pending.signal, SIGSTOP);
+}
+
+/*
+ * SIGSTOP can't be caught, so a proxy thread that waits here for its LWK thread is where the stop is seen
+ * first; the watch finds what that misses. Whoever runs takes it back.
+ */
+void still_proc_note_stop(struct still_proc *proc, bool stopped)
+{
+	struct still_msg msg = { .kind = STILL_MSG_PROC_STOP, .proc = proc->id };
+
+	if (READ_ONCE(proc->page->stopped) == stopped)
+		return;
+	WRITE_ONCE(proc->page->stopped, stopped);
+	still_ikc_send(proc->os, still_ikc_pick_cpu(proc->os), &msg);
+}
+
+/* Once a second: proxies that were stopped while none of their threads waited for the LWK. */
+void still_procs_watch_stops(struct still_os *os)
+{
+	struct still_proc *proc;
+	struct task_struct *task;
+	unsigned int index = 0;
+	bool stopped;
+
+	while ((proc = still_proc_next(os, &index))) {
+		rcu_read_lock();
+		task = pid_task(proc->tgid, PIDTYPE_TGID);
+		stopped = task && (READ_ONCE(task->signal->flags) & SIGNAL_STOP_STOPPED);
+		rcu_read_unlock();
+		if (stopped && still_proc_alive(proc) && proc->stage == STILL_STAGE_STARTED)
+			still_proc_note_stop(proc, true);
+		still_proc_put(proc);
+	}
+}
+
 int still_slot_sleep(struct still_proc *proc, const struct still_slot_wait *wait)
 {
 	struct still_slot *slot = slot_of(proc, wait->slot);
@@ -188,11 +230,14 @@ int still_slot_sleep(struct still_proc *proc, const struct still_slot_wait *wait
 
 	if (!slot)
 		return -EINVAL;
+	still_proc_note_stop(proc, false); /* here we run */
 	ret = wait_event_interruptible(worker_of(proc, wait->slot)->wait,
 				       READ_ONCE(slot->seq) != wait->seen ||
 					       !still_proc_alive(proc));
 	if (!still_proc_alive(proc))
 		return -EIO;
+	if (ret && about_to_stop())
+		still_proc_note_stop(proc, true);
 	return ret ? -EINTR : 0;
 }
 

@@ -10,6 +10,7 @@
 #include "cores.h"
 #include "ikc.h"
 #include "os.h"
+#include "proxy.h"
 
 static unsigned int hang_seconds = 10;
 module_param(hang_seconds, uint, 0644);
@@ -69,6 +70,7 @@ void still_watch_work(struct work_struct *work)
 	if (!still_os_check(os))
 		return;
 	still_ikc_drain(os);
+	still_procs_watch_stops(os);
 	os->watch_ticks++;
 	for (i = 0; i < os->num_channels; i++)
 		if (hangs(os, &os->channels[i])) {

@@ -104,7 +104,7 @@ int64_t execute_anew(const Request& request)
     }
     block_signals();
     free_own_limits();
-    install_relay(process.signals);
+    reinstall_relay();
     unblock_signals();
     return -number;
 }

@@ -142,6 +142,12 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
         return scheduling_rights();
     case STILL_CALL_EXEC:
         return execute_anew(request);
+    case STILL_CALL_DISPOSITION:
+        set_disposition(static_cast<int>(request.arg[0]), request.arg[1] != 0, request.arg[2]);
+        return 0;
+    case STILL_CALL_STOP:
+        stop_by_signal(static_cast<int>(request.arg[0]));
+        return 0;
     case STILL_CALL_MAP_BACK:
         return process.device.map_back({request.arg[0], request.arg[0] + request.arg[1]});
     case STILL_CALL_SHM_SIZE:
@@ -177,10 +183,12 @@ void serve(uint32_t slot)
     this_proxy = &proxy;
     unblock_signals();
     for (;;) {
-        const auto request = server.next();
+        auto request = server.next();
         if (!request) {
             die_lwk_gone();
         }
+        follow_tty_blocks(proxy, request->nr);
+        request->nr &= ~(STILL_CALL_BLOCKS_TTIN | STILL_CALL_BLOCKS_TTOU);
         finish_if_last(*request);
         if (request->nr == STILL_CALL_THREAD_EXIT) {
             block_signals();

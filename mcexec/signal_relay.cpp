@@ -3,7 +3,9 @@
 
 #include "process.hpp"
 
+#include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -92,11 +94,10 @@ void relay(int signo, siginfo_t* info, void* context)
     }
     still_signal message{};
     message.signo = static_cast<uint32_t>(signo);
+    message.error = info->si_errno;
     message.code = info->si_code;
-    message.pid = static_cast<uint32_t>(info->si_pid);
-    message.uid = info->si_uid;
-    message.value =
-        reinterpret_cast<uint64_t>(info->si_value.sival_ptr); // SAFETY: a union of pointer and integer
+    // SAFETY: siginfo_t is Linux's layout; what follows its first 16 bytes depends on the signal.
+    memcpy(message.fields, reinterpret_cast<const char*>(info) + 16, sizeof message.fields);
     message.tid = is_of_the_caller(*info) ? static_cast<uint32_t>(gettid()) : 0;
     if (process.device.signal(message) == -EIO) {
         die_lwk_gone();
@@ -138,28 +139,94 @@ SignalState inherited_signals()
     return state;
 }
 
+namespace {
+
+// What of SIGCHLD, SIGTTIN and SIGTTOU Linux shall act by.
+std::atomic<uint64_t> ignored_on_linux{0};
+std::atomic<unsigned long> child_flags{0};
+constexpr uint64_t linux_acts_on = bit(SIGCHLD) | bit(SIGTTIN) | bit(SIGTTOU);
+
+void install(int signo)
+{
+    // The relay restarts what it interrupts: whether a call ends with EINTR the LWK decides, by the interrupt
+    // signal. All blocked meanwhile: handlers don't nest, and run on the thread's own stack, which they can't
+    // exhaust.
+    KernelAction action{address_of(relay), SA_SIGINFO | SA_RESTART | sa_restorer, mcexec_sigreturn,
+                        all_signals};
+    if (signo == STILL_INTERRUPT_SIGNAL) {
+        action.handler = address_of(interrupt);
+        action.flags &= ~static_cast<unsigned long>(SA_RESTART);
+    }
+    if (signo == SIGCHLD) {
+        action.flags |= child_flags.load();
+    }
+    if ((ignored_on_linux.load() & bit(signo)) != 0) {
+        action.handler = ignore_handler;
+    }
+    kernel_sigaction(signo, &action, nullptr);
+}
+
+} // namespace
+
 void install_relay(const SignalState& inherited)
 {
+    ignored_on_linux.store(inherited.ignored & linux_acts_on);
+    reinstall_relay();
+}
+
+void reinstall_relay()
+{
     for (int signo = 1; signo <= last_signal; ++signo) {
-        const bool job_control = signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU || signo == SIGCONT;
-        const bool ignored = (inherited.ignored & bit(signo)) != 0;
-        if (signo == SIGKILL || signo == SIGSTOP || job_control ||
-            (ignored && signo != STILL_INTERRUPT_SIGNAL)) {
-            continue;
+        if (signo != SIGKILL && signo != SIGSTOP) {
+            install(signo);
         }
-        // No SA_RESTART: the LWK decides whether a call goes on. All blocked meanwhile: handlers don't nest,
-        // and run on the thread's own stack, which they can't exhaust.
-        const KernelAction action{address_of(signo == STILL_INTERRUPT_SIGNAL ? interrupt : relay),
-                                  SA_SIGINFO | sa_restorer, mcexec_sigreturn, all_signals};
-        kernel_sigaction(signo, &action, nullptr);
+    }
+}
+
+void set_disposition(int signo, bool ignored, uint64_t flags)
+{
+    if (signo < 1 || signo > last_signal || (linux_acts_on & bit(signo)) == 0) {
+        return;
+    }
+    if (ignored) {
+        ignored_on_linux.fetch_or(bit(signo));
+    } else {
+        ignored_on_linux.fetch_and(~bit(signo));
+    }
+    if (signo == SIGCHLD) {
+        child_flags.store(flags & (SA_NOCLDSTOP | SA_NOCLDWAIT));
+    }
+    install(signo);
+}
+
+void follow_tty_blocks(ProxyThread& proxy, uint32_t nr)
+{
+    const uint32_t wanted = nr & (STILL_CALL_BLOCKS_TTIN | STILL_CALL_BLOCKS_TTOU);
+    if (wanted == proxy.tty_blocks) {
+        return;
+    }
+    proxy.tty_blocks = wanted;
+    set_mask(SIG_SETMASK, ((wanted & STILL_CALL_BLOCKS_TTIN) != 0 ? bit(SIGTTIN) : 0) |
+                              ((wanted & STILL_CALL_BLOCKS_TTOU) != 0 ? bit(SIGTTOU) : 0));
+}
+
+void stop_by_signal(int signo)
+{
+    const KernelAction standard{};
+    if (signo != SIGSTOP) {
+        kernel_sigaction(signo, &standard, nullptr);
+    }
+    syscall(SYS_tgkill, getpid(), gettid(), signo);
+    if (signo != SIGSTOP) {
+        install(signo);
     }
 }
 
 void leave_ignored(uint64_t ignored)
 {
     for (int signo = 1; signo <= last_signal; ++signo) {
-        const KernelAction action{(ignored & bit(signo)) != 0 ? ignore_handler : 0, 0, nullptr, 0};
-        if (((ignored | process.signals.ignored) & bit(signo)) != 0) {
+        if (signo != SIGKILL && signo != SIGSTOP && signo != STILL_INTERRUPT_SIGNAL) {
+            const KernelAction action{(ignored & bit(signo)) != 0 ? ignore_handler : 0, 0, nullptr, 0};
             kernel_sigaction(signo, &action, nullptr);
         }
     }
@@ -172,6 +239,9 @@ void block_signals()
 
 void unblock_signals()
 {
+    if (this_proxy != nullptr) {
+        this_proxy->tty_blocks = 0;
+    }
     set_mask(SIG_SETMASK, 0);
 }
 

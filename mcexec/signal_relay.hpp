@@ -20,15 +20,25 @@ struct ProxyThread {
     SlotServer* server = nullptr;
     // 1 << 32 | number of the request that shall end with EINTR; compared by mcexec_syscall().
     volatile uint64_t interrupted = 0;
+    // STILL_CALL_BLOCKS_* of the last request: what this thread blocks of the terminal's signals.
+    uint32_t tty_blocks = 0;
 };
 
 extern thread_local ProxyThread* this_proxy;
 
 // What mcexec was started with; before install_relay().
 [[nodiscard]] SignalState inherited_signals();
+// A signal that the program ignores is relayed all the same: it may get a handler, or be waited for. But the few
+// whose disposition Linux itself acts by (SIGCHLD, SIGTTIN, SIGTTOU) have the program's.
 void install_relay(const SignalState& inherited);
+void set_disposition(int signo, bool ignored, uint64_t flags);
+// After an execve() that failed.
+void reinstall_relay();
 // The dispositions that an execve() shall pass on.
 void leave_ignored(uint64_t ignored);
+void follow_tty_blocks(ProxyThread& proxy, uint32_t nr);
+// Stops this process by the signal's default action; returns when it goes on.
+void stop_by_signal(int signo);
 void block_signals();
 void unblock_signals();
 // Ends this process by that signal, so that the parent sees the status that the program's death has.

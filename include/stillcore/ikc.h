@@ -46,16 +46,20 @@ enum still_msg_kind {
 	/* Reply arg[1]: ns on LWK CPUs of all its threads, ended ones included. */
 	STILL_MSG_CPU_TIME = 29,
 
+	/* A signal. arg[0]: number 1..64 | thread id (0: the process) << 32; arg[1]: si_code | si_errno << 32;
+	 * arg[2..5]: the 32 bytes of siginfo_t behind them. Answered when it is pending there: -ESRCH no such thread,
+	 * -EAGAIN too many. */
+	STILL_MSG_SIGNAL = 34,
+
 	/* Linux to LWK, not answered. */
 	/* The proxy has answered on slot arg[0], whose thread does not poll. */
 	STILL_MSG_SLOT_WAKE = 32,
 	/* The proxy process is gone or dying: its threads must stop now. PROC_RELEASE follows later. */
 	STILL_MSG_PROC_KILL = 33,
-	/* arg[0]: signal 1..64; arg[1]: thread id, 0 for the process; arg[2]: si_code (sign extended);
-	 * arg[3]: si_pid | si_uid << 32; arg[4]: si_value. */
-	STILL_MSG_SIGNAL = 34,
 	/* The page at physical address arg[0], quarantined before, has no foreign reference any more. */
 	STILL_MSG_PAGE_FREE = 35,
+	/* still_proc_page.stopped has changed: threads stop at their way back to the program, or go on. */
+	STILL_MSG_PROC_STOP = 38,
 	/* Stop processes, park all CPUs, set STILL_STATE_STOPPED. */
 	STILL_MSG_SHUTDOWN = 36,
 	/* Fault injection, for tests. arg[0]: enum still_inject. */

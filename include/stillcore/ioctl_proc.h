@@ -44,8 +44,9 @@ struct still_proc_create {
 	uint32_t vdso_offset; /* out: bytes from the VDSO segment's start to the vDSO's ELF header */
 	uint32_t vdso_size;   /* out: bytes of the whole segment, 0: none */
 	uint32_t reserved;
-	uint64_t tsc_khz;     /* out */
-	uint64_t cpu_base_ns; /* in: what the process had used before its execve */
+	uint64_t tsc_khz;                    /* out */
+	struct still_limit limit_sigpending; /* in: like limit_as */
+	uint64_t cpu_base_ns;                /* in: what the process had used before its execve */
 };
 
 struct still_map_file {
@@ -70,13 +71,11 @@ struct still_proc_start {
 };
 
 struct still_signal {
-	uint32_t signo; /* 1..64 */
-	int32_t code;   /* si_code */
-	uint32_t pid;   /* si_pid */
-	uint32_t uid;   /* si_uid */
-	uint64_t value; /* si_value */
-	uint32_t tid;   /* 0: the process */
-	uint32_t reserved;
+	uint32_t signo;     /* 1..64 */
+	int32_t error;      /* si_errno */
+	int32_t code;       /* si_code */
+	uint32_t tid;       /* 0: the process */
+	uint64_t fields[4]; /* siginfo_t from offset 16 on: all that Linux keeps of it */
 };
 
 /* Facts of a process of the instance. ESRCH: pid is none of its processes; EPERM: the areas of another user's. */
@@ -114,7 +113,7 @@ struct still_file_name {
 #define STILL_IOC_SLOT_WAIT _IOW(STILL_IOC_PROC, 6, struct still_slot_wait)
 /* Tells the LWK that slot arg has been answered. */
 #define STILL_IOC_SLOT_WAKE _IOW(STILL_IOC_PROC, 7, uint32_t)
-/* Relays a signal to the LWK process. */
+/* Relays a signal to the LWK process. When it returns the signal is pending there. ESRCH: no such thread. */
 #define STILL_IOC_SIGNAL _IOW(STILL_IOC_PROC, 8, struct still_signal)
 #define STILL_IOC_REPORT _IOWR(STILL_IOC_PROC, 32, struct still_report)
 #define STILL_IOC_FILE_NAME _IOWR(STILL_IOC_PROC, 33, struct still_file_name)
@@ -126,7 +125,8 @@ struct still_file_name {
 #define STILL_IOC_MAP_BACK _IOW(STILL_IOC_PROC, 20, struct still_range)
 
 /* The signal by which the module interrupts a proxy's blocked call: glibc's SIGCANCEL, which no program can use;
- * with si_code SI_KERNEL. Not SIGSETXID (33): for that glibc installs a handler of its own, with SA_RESTART, at its first pthread_create(). */
+ * with si_code SI_KERNEL. Not SIGSETXID (33): for that glibc installs a handler of its own, with SA_RESTART, at its
+ * first pthread_create(). */
 #define STILL_INTERRUPT_SIGNAL 32
 
 #endif

@@ -78,6 +78,10 @@ struct still_proc_page {
 	uint64_t cpu_base_ns;     /* CPU time of the same process before its execve */
 	uint64_t reserved1[3];
 	struct still_exec exec;
+	struct still_limit limit_sigpending;
+	uint32_t
+		stopped; /* module: 1 while Linux has the proxy stopped (job control), see STILL_MSG_PROC_STOP */
+	uint32_t reserved2;
 };
 STILL_STATIC_ASSERT(sizeof(struct still_proc_page) <= 4096, "still_proc_page must fit a page");
 STILL_ASSERT_OFFSET(struct still_proc_page, cpu_mask, 40);

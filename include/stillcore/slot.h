@@ -18,7 +18,7 @@
 struct STILL_ALIGNAS(128) still_slot {
 	/* request line: written by the LWK */
 	uint32_t seq;
-	uint32_t nr;     /* Linux's number, or enum still_call */
+	uint32_t nr;     /* Linux's number, or enum still_call; with STILL_CALL_BLOCKS_* */
 	uint32_t asleep; /* 0: the LWK thread polls; else 1 + the LWK CPU to send SLOT_WAKE to */
 	uint32_t tid;    /* of the thread that owns the slot, 0: slot is free */
 	uint64_t arg[6];
@@ -32,6 +32,10 @@ STILL_ASSERT_OFFSET(struct still_slot, arg, 16);
 STILL_ASSERT_OFFSET(struct still_slot, answer_seq, 64);
 STILL_ASSERT_OFFSET(struct still_slot, result, 72);
 STILL_ASSERT_SIZE(struct still_slot, 128);
+
+/* The thread blocks these signals: a terminal then lets a background process read, write and configure. */
+#define STILL_CALL_BLOCKS_TTIN 0x40000000u
+#define STILL_CALL_BLOCKS_TTOU 0x80000000u
 
 /* Requests that mcexec serves itself; above all of Linux's numbers. */
 enum still_call {
@@ -55,6 +59,11 @@ enum still_call {
 	 * mcexec checks all that can be wrong, then executes itself anew on that program, which ends this LWK process
 	 * as the device's file is closed. An answer is always an error. */
 	STILL_CALL_EXEC = 0x10006,
+	/* The disposition of signal arg[0] (SIGCHLD, SIGTTIN, SIGTTOU), by which Linux itself acts, is now: arg[1]:
+	 * 1 ignored, 0 not; arg[2]: SA_NOCLDSTOP | SA_NOCLDWAIT. Answer: 0. */
+	STILL_CALL_DISPOSITION = 0x10030,
+	/* Signal arg[0] shall stop the process, as its default action does. Answer: 0, when it goes on. */
+	STILL_CALL_STOP = 0x10031,
 	/* What the proxy thread may do about scheduling; no arguments. Answer: STILL_RIGHT_*. */
 	STILL_CALL_SCHED_RIGHTS = 0x10010,
 	/* The pseudo file takes a range over again: arg[0]: start, arg[1]: bytes. */

@@ -96,6 +96,7 @@ Status create(const still_msg& m, u64& root)
     p->limit_stack = copy.limit_stack;
     p->limit_memlock = copy.limit_memlock;
     p->cpu_base_ns = copy.cpu_base_ns;
+    p->limit_sigpending = copy.limit_sigpending;
     {
         LockGuard guard(p->lock);
         for (u32 i = 0; i < num_signals; ++i)
@@ -215,6 +216,7 @@ void release(const still_msg& m)
         kill_process(*p);
         park_until(arch::read_tsc() + us_to_tsc(500));
     }
+    free_signals(*p, nullptr);
     destroy_memory(*p);
     // CPUs may keep translations of these pages; nobody uses those addresses until they are lent again.
     arch::unmap_lent(p->lent_start, p->lent_bytes);
@@ -238,6 +240,24 @@ void fault_in(Process& p, const still_msg& m)
     else if (e.signo != 0)
         status = -static_cast<i64>(Errno::fault);
     ikc::reply(m, status);
+}
+
+// A relayed signal. Not in the interrupt: a real-time signal needs memory.
+Status take_relayed(Process& p, const still_msg& m)
+{
+    SignalInfo info;
+    info.signo = static_cast<u32>(m.arg[0]);
+    info.code = static_cast<i32>(m.arg[1]);
+    info.error = static_cast<i32>(m.arg[1] >> 32);
+    info.pid = static_cast<u32>(m.arg[2]);
+    info.uid = static_cast<u32>(m.arg[2] >> 32);
+    info.value = m.arg[3];
+    info.rest[0] = m.arg[4];
+    info.rest[1] = m.arg[5];
+    if (info.signo == 0 || info.signo > num_signals)
+        return fail(Errno::inval);
+    const u32 tid = static_cast<u32>(m.arg[0] >> 32);
+    return send_signal(p, tid, info);
 }
 
 // In an interrupt: Linux waits for it, with locks held. Requests may be carried out in any order.
@@ -288,7 +308,7 @@ bool handle_immediate(const still_msg& m)
     switch (m.kind) {
     case STILL_MSG_SLOT_WAKE:
     case STILL_MSG_PROC_KILL:
-    case STILL_MSG_SIGNAL:
+    case STILL_MSG_PROC_STOP:
         break;
     case STILL_MSG_FLUSH:
         flush_mirrored(m);
@@ -310,25 +330,18 @@ bool handle_immediate(const still_msg& m)
         kill_process(*p);
         return true;
     }
-    if (m.kind == STILL_MSG_SLOT_WAKE) {
-        LockGuard inner(p->lock);
-        for (Task* t = p->tasks; t != nullptr; t = t->next_task)
-            if (t->slot.index() == m.arg[0])
-                unpark(*t);
+    LockGuard inner(p->lock);
+    if (m.kind == STILL_MSG_PROC_STOP) {
+        p->stopped.store(__atomic_load_n(&p->page->stopped, __ATOMIC_ACQUIRE) != 0);
+        for (Task* t = p->tasks; t != nullptr; t = t->next_task) {
+            unpark(*t);
+            kick(*t);
+        }
         return true;
     }
-    SignalInfo info;
-    info.signo = static_cast<u32>(m.arg[0]);
-    info.code = static_cast<i32>(m.arg[2]);
-    info.pid = static_cast<u32>(m.arg[3]);
-    info.uid = static_cast<u32>(m.arg[3] >> 32);
-    info.value = m.arg[4];
-    Task* task = nullptr;
-    if (m.arg[1] != 0) {
-        LockGuard inner(p->lock);
-        task = find_task(*p, static_cast<u32>(m.arg[1]));
-    }
-    post_signal(*p, task, info);
+    for (Task* t = p->tasks; t != nullptr; t = t->next_task)
+        if (t->slot.index() == m.arg[0])
+            unpark(*t);
     return true;
 }
 
@@ -361,6 +374,9 @@ void handle_deferred(const still_msg& m)
         break;
     case STILL_MSG_CPU_TIME:
         ikc::reply(m, 0, tsc_to_ns(process_busy_ticks(*p)));
+        break;
+    case STILL_MSG_SIGNAL:
+        ikc::reply(m, to_status(take_relayed(*p, m)));
         break;
     case STILL_MSG_REPORT: {
         u64 next = 0;

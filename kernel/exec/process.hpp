@@ -13,6 +13,15 @@
 namespace still {
 
 struct Process;
+struct Task;
+
+// What is left of an interrupted system call with a timeout, for restart_syscall(2). again: nullptr: the call
+// is made once more as it was.
+struct Resume {
+    Result<u64> (*again)(Task& task, const Resume& left) = nullptr;
+    u64 deadline = 0; // of the clock that the call waits by
+    u64 arg[6] = {};
+};
 
 // A thread of a process.
 struct Task : Thread {
@@ -24,8 +33,9 @@ struct Task : Thread {
     u64 robust_list = 0;     // user address
     arch::TrapFrame start{}; // registers of its first instruction
     bool ending = false;     // exit(2) was called
-    i32 restart_nr = -1;     // system call to be made again if no handler says otherwise
-    u64 saved_mask = 0;      // of rt_sigsuspend
+    i32 restart_nr = -1;     // after a handler with SA_RESTART: this system call again; -1: EINTR
+    Resume resume;           // without a handler: go on with this
+    u64 saved_mask = 0;      // of a call with a mask of its own
     bool restore_mask = false;
     bool restart_always = false; // whatever SA_RESTART says (ERESTARTNOINTR)
     u64 rseq_area = 0;           // user address, 0: none
@@ -59,19 +69,22 @@ struct Process {
     Task* tasks GUARDED_BY(lock) = nullptr;
     u32 num_tasks GUARDED_BY(lock) = 0;
     SignalActions actions GUARDED_BY(lock);
-    SignalQueue pending GUARDED_BY(lock); // of the process as a whole
-    u64 dead_ticks GUARDED_BY(lock) = 0;  // CPU time of tasks that have ended
+    SignalQueue pending GUARDED_BY(lock);    // of the process as a whole
+    u64 queued_signals GUARDED_BY(lock) = 0; // with memory of their own, see RLIMIT_SIGPENDING
+    u64 dead_ticks GUARDED_BY(lock) = 0;     // CPU time of tasks that have ended
     std::atomic<u64> page_faults{0};
     u64 cpu_base_ns = 0; // CPU time before the execve that made this process
     bool started = false;
 
-    std::atomic<u32> membarrier{0};  // what it is registered for (membarrier(2))
-    std::atomic<u32> holders{0};     // service threads that work on it
-    std::atomic<bool> dying{false};  // tasks leave at the next opportunity
-    std::atomic<bool> killed{false}; // and don't talk to the proxy, which is gone
+    std::atomic<u32> membarrier{0};   // what it is registered for (membarrier(2))
+    std::atomic<u32> holders{0};      // service threads that work on it
+    std::atomic<bool> dying{false};   // tasks leave at the next opportunity
+    std::atomic<bool> stopped{false}; // by job control: tasks wait on their way back to the program
+    std::atomic<bool> killed{false};  // and don't talk to the proxy, which is gone
 
     still_limit limit_stack{};
     still_limit limit_memlock{};
+    still_limit limit_sigpending{};
 };
 
 // A process of the LWK by its number; it stays while this lives.
@@ -126,9 +139,14 @@ void leave_robustly(Task& task);
 // At each way back to user mode: ends the task if its process is dying.
 void leave_if_dying(Task& task);
 
+// Likewise: waits while its process is stopped.
+void wait_while_stopped(Task& task);
+
 // Sends a call to the task's proxy. intr: the process is ending.
 Result<i64> offload(Task& task, u32 nr, u64 a0 = 0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0, u64 a4 = 0,
                     u64 a5 = 0);
+// For a call that does not wait: no signal interrupts it.
+Result<i64> offload_quickly(Task& task, u32 nr, u64 a0 = 0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0);
 
 [[nodiscard]] Task* find_task(Process& p, u32 tid) REQUIRES(p.lock);
 [[nodiscard]] u64 process_busy_ticks(Process& p);

@@ -75,7 +75,7 @@ u64 report_process(Process& p)
         LockGuard guard(p.lock);
         for (Task* t = p.tasks; t != nullptr; t = t->next_task)
             ++r.num_threads;
-        r.pending_signals = p.pending.set;
+        r.pending_signals = p.pending.set();
         for (u32 signo = 1; signo <= num_signals; ++signo) {
             const u64 handler = p.actions.of[signo - 1].handler;
             r.ignored_signals |= handler == 1 ? signal_bit(signo) : 0;
@@ -104,7 +104,7 @@ u64 report_threads(Process& p, u64 skip, u64& next)
         r.state = t->state == Thread::State::parked ? STILL_THREAD_WAITING : STILL_THREAD_RUNNING;
         r.cpu = t->cpu != nullptr ? t->cpu->arch.id.value : 0;
         r.cpu_ns = tsc_to_ns(busy_ticks(*t));
-        r.pending_signals = t->signals.pending.set;
+        r.pending_signals = t->signals.pending.set();
         r.blocked_signals = t->signals.mask;
         __builtin_memcpy(r.affinity, t->affinity, sizeof(r.affinity));
         records.add(r);

@@ -115,7 +115,7 @@ void on_return(Task& task, arch::TrapFrame& frame)
         const u32 id = this_cpu().arch.id.value;
         if (!leave_section(task, frame) || !write_cpu(task, id, id)) {
             task.rseq_area = 0; // or it would happen for ever
-            (void)force_signal(task, {sig_segv, si_kernel, 0, 0, 0});
+            (void)force_signal(task, sent_signal(sig_segv, si_kernel));
             return;
         }
     }

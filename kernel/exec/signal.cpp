@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <arch/context.hpp>
 #include <exec/process.hpp>
 #include <exec/rseq.hpp>
-#include <exec/user_memory.hpp>
-#include <mm/frame_allocator.hpp>
+#include <exec/signal_frame.hpp>
+#include <mm/object_cache.hpp>
 
 namespace still {
 
 namespace {
+
+ObjectCache<QueuedSignal> nodes;
 
 enum class Default : u8 { terminate, core, ignore, stop };
 
@@ -20,19 +21,19 @@ Default default_action(u32 signo)
     case sig_winch:
         return Default::ignore;
     case sig_stop:
-    case 20: // SIGTSTP, SIGTTIN, SIGTTOU: Linux stops the proxy itself
-    case 21:
-    case 22:
+    case sig_tstp:
+    case sig_ttin:
+    case sig_ttou:
         return Default::stop;
-    case 3: // SIGQUIT
+    case sig_quit:
     case sig_ill:
     case sig_trap:
     case sig_abrt:
     case sig_bus:
     case sig_fpe:
     case sig_segv:
-    case 24: // SIGXCPU, SIGXFSZ
-    case 25:
+    case sig_xcpu:
+    case sig_xfsz:
     case sig_sys:
         return Default::core;
     default:
@@ -40,21 +41,20 @@ Default default_action(u32 signo)
     }
 }
 
-// The process's lock is held.
-bool is_ignored(Process& p, u32 signo) NO_THREAD_SAFETY
+bool is_ignored(Process& p, u32 signo) REQUIRES(p.lock)
 {
-    const SignalAction& a = p.actions.of[signo - 1];
-    if (a.handler == 1)
-        return true;
-    const Default d = default_action(signo);
-    return a.handler == 0 && (d == Default::ignore || d == Default::stop);
+    const u64 handler = p.actions.of[signo - 1].handler;
+    return signo != sig_kill && signo != sig_stop &&
+           (handler == handler_ignore || (handler == handler_default && is_ignored_by_default(signo)));
 }
 
-void add(SignalQueue& q, const SignalInfo& info)
+// Blocked signals are kept whatever their disposition is: it may change until they are unblocked.
+bool is_dropped(Process& p, const Task* task, u32 signo) REQUIRES(p.lock)
 {
-    if ((q.set & signal_bit(info.signo)) == 0)
-        q.info[info.signo - 1] = info;
-    q.set |= signal_bit(info.signo);
+    for (const Task* t = p.tasks; task == nullptr && t != nullptr; t = t->next_task)
+        if (t->next_task == nullptr)
+            task = t; // the main thread stands for the process, as on Linux
+    return (task == nullptr || (task->signals.mask & signal_bit(signo)) == 0) && is_ignored(p, signo);
 }
 
 void notice(Task& t)
@@ -63,192 +63,178 @@ void notice(Task& t)
     kick(t);
 }
 
-// Linux's frame on the user's stack (arch/x86/include/asm/sigframe.h and uapi sigcontext.h give the layout).
-struct SigContext {
-    u64 r8, r9, r10, r11, r12, r13, r14, r15, di, si, bp, bx, dx, ax, cx, sp, ip, flags;
-    u16 cs, gs, fs, ss;
-    u64 err, trapno, oldmask, cr2, fpstate, reserved[8];
-};
-static_assert(sizeof(SigContext) == 256);
-
-struct UContext {
-    u64 flags, link;
-    u64 stack_sp;
-    u32 stack_flags, pad;
-    u64 stack_size;
-    SigContext context;
-    u64 mask;
-};
-
-struct UserSigInfo {
-    i32 signo, error, code, pad;
-    u32 pid, uid; // or the fault's address in both
-    u64 value;
-    u8 rest[128 - 32];
-};
-static_assert(sizeof(UserSigInfo) == 128);
-
-struct SignalFrame {
-    u64 return_address;
-    UContext context;
-    UserSigInfo info;
-};
-static_assert(sizeof(SignalFrame) == 440);
-
-constexpr u64 uc_fp_xstate = 1, uc_sigcontext_ss = 2, uc_strict_restore_ss = 4;
-constexpr u32 fp_magic1 = 0x46505853, fp_magic2 = 0x46505845;
-constexpr u64 software_bytes = 464; // in the legacy XSAVE region
-constexpr u64 red_zone = 128;
-
-struct FpSoftware {
-    u32 magic1, extended_size;
-    u64 features;
-    u32 xstate_size, pad[7];
-};
-static_assert(sizeof(FpSoftware) == 48);
-
-bool on_alt_stack(const AltStack& alt, u64 sp)
+void give_back(Process& p, QueuedSignal* chain) REQUIRES(p.lock)
 {
-    return alt.size != 0 && sp > alt.sp && sp - alt.sp <= alt.size;
-}
-
-void fill_context(SigContext& c, const arch::TrapFrame& f, u64 mask)
-{
-    c = {};
-    c.r8 = f.r8, c.r9 = f.r9, c.r10 = f.r10, c.r11 = f.r11, c.r12 = f.r12, c.r13 = f.r13, c.r14 = f.r14;
-    c.r15 = f.r15, c.di = f.rdi, c.si = f.rsi, c.bp = f.rbp, c.bx = f.rbx, c.dx = f.rdx, c.ax = f.rax;
-    c.cx = f.rcx, c.sp = f.rsp, c.ip = f.rip, c.flags = f.rflags;
-    c.cs = static_cast<u16>(f.cs);
-    c.ss = static_cast<u16>(f.ss);
-    c.err = f.error;
-    c.trapno = f.vector < 32 ? f.vector : 0;
-    c.oldmask = mask;
-}
-
-// Writes the handler's frame and points the registers at the handler.
-Status push_frame(Task& task, arch::TrapFrame& f, const SignalAction& action, const SignalInfo& info,
-                  u64 mask)
-{
-    AltStack& alt = task.signals.alt;
-    u64 sp = f.rsp - red_zone;
-    const bool use_alt =
-        (action.flags & sa_onstack) != 0 && (alt.flags & 2) == 0 && !on_alt_stack(alt, f.rsp);
-    if (use_alt)
-        sp = alt.sp + alt.size;
-    const u64 fp_size = arch::fpu_size();
-    sp = (sp - fp_size - 4) & ~63ull;
-    const u64 fp_at = sp;
-    sp = ((sp - sizeof(SignalFrame)) & ~15ull) - 8;
-    if (use_alt && sp < alt.sp)
-        return fail(Errno::fault);
-
-    arch::fpu_save(task.fpu);
-    auto* software = reinterpret_cast<FpSoftware*>(static_cast<u8*>(task.fpu) +
-                                                   software_bytes); // SAFETY: reserved for software
-    *software = {fp_magic1, static_cast<u32>(fp_size) + 4, arch::fpu_mask(), static_cast<u32>(fp_size), {}};
-    TRY_STATUS(copy_to_user(fp_at, task.fpu, fp_size));
-    TRY_STATUS(copy_to_user(fp_at + fp_size, &fp_magic2, 4));
-
-    SignalFrame frame{};
-    frame.return_address = action.restorer;
-    frame.context.flags = uc_fp_xstate | uc_sigcontext_ss | uc_strict_restore_ss;
-    frame.context.stack_sp = alt.sp;
-    frame.context.stack_flags = alt.flags & 2 ? 2 : on_alt_stack(alt, f.rsp) ? 1 : 0;
-    frame.context.stack_size = alt.size;
-    fill_context(frame.context.context, f, mask);
-    frame.context.context.fpstate = fp_at;
-    frame.context.mask = mask;
-    frame.info.signo = static_cast<i32>(info.signo);
-    frame.info.code = info.code;
-    const bool fault = info.code > 0 && info.code < si_kernel &&
-                       (info.signo == sig_segv || info.signo == sig_bus || info.signo == sig_fpe ||
-                        info.signo == sig_ill || info.signo == sig_trap);
-    if (fault) {
-        frame.info.pid = static_cast<u32>(info.value);
-        frame.info.uid = static_cast<u32>(info.value >> 32);
-        frame.context.context.cr2 = info.value;
-    } else {
-        frame.info.pid = info.pid;
-        frame.info.uid = info.uid;
-        frame.info.value = info.value;
+    while (chain != nullptr) {
+        QueuedSignal* next = chain->next;
+        if (chain->timer == nullptr) {
+            nodes.destroy(chain);
+            --p.queued_signals;
+        }
+        chain = next;
     }
-    TRY_STATUS(copy_to_user(sp, &frame, sizeof(frame)));
+}
 
-    f.rsp = sp;
-    f.rip = action.handler;
-    f.rdi = info.signo;
-    f.rsi = sp + offsetof(SignalFrame, info);
-    f.rdx = sp + offsetof(SignalFrame, context);
-    f.rax = 0;
-    f.rflags &= ~0x40500ull; // DF, TF, AC
-    f.cs = arch::user_code;
-    f.ss = arch::user_data;
-    arch::fpu_init(task.fpu);
-    arch::fpu_load(task.fpu);
+void discard_locked(Process& p, u64 set) REQUIRES(p.lock)
+{
+    QueuedSignal* freed = nullptr;
+    p.pending.discard(set, freed);
+    for (Task* t = p.tasks; t != nullptr; t = t->next_task)
+        t->signals.pending.discard(set, freed);
+    give_back(p, freed);
+}
+
+// A stop takes back a continuation that has not been seen yet, and the reverse.
+void cancel_opposites(Process& p, u32 signo) REQUIRES(p.lock)
+{
+    if ((signal_bit(signo) & stop_signals) != 0)
+        discard_locked(p, signal_bit(sig_cont));
+    else if (signo == sig_cont)
+        discard_locked(p, stop_signals);
+}
+
+// The main thread first, as on Linux; it is the last of the list.
+void wake_taker(Process& p, Task* task, u32 signo) REQUIRES(p.lock)
+{
+    Task* target = task;
+    for (Task* t = p.tasks; task == nullptr && t != nullptr; t = t->next_task)
+        if ((t->signals.mask & signal_bit(signo)) == 0)
+            target = t;
+    if (target != nullptr)
+        notice(*target);
+    else
+        for (Task* t = p.tasks; t != nullptr; t = t->next_task)
+            notice(*t); // sigtimedwait and the like
+}
+
+Status queue(Process& p, Task* task, const SignalInfo& info, QueuedSignal* node) REQUIRES(p.lock)
+{
+    cancel_opposites(p, info.signo);
+    if (is_dropped(p, task, info.signo)) {
+        if (node != nullptr)
+            nodes.destroy(node);
+        return {};
+    }
+    SignalQueue& q = task != nullptr ? task->signals.pending : p.pending;
+    if (node != nullptr) {
+        node->info = info;
+        q.append(*node);
+        ++p.queued_signals;
+    } else {
+        q.add(info);
+    }
+    wake_taker(p, task, info.signo);
     return {};
 }
 
-// Takes the next deliverable signal off the queues. signo 0: none.
-SignalInfo take(Task& task, SignalAction& action, u64& mask) NO_THREAD_SAFETY
+struct Taken {
+    SignalInfo info; // signo 0: nothing
+    SignalAction action;
+    u64 mask = 0; // what the handler's return shall restore
+};
+
+bool take_from(Process& p, SignalQueue& q, u64 set, SignalInfo& info) REQUIRES(p.lock)
+{
+    u64 ready = q.set() & set;
+    if (ready == 0)
+        return false;
+    // Faults first, as on Linux; then the lowest number.
+    constexpr u64 synchronous = signal_bit(sig_segv) | signal_bit(sig_bus) | signal_bit(sig_ill) |
+                                signal_bit(sig_trap) | signal_bit(sig_fpe) | signal_bit(sig_sys);
+    if ((ready & synchronous) != 0)
+        ready &= synchronous;
+    QueuedSignal* node = q.take(static_cast<u32>(__builtin_ctzll(ready)) + 1, info);
+    if (node != nullptr)
+        node->next = nullptr;
+    give_back(p, node);
+    return true;
+}
+
+bool take_locked(Task& task, u64 set, SignalInfo& info) NO_THREAD_SAFETY
 {
     Process& p = *task.owner;
+    return take_from(p, task.signals.pending, set, info) || take_from(p, p.pending, set, info);
+}
+
+Taken take(Task& task)
+{
+    Process& p = *task.owner;
+    Taken taken;
     LockGuard guard(p.lock);
-    for (;;) {
-        const u64 open = ~task.signals.mask | signal_bit(sig_kill) | signal_bit(sig_stop);
-        SignalQueue* q = &task.signals.pending;
-        if ((q->set & open) == 0)
-            q = &p.pending;
-        u64 ready = q->set & open;
-        if (ready == 0)
-            return {};
-        // Faults first, as on Linux; then the lowest number.
-        constexpr u64 synchronous = signal_bit(sig_segv) | signal_bit(sig_bus) | signal_bit(sig_ill) |
-                                    signal_bit(sig_trap) | signal_bit(sig_fpe) | signal_bit(sig_sys);
-        if ((ready & synchronous) != 0)
-            ready &= synchronous;
-        const u32 signo = static_cast<u32>(__builtin_ctzll(ready)) + 1;
-        q->set &= ~signal_bit(signo);
-        if (signo != sig_kill && is_ignored(p, signo))
-            continue;
-        action = p.actions.of[signo - 1];
-        mask = task.restore_mask ? task.saved_mask : task.signals.mask;
-        if (action.handler > 1) {
-            if ((action.flags & sa_resethand) != 0)
-                p.actions.of[signo - 1].handler = 0;
-            task.signals.mask |= action.mask | ((action.flags & sa_nodefer) != 0 ? 0 : signal_bit(signo));
-            task.signals.mask &= ~(signal_bit(sig_kill) | signal_bit(sig_stop));
-            task.restore_mask = false;
-        }
-        return q->info[signo - 1];
+    do {
+        taken.info = {};
+        if (!take_locked(task, ~task.signals.mask | unblockable, taken.info))
+            return taken;
+    } while (is_ignored(p, taken.info.signo));
+    const u32 signo = taken.info.signo;
+    taken.action = p.actions.of[signo - 1];
+    taken.mask = task.restore_mask ? task.saved_mask : task.signals.mask;
+    if (taken.action.handler > handler_ignore) {
+        if ((taken.action.flags & sa_resethand) != 0)
+            p.actions.of[signo - 1].handler = handler_default;
+        const u64 own = (taken.action.flags & sa_nodefer) != 0 ? 0 : signal_bit(signo);
+        task.signals.mask = (task.signals.mask | taken.action.mask | own) & ~unblockable;
+        task.restore_mask = false;
     }
+    return taken;
+}
+
+void act_by_default(Task& task, u32 signo)
+{
+    const Default what = default_action(signo);
+    if (what == Default::stop)
+        (void)offload(task, STILL_CALL_STOP, signo); // Linux stops the proxy, or not (orphaned group)
+    else
+        exit_process_by_signal(task, signo, what == Default::core);
 }
 
 } // namespace
 
+bool is_ignored_by_default(u32 signo)
+{
+    return default_action(signo) == Default::ignore;
+}
+
+namespace {
+
+Status send_locked(Process& p, Task* task, const SignalInfo& info, QueuedSignal* node) REQUIRES(p.lock)
+{
+    const bool full = p.queued_signals >= p.limit_sigpending.soft;
+    if (info.signo >= first_real_time && (node == nullptr || full)) {
+        if (node != nullptr)
+            nodes.destroy(node);
+        node = nullptr;
+        // kill(2) never fails for want of room: the signal comes, its details may be lost.
+        if (info.code != si_user)
+            return fail(Errno::again);
+    }
+    return queue(p, task, info, node);
+}
+
+QueuedSignal* node_for(const SignalInfo& info)
+{
+    return info.signo >= first_real_time ? nodes.make() : nullptr;
+}
+
+} // namespace
+
+Status send_signal(Process& p, u32 tid, const SignalInfo& info)
+{
+    QueuedSignal* node = node_for(info);
+    LockGuard guard(p.lock);
+    Task* task = tid != 0 ? find_task(p, tid) : nullptr;
+    if (task == nullptr && tid != 0) {
+        if (node != nullptr)
+            nodes.destroy(node);
+        return fail(Errno::srch);
+    }
+    return send_locked(p, task, info, node);
+}
+
 void post_signal(Process& p, Task* task, const SignalInfo& info)
 {
-    if (info.signo == 0 || info.signo > num_signals)
-        return;
     LockGuard guard(p.lock);
-    Task* target = task;
-    bool blocked_everywhere = true;
-    for (Task* t = p.tasks; t != nullptr; t = t->next_task) {
-        const bool open = (t->signals.mask & signal_bit(info.signo)) == 0;
-        blocked_everywhere &= !open;
-        // The main thread first, as on Linux; it is the last of the list.
-        if (task == nullptr && open)
-            target = t;
-    }
-    if (info.signo != sig_kill && is_ignored(p, info.signo) && !blocked_everywhere)
-        return;
-    add(task != nullptr ? task->signals.pending : p.pending, info);
-    if (target != nullptr)
-        notice(*target);
-    else if (info.signo == sig_kill && p.tasks != nullptr)
-        notice(*p.tasks);
-    else
-        for (Task* t = p.tasks; t != nullptr; t = t->next_task)
-            notice(*t); // sigtimedwait and the like
+    (void)queue(p, task, info, nullptr);
 }
 
 bool force_signal(Task& task, const SignalInfo& info)
@@ -257,98 +243,106 @@ bool force_signal(Task& task, const SignalInfo& info)
     LockGuard guard(p.lock);
     SignalAction& a = p.actions.of[info.signo - 1];
     const u64 bit = signal_bit(info.signo);
-    if (a.handler == 1 || (task.signals.mask & bit) != 0) {
-        a.handler = 0;
+    if (a.handler == handler_ignore || (task.signals.mask & bit) != 0) {
+        a.handler = handler_default;
         task.signals.mask &= ~bit;
     }
-    task.signals.pending.set &= ~bit;
-    add(task.signals.pending, info);
-    return a.handler == 0;
+    QueuedSignal* freed = nullptr;
+    task.signals.pending.discard(bit, freed);
+    give_back(p, freed);
+    task.signals.pending.add(info);
+    return a.handler == handler_default;
 }
 
-bool signal_pending(Task& task)
+bool signal_pending(Task& task) NO_THREAD_SAFETY // a hint
 {
-    const u64 set = __atomic_load_n(&task.signals.pending.set, __ATOMIC_RELAXED) |
-                    __atomic_load_n(&task.owner->pending.set, __ATOMIC_RELAXED);
-    return (set & (~task.signals.mask | signal_bit(sig_kill) | signal_bit(sig_stop))) != 0;
+    const u64 set = task.signals.pending.set() | task.owner->pending.set();
+    return (set & (~task.signals.mask | unblockable)) != 0;
+}
+
+bool accept_signal(Task& task, u64 set, SignalInfo& info)
+{
+    LockGuard guard(task.owner->lock);
+    return take_locked(task, set, info);
+}
+
+void discard_signals(Process& p, u64 set)
+{
+    LockGuard guard(p.lock);
+    discard_locked(p, set);
+}
+
+void set_signal_mask(Task& task, u64 mask)
+{
+    Process& p = *task.owner;
+    LockGuard guard(p.lock);
+    const u64 left = p.pending.set() & mask & ~task.signals.mask;
+    task.signals.mask = mask & ~unblockable;
+    // This task may have been the one that was woken for them.
+    for (Task* t = left != 0 ? p.tasks : nullptr; t != nullptr; t = t->next_task)
+        if (t != &task && (left & ~t->signals.mask) != 0)
+            notice(*t);
+}
+
+void set_temporary_mask(Task& task, u64 mask)
+{
+    if (!task.restore_mask)
+        task.saved_mask = task.signals.mask;
+    task.restore_mask = true;
+    set_signal_mask(task, mask);
+}
+
+void restore_mask_now(Task& task)
+{
+    if (!task.restore_mask)
+        return;
+    task.restore_mask = false;
+    set_signal_mask(task, task.saved_mask);
 }
 
 void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr)
 {
-    const bool interrupted = nr >= 0 && frame.rax == static_cast<u64>(-static_cast<i64>(Errno::restart));
-    bool handled = false;
+    constexpr auto code = [](Errno e) { return static_cast<u64>(-static_cast<i64>(e)); };
+    constexpr u64 syscall_bytes = 2, nr_restart_syscall = 219;
+    bool undecided = nr >= 0 && frame.rax == code(Errno::restart);
     while (signal_pending(task)) {
-        SignalAction action;
-        u64 mask = 0;
-        const SignalInfo info = take(task, action, mask);
-        if (info.signo == 0)
+        const Taken taken = take(task);
+        if (taken.info.signo == 0)
             break;
-        if (action.handler == 0) {
-            const bool core = default_action(info.signo) == Default::core;
-            exit_process_by_signal(task, info.signo, core);
+        if (taken.action.handler == handler_default) {
+            act_by_default(task, taken.info.signo);
+            continue;
         }
-        if (interrupted && !handled) {
-            if (((action.flags & sa_restart) != 0 || task.restart_always) && task.restart_nr >= 0) {
-                frame.rax = static_cast<u64>(task.restart_nr);
-                frame.rip -= 2; // SYSCALL
-            } else {
-                frame.rax = static_cast<u64>(-static_cast<i64>(Errno::intr));
-            }
+        if (undecided) {
+            const bool wanted = (taken.action.flags & sa_restart) != 0 || task.restart_always;
+            const bool again = wanted && task.restart_nr >= 0;
+            frame.rax = again ? static_cast<u64>(task.restart_nr) : code(Errno::intr);
+            frame.rip -= again ? syscall_bytes : 0;
+            task.resume.again = nullptr;
+            undecided = false;
         }
-        handled = true;
         rseq::on_signal(task, frame);
-        if (!push_frame(task, frame, action, info, mask))
+        if (push_signal_frame(task, frame, taken.action, taken.info, taken.mask))
+            continue;
+        if (taken.info.signo == sig_segv)
             exit_process_by_signal(task, sig_segv, true);
+        (void)force_signal(task, sent_signal(sig_segv, si_kernel));
     }
-    if (interrupted && !handled) {
-        frame.rax = static_cast<u64>(nr);
-        frame.rip -= 2;
+    if (undecided) {
+        frame.rax = task.resume.again != nullptr ? nr_restart_syscall : static_cast<u64>(nr);
+        frame.rip -= syscall_bytes;
     }
     task.restart_nr = -1;
     task.restart_always = false;
-    if (task.restore_mask) {
-        task.restore_mask = false;
-        task.signals.mask = task.saved_mask;
-    }
+    restore_mask_now(task);
 }
 
-void return_from_handler(Task& task, arch::TrapFrame& f)
+void free_signals(Process& p, Task* task)
 {
-    SignalFrame frame;
-    const u64 at = f.rsp - 8;
-    bool good = copy_from_user(&frame, at, sizeof(frame)).has_value();
-    const SigContext& c = frame.context.context;
-    if (good && c.fpstate != 0) {
-        // The program may have written anything there: look before loading.
-        void* area = frames::allocate_memory(NodeId(0), task.fpu_order);
-        good = area != nullptr && copy_from_user(area, c.fpstate, arch::fpu_size()).has_value();
-        if (good) {
-            auto* software =
-                reinterpret_cast<FpSoftware*>(static_cast<u8*>(area) + software_bytes); // SAFETY: as above
-            good = software->magic1 == fp_magic1 && arch::fpu_valid(area);
-            if (good) {
-                __builtin_memset(software, 0, sizeof(*software));
-                __builtin_memcpy(task.fpu, area, arch::fpu_size());
-                arch::fpu_load(task.fpu);
-            }
-        }
-        if (area != nullptr)
-            frames::release_memory(area, task.fpu_order);
-    }
-    if (!good || c.ip >= 0x7ffffffff000) {
-        (void)force_signal(task, {sig_segv, si_kernel, 0, 0, 0});
-        return;
-    }
-    f.r8 = c.r8, f.r9 = c.r9, f.r10 = c.r10, f.r11 = c.r11, f.r12 = c.r12, f.r13 = c.r13, f.r14 = c.r14;
-    f.r15 = c.r15, f.rdi = c.di, f.rsi = c.si, f.rbp = c.bp, f.rbx = c.bx, f.rdx = c.dx, f.rax = c.ax;
-    f.rcx = c.cx, f.rsp = c.sp, f.rip = c.ip;
-    f.rflags = (f.rflags & ~arch::user_flags) | (c.flags & arch::user_flags) | arch::flag_if;
-    f.cs = arch::user_code;
-    f.ss = arch::user_data;
-    LockGuard guard(task.owner->lock);
-    task.signals.mask = frame.context.mask & ~(signal_bit(sig_kill) | signal_bit(sig_stop));
-    if (frame.context.stack_flags == 2)
-        task.signals.alt = AltStack{};
+    LockGuard guard(p.lock);
+    QueuedSignal* freed = nullptr;
+    (task != nullptr ? task->signals.pending : p.pending).discard(~0ull, freed);
+    give_back(p, freed);
 }
 
 } // namespace still

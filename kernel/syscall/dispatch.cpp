@@ -50,10 +50,7 @@ void tell_unsupported(const Task& task, u32 nr)
 bool never_restarts(u32 nr)
 {
     switch (nr) {
-    case 7:  // poll
-    case 23: // select
     case 34: // pause
-    case 35: // nanosleep
     case 64: // semget family: semop 65, semtimedop 220, msgsnd 69, msgrcv 70
     case 65:
     case 69:
@@ -61,12 +58,7 @@ bool never_restarts(u32 nr)
     case 128: // rt_sigtimedwait
     case 130: // rt_sigsuspend
     case 220:
-    case 230: // clock_nanosleep
-    case 232: // epoll_wait
-    case 270: // pselect6
-    case 271: // ppoll
-    case 281: // epoll_pwait
-    case 441: // epoll_pwait2
+    case 230: // clock_nanosleep, with a clock of Linux's
         return true;
     default:
         return false;
@@ -112,6 +104,7 @@ extern "C" unsigned long still_syscall(still::arch::TrapFrame* frame)
         else
             frame->rax = result ? *result : static_cast<u64>(-static_cast<i64>(result.error()));
     }
+    wait_while_stopped(task);
     leave_if_dying(task);
     reschedule_if_needed();
     if (!task.may_run_on(this_cpu().arch.id))

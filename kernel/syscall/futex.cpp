@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // futex(2), futex_waitv(2): decoding.
 #include <arch/cpu.hpp>
+#include <exec/clocks.hpp>
 #include <exec/futex.hpp>
 #include <exec/linux_memory.hpp>
 #include <exec/user_memory.hpp>
@@ -27,21 +28,21 @@ enum FutexOp : u32 {
     op_cmp_requeue_pi = 12,
     op_lock_pi2 = 13,
 };
+constexpr i32 nr_futex = 202;
 constexpr u32 flag_private = 128, flag_realtime = 256;
 
-struct TimeSpec {
-    i64 seconds;
-    i64 nanoseconds;
-};
-
-Result<u64> nanoseconds(u64 address)
+// deadline: TSC, 0: none. An interrupted wait with a timeout goes on only if no handler ran.
+SyscallResult wait_again(Task& task, const Resume& left)
 {
-    const TimeSpec t = TRY(UserIn<TimeSpec>(address).read());
-    if (t.seconds < 0 || t.nanoseconds < 0 || t.nanoseconds >= 1'000'000'000)
-        return fail(Errno::inval);
-    if (t.seconds > 4'000'000'000)
-        return u64{4'000'000'000} * 1'000'000'000;
-    return static_cast<u64>(t.seconds) * 1'000'000'000 + static_cast<u64>(t.nanoseconds);
+    const Status s = futex::wait(task, left.arg[0], static_cast<u32>(left.arg[1]),
+                                 static_cast<u32>(left.arg[2]), left.deadline);
+    if (!s && s.error() == Errno::intr) {
+        task.restart_nr = left.deadline == 0 ? nr_futex : -1;
+        task.resume = left;
+        return fail(Errno::restart);
+    }
+    TRY_STATUS(s);
+    return 0;
 }
 
 u64 absolute_deadline(u64 ns, bool realtime)
@@ -60,9 +61,9 @@ Result<u64> deadline_of(u32 op, bool realtime, u64 address)
 {
     if (address == 0 || !takes_timeout(op))
         return 0;
-    const u64 ns = TRY(nanoseconds(address));
+    const u64 ns = TRY(read_ns(address));
     if (op == op_wait)
-        return tsc_at_monotonic(monotonic_ns() + ns);
+        return tsc_at_monotonic(add_ns(monotonic_ns(), ns));
     return absolute_deadline(ns, realtime || op == op_lock_pi);
 }
 
@@ -130,11 +131,9 @@ SyscallResult sys_futex(Task& task, const Call& call)
     }
     switch (op) {
     case op_wait:
-        // A relative timeout would start anew.
-        return finish_wait(task, call, futex::wait(task, address, value, futex::any_bit, deadline),
-                           deadline == 0, false);
+        return wait_again(task, {wait_again, deadline, {address, value, futex::any_bit}});
     case op_wait_bitset:
-        return finish_wait(task, call, futex::wait(task, address, value, value3, deadline), true, false);
+        return wait_again(task, {wait_again, deadline, {address, value, value3}});
     case op_wake:
         return TRY(futex::wake(p, address, count, futex::any_bit));
     case op_wake_bitset:
@@ -208,7 +207,6 @@ Result<bool> any_in_linux(Task& task, u64 list, u32 count)
 
 SyscallResult sys_futex_waitv(Task& task, const Call& call)
 {
-    constexpr u32 clock_realtime = 0, clock_monotonic = 1;
     if (call.arg[2] != 0 || call.arg[1] == 0 || call.arg[1] > futex::max_waitv || call.arg[0] == 0)
         return fail(Errno::inval);
     const u32 count = static_cast<u32>(call.arg[1]);
@@ -218,7 +216,7 @@ SyscallResult sys_futex_waitv(Task& task, const Call& call)
     if (call.arg[3] != 0) {
         if (call.arg[4] != clock_realtime && call.arg[4] != clock_monotonic)
             return fail(Errno::inval);
-        deadline = absolute_deadline(TRY(nanoseconds(call.arg[3])), call.arg[4] == clock_realtime);
+        deadline = absolute_deadline(TRY(read_ns(call.arg[3])), call.arg[4] == clock_realtime);
     }
     auto* words = static_cast<futex::WaitOn*>(frames::allocate_memory(this_cpu().arch.node, 0));
     if (words == nullptr)

@@ -7,6 +7,7 @@ namespace still {
 
 namespace {
 
+constexpr u32 rlimit_sigpending = 11;
 constexpr u32 rlimit_data = 2, rlimit_stack = 3, rlimit_memlock = 8, rlimit_as = 9;
 
 // Limits on memory live here: they are about LWK memory, and must not bind the proxy.
@@ -44,6 +45,15 @@ Status set_limit(Task& task, still_limit& limit, const still_limit& wanted)
     return {};
 }
 
+// Linux keeps this one, for children and /proc; the LWK goes by it.
+SyscallResult offload_limit(Task& task, const Call& call, u64 resource, u64 wanted)
+{
+    const SyscallResult result = offload_unchanged(task, call);
+    if (result && *result == 0 && wanted != 0 && resource == rlimit_sigpending)
+        task.owner->limit_sigpending = TRY(UserIn<still_limit>(wanted).read());
+    return result;
+}
+
 // prlimit(2) of another process of the LWK: of the same user, or by root.
 SyscallResult limit_of_other(Task& task, const Call& call)
 {
@@ -66,9 +76,10 @@ SyscallResult limit_of_other(Task& task, const Call& call)
 SyscallResult sys_prlimit64(Task& task, const Call& call)
 {
     still_limit* limit = local_limit(*task.owner, call.arg[1]);
+    const bool own = call.arg[0] == 0 || call.arg[0] == task.owner->pid;
     if (limit == nullptr)
-        return offload_unchanged(task, call);
-    if (call.arg[0] != 0 && call.arg[0] != task.owner->pid)
+        return own ? offload_limit(task, call, call.arg[1], call.arg[2]) : offload_unchanged(task, call);
+    if (!own)
         return limit_of_other(task, call);
     const still_limit old = *limit;
     if (call.arg[2] != 0)
@@ -91,7 +102,7 @@ SyscallResult sys_setrlimit(Task& task, const Call& call)
 {
     still_limit* limit = local_limit(*task.owner, call.arg[0]);
     if (limit == nullptr)
-        return offload_unchanged(task, call);
+        return offload_limit(task, call, call.arg[0], call.arg[1]);
     TRY_STATUS(set_limit(task, *limit, TRY(UserIn<still_limit>(call.arg[1]).read())));
     return 0;
 }

@@ -90,6 +90,27 @@ void fpu_load(const void* area)
     asm volatile("xrstor64 (%0)" ::"r"(area), "a"(~0u), "d"(~0u) : "memory");
 }
 
+void fpu_keep_legacy(void* area)
+{
+    __builtin_memset(static_cast<u8*>(area) + legacy_size, 0, fpu_size() - legacy_size);
+    // SAFETY: the XSAVE header follows the legacy region.
+    reinterpret_cast<XsaveHeader*>(static_cast<u8*>(area) + legacy_size)->components = 3;
+}
+
+u32 fpu_exceptions(bool x87)
+{
+    if (x87) {
+        u16 status, control;
+        // SAFETY: these read registers and do not wait for pending exceptions.
+        asm volatile("fnstsw %0; fnstcw %1" : "=m"(status), "=m"(control));
+        return status & ~control & 0x3f;
+    }
+    u32 mxcsr;
+    // SAFETY: reads a register.
+    asm volatile("stmxcsr %0" : "=m"(mxcsr));
+    return mxcsr & ~(mxcsr >> 7) & 0x3f;
+}
+
 bool fpu_valid(const void* area)
 {
     const auto* fx = static_cast<const FxHeader*>(area);

@@ -28,6 +28,10 @@ void load_segments(const UserSegments& s);
 void fpu_init(void* area); // as a new program finds it
 void fpu_save(void* area);
 void fpu_load(const void* area);
+// Only the legacy part of the area counts (x87, SSE); the other components are as a new program finds them.
+void fpu_keep_legacy(void* area);
+// What the x87 unit (else SSE) complains about and does not mask: bits IE DE ZE OE UE PE of the SDM.
+[[nodiscard]] u32 fpu_exceptions(bool x87);
 // Checks an area that came from user memory (rt_sigreturn): false if loading it would fault.
 [[nodiscard]] bool fpu_valid(const void* area);
 

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Sending signals: kill(2), tkill(2), rt_sigqueueinfo(2). What is for this process stays here; all else is
+// Linux's business, and what reaches our proxy that way comes back to us.
+#include <exec/user_memory.hpp>
+#include <syscall/dispatch.hpp>
+
+namespace still {
+
+namespace {
+
+constexpr u64 siginfo_bytes = 128;
+
+// Linux's known_siginfo_layout(), as far as a sender can't mean anything else by these codes.
+bool has_known_layout(u32 signo, i32 code)
+{
+    constexpr i32 si_dethread = -7, si_asyncnl = -60, poll_codes = 6;
+    u32 codes = 0;
+    switch (signo) {
+    case sig_ill:
+        codes = 11;
+        break;
+    case sig_fpe:
+        codes = 15;
+        break;
+    case sig_segv:
+        codes = 9;
+        break;
+    case sig_bus:
+        codes = 5;
+        break;
+    case sig_trap:
+    case sig_chld:
+        codes = 6;
+        break;
+    case sig_sys:
+        codes = 2;
+        break;
+    default:
+        codes = poll_codes;
+    }
+    if (code > si_user)
+        return code == si_kernel || code <= static_cast<i32>(codes);
+    return code >= si_dethread || code == si_asyncnl;
+}
+
+Result<SignalInfo> read_info(u64 address, u32 signo)
+{
+    u8 raw[siginfo_bytes];
+    TRY_STATUS(copy_from_user(raw, address, sizeof(raw)));
+    SignalInfo info;
+    __builtin_memcpy(&info, raw, sizeof(info));
+    info.signo = signo;
+    for (u64 i = sizeof(info); i < sizeof(raw); ++i)
+        if (raw[i] != 0 && !has_known_layout(signo, info.code))
+            return fail(Errno::toobig);
+    return info;
+}
+
+// tid 0: the process. Signal 0 only looks whether there is somebody.
+SyscallResult send(Process& p, u32 tid, SignalInfo info)
+{
+    if (tid != 0) {
+        LockGuard guard(p.lock);
+        if (find_task(p, tid) == nullptr)
+            return fail(Errno::srch);
+    }
+    if (info.signo > num_signals)
+        return fail(Errno::inval);
+    if (info.signo != 0)
+        TRY_STATUS(send_signal(p, tid, info));
+    return 0;
+}
+
+bool is_own_thread(Process& p, u64 tid)
+{
+    LockGuard guard(p.lock);
+    return find_task(p, static_cast<u32>(tid)) != nullptr;
+}
+
+} // namespace
+
+SyscallResult sys_kill(Task& task, const Call& call)
+{
+    Process& p = *task.owner;
+    if (static_cast<i32>(call.arg[0]) != static_cast<i32>(p.pid))
+        return offload_unchanged(task, call);
+    return send(p, 0, sent_signal(static_cast<u32>(call.arg[1]), si_user, p.pid, p.uid));
+}
+
+SyscallResult sys_tkill(Task& task, const Call& call)
+{
+    Process& p = *task.owner;
+    const i32 tid = static_cast<i32>(call.arg[0]);
+    if (tid <= 0)
+        return fail(Errno::inval);
+    if (!is_own_thread(p, call.arg[0]))
+        return offload_unchanged(task, call);
+    return send(p, static_cast<u32>(tid), sent_signal(static_cast<u32>(call.arg[1]), si_tkill, p.pid, p.uid));
+}
+
+SyscallResult sys_tgkill(Task& task, const Call& call)
+{
+    Process& p = *task.owner;
+    const i32 tid = static_cast<i32>(call.arg[1]);
+    if (static_cast<i32>(call.arg[0]) <= 0 || tid <= 0)
+        return fail(Errno::inval);
+    if (static_cast<u32>(call.arg[0]) != p.pid)
+        return offload_unchanged(task, call);
+    return send(p, static_cast<u32>(tid), sent_signal(static_cast<u32>(call.arg[2]), si_tkill, p.pid, p.uid));
+}
+
+SyscallResult sys_rt_sigqueueinfo(Task& task, const Call& call)
+{
+    Process& p = *task.owner;
+    if (static_cast<i32>(call.arg[0]) != static_cast<i32>(p.pid))
+        return offload_unchanged(task, call);
+    return send(p, 0, TRY(read_info(call.arg[2], static_cast<u32>(call.arg[1]))));
+}
+
+SyscallResult sys_rt_tgsigqueueinfo(Task& task, const Call& call)
+{
+    Process& p = *task.owner;
+    const i32 tid = static_cast<i32>(call.arg[1]);
+    if (static_cast<i32>(call.arg[0]) > 0 && tid > 0 && static_cast<u32>(call.arg[0]) != p.pid)
+        return offload_unchanged(task, call);
+    const SignalInfo info = TRY(read_info(call.arg[3], static_cast<u32>(call.arg[2])));
+    if (static_cast<i32>(call.arg[0]) <= 0 || tid <= 0)
+        return fail(Errno::inval);
+    return send(p, static_cast<u32>(tid), info);
+}
+
+} // namespace still
