@@ -23,8 +23,9 @@ struct Options {
     // PROGRAM is argv[0] for it, and may be missing.
     std::optional<std::string> exec;
     std::optional<uint64_t> blocked; // likewise: the program's signal mask
-    uint64_t cpu_ns = 0;             // likewise: the CPU time that it has used
-    int program = 0;                 // index of PROGRAM in argv
+    std::optional<int> close_fd; // likewise: what the path of exec goes through; of no use once that is open
+    uint64_t cpu_ns = 0;         // likewise: the CPU time that it has used
+    int program = 0;             // index of PROGRAM in argv
 };
 
 [[nodiscard]] ihk::Result<Options> parse_options(int argc, const char* const* argv);

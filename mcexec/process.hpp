@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace still::mcexec {
 
@@ -28,7 +29,8 @@ struct Process {
     Stats stats;
     HiddenFd stats_output; // with --stats: stderr, which many programs close before they end
     Options options;
-    SignalState signals; // what mcexec was started with
+    SignalState signals;          // what mcexec was started with
+    std::vector<still_range> app; // the program's addresses
     uint64_t tsc_khz = 0;
     uint64_t poll_limit = 0; // TSC ticks
     ProgramStrings strings;

@@ -99,6 +99,7 @@ void relay(int signo, siginfo_t* info, void* context)
     // SAFETY: siginfo_t is Linux's layout; what follows its first 16 bytes depends on the signal.
     memcpy(message.fields, reinterpret_cast<const char*>(info) + 16, sizeof message.fields);
     message.tid = is_of_the_caller(*info) ? static_cast<uint32_t>(gettid()) : 0;
+    message.slot = this_proxy != nullptr && this_proxy->server != nullptr ? this_proxy->server->index() : ~0u;
     if (process.device.signal(message) == -EIO) {
         die_lwk_gone();
     }
@@ -243,6 +244,11 @@ void unblock_signals()
         this_proxy->tty_blocks = 0;
     }
     set_mask(SIG_SETMASK, 0);
+}
+
+void set_signal_mask(uint64_t mask)
+{
+    set_mask(SIG_SETMASK, mask);
 }
 
 void die_by_signal(int signo)
