@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arch/layout.hpp>
 #include <array>
+#include <atomic>
 #include <base/spin_lock.hpp>
 #include <debug/log.hpp>
 #include <debug/panic.hpp>
@@ -22,6 +23,7 @@ std::array<Node, STILL_MAX_NODES> nodes;
 std::array<Zone, STILL_MAX_RANGES> zones; // ascending
 u32 num_zones = 0;
 u32 num_nodes = 1;
+std::atomic<u64> kept;
 
 Zone* zone_of(PhysAddr a)
 {
@@ -220,6 +222,27 @@ void* allocate_memory(NodeId node, u32 order)
 void release_memory(void* memory, u32 order)
 {
     release(lookup(arch::direct_to_phys(memory)), order);
+}
+
+void* keep_memory(u32 order)
+{
+    void* memory = allocate_memory(NodeId(0), order);
+    if (memory != nullptr)
+        kept.fetch_add(order_bytes(order));
+    return memory;
+}
+
+PhysAddr keep_table_page()
+{
+    const PhysAddr page = table_page();
+    if (page != PhysAddr())
+        kept.fetch_add(page_size);
+    return page;
+}
+
+u64 kept_bytes()
+{
+    return kept.load();
 }
 
 } // namespace still::frames

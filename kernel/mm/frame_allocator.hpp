@@ -38,5 +38,9 @@ void clear(PhysAddr start, u64 bytes);
 // Kernel virtual address of a zeroed block, or nullptr. For stacks and long-lived objects.
 [[nodiscard]] void* allocate_memory(NodeId node, u32 order);
 void release_memory(void* memory, u32 order);
+// The same two for what never comes back: counted, so that the books of memory are exact to the page.
+[[nodiscard]] void* keep_memory(u32 order);
+[[nodiscard]] PhysAddr keep_table_page();
+[[nodiscard]] u64 kept_bytes();
 
 } // namespace still::frames
