@@ -48,6 +48,7 @@ struct still_proc_create {
 	uint32_t reserved;
 	uint64_t tsc_khz;                    /* out */
 	struct still_limit limit_sigpending; /* in: like limit_as */
+	uint64_t cpu_base_ns;                /* in: what the process had used before its execve */
 };
 
 struct still_map_file {

@@ -10,6 +10,7 @@
 #include <mm/frame_allocator.hpp>
 #include <mm/object_cache.hpp>
 #include <offload/ikc.hpp>
+#include <sched/clock.hpp>
 
 namespace still {
 
@@ -179,6 +180,11 @@ u32 tty_flags(u64 mask)
 }
 
 } // namespace
+
+u64 process_cpu_ns(Process& p)
+{
+    return p.cpu_base_ns + tsc_to_ns(process_busy_ticks(p));
+}
 
 Result<i64> offload(Task& task, u32 nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 {
