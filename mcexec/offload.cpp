@@ -50,13 +50,14 @@ int64_t has_capability(uint64_t capability)
 // STILL_CALL_SCHED_RIGHTS
 int64_t scheduling_rights()
 {
-    constexpr uint64_t cap_sys_nice = 23;
+    constexpr uint64_t cap_ipc_lock = 14, cap_sys_nice = 23;
     rlimit limit{};
     if (getrlimit(RLIMIT_RTPRIO, &limit) != 0) {
         return -EPERM;
     }
     const int64_t rt = static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, 99));
-    return rt | (has_capability(cap_sys_nice) != 0 ? STILL_RIGHT_NICE : 0);
+    return rt | (has_capability(cap_sys_nice) != 0 ? STILL_RIGHT_NICE : 0) |
+           (has_capability(cap_ipc_lock) != 0 ? STILL_RIGHT_LOCK : 0);
 }
 
 int64_t map_file(const Request& request)

@@ -79,7 +79,7 @@ enum still_call {
 	STILL_CALL_DISPOSITION = 0x10030,
 	/* Signal arg[0] shall stop the process, as its default action does. Answer: 0, when it goes on. */
 	STILL_CALL_STOP = 0x10031,
-	/* What the proxy thread may do about scheduling; no arguments. Answer: STILL_RIGHT_*. */
+	/* What the proxy thread may do about scheduling and locking; no arguments. Answer: STILL_RIGHT_*. */
 	STILL_CALL_SCHED_RIGHTS = 0x10010,
 	/* The pseudo file takes a range over again: arg[0]: start, arg[1]: bytes. */
 	STILL_CALL_MAP_BACK = 0x10020,
@@ -94,5 +94,6 @@ enum still_call {
 
 #define STILL_RIGHT_RT_LIMIT 0xff /* RLIMIT_RTPRIO, at most 99 */
 #define STILL_RIGHT_NICE 0x100    /* CAP_SYS_NICE */
+#define STILL_RIGHT_LOCK 0x200    /* CAP_IPC_LOCK */
 
 #endif

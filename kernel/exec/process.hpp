@@ -53,6 +53,7 @@ struct Task : Thread {
     u64 child_tid_set = 0;                      // user address that the unborn writes it to, 0: none
     const CloneRequest* fork_request = nullptr; // under the process's lock, while it forks
     u64 rseq_area = 0;                          // user address, 0: none
+    MemPolicy policy;                           // set_mempolicy(2)
     u32 rseq_signature = 0;
     // PI futexes, under futex::pi_lock
     Task* pi_waits_for = nullptr;
