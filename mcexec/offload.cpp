@@ -115,6 +115,8 @@ int64_t serve_linux_call(ProxyThread& proxy, const Request& request)
 
 int64_t remember_exec_state(ProxyThread& proxy, const Request& request)
 {
+    block_signals();
+    proxy.is_about_to_execute = true;
     proxy.exec_state.ignored = request.arg[0];
     proxy.exec_state.blocked = request.arg[1];
     std::copy(std::begin(request.arg) + 2, std::end(request.arg), proxy.exec_state.cpus);
@@ -211,6 +213,10 @@ void serve(uint32_t slot)
         follow_tty_blocks(proxy, request->nr);
         request->nr &= ~(STILL_CALL_BLOCKS_TTIN | STILL_CALL_BLOCKS_TTOU);
         finish_if_last(*request);
+        if (proxy.is_about_to_execute && request->nr != STILL_CALL_EXEC) {
+            proxy.is_about_to_execute = false;
+            unblock_signals();
+        }
         if (request->nr == STILL_CALL_THREAD_EXIT) {
             block_signals();
             this_proxy = nullptr;

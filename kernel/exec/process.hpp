@@ -173,7 +173,8 @@ void wait_while_stopped(Task& task);
 Result<i64> offload(Task& task, u32 nr, u64 a0 = 0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0, u64 a4 = 0,
                     u64 a5 = 0);
 // For a call that does not wait: no signal interrupts it.
-Result<i64> offload_quickly(Task& task, u32 nr, u64 a0 = 0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0);
+Result<i64> offload_quickly(Task& task, u32 nr, u64 a0 = 0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0, u64 a4 = 0,
+                            u64 a5 = 0);
 
 [[nodiscard]] Task* find_task(Process& p, u32 tid) REQUIRES(p.lock);
 [[nodiscard]] u64 process_busy_ticks(Process& p);
