@@ -17,7 +17,7 @@ namespace {
 constexpr rlim_t bounded_stack = 8ull << 20;
 // Beyond this Linux's gap for the stack eats into what mcexec wants for the program.
 constexpr rlim_t largest_own_stack = 64ull << 30;
-constexpr int own_limits[] = {RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK};
+constexpr int own_limits[] = {RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_CPU};
 
 void free_own_limit(int resource)
 {

@@ -29,7 +29,7 @@ struct Process {
     HiddenFd stats_output; // with --stats: stderr, which many programs close before they end
     Options options;
     SignalState signals;        // what mcexec was started with
-    still_limit limits[3] = {}; // likewise: AS, DATA, MEMLOCK
+    still_limit limits[4] = {}; // likewise: AS, DATA, MEMLOCK, CPU
     uint64_t tsc_khz = 0;
     uint64_t poll_limit = 0; // TSC ticks
     ProgramStrings strings;

@@ -46,6 +46,7 @@ struct still_proc_create {
 	uint32_t reserved;
 	uint64_t tsc_khz;                    /* out */
 	struct still_limit limit_sigpending; /* in: like limit_as */
+	struct still_limit limit_cpu;        /* in */
 };
 
 struct still_map_file {

@@ -8,6 +8,7 @@
 #include <debug/panic.hpp>
 #include <exec/process.hpp>
 #include <exec/report.hpp>
+#include <exec/timers.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <mm/object_cache.hpp>
@@ -57,6 +58,7 @@ void kill_process(Process& p)
     p.killed.store(true);
     p.dying.store(true);
     LockGuard guard(p.lock);
+    stop_timers(p);
     for (Task* t = p.tasks; t != nullptr; t = t->next_task) {
         unpark(*t);
         kick(*t);
@@ -96,6 +98,7 @@ Status create(const still_msg& m, u64& root)
     p->limit_stack = copy.limit_stack;
     p->limit_memlock = copy.limit_memlock;
     p->limit_sigpending = copy.limit_sigpending;
+    p->limit_cpu = copy.limit_cpu;
     {
         LockGuard guard(p->lock);
         for (u32 i = 0; i < num_signals; ++i)
@@ -191,7 +194,7 @@ Status start(Process& p, u64 entry, u64 stack)
     p.started = true;
     link_task(p, *task);
     start_thread(*task, c);
-    return {};
+    return watch_cpu_limit(p);
 }
 
 void release(const still_msg& m)
@@ -216,6 +219,7 @@ void release(const still_msg& m)
         park_until(arch::read_tsc() + us_to_tsc(500));
     }
     free_signals(*p, nullptr);
+    free_timers(*p);
     destroy_memory(*p);
     // CPUs may keep translations of these pages; nobody uses those addresses until they are lent again.
     arch::unmap_lent(p->lent_start, p->lent_bytes);

@@ -51,6 +51,18 @@ struct MoreSlots {
     PhysAddr start;
 };
 
+struct CpuTimer { // ITIMER_VIRTUAL, ITIMER_PROF
+    u64 due = 0;  // ns of the process's CPU time, 0: not armed
+    u64 interval = 0;
+};
+
+struct ProcessTimers { // exec/timers.hpp
+    PosixTimer* first = nullptr;
+    i32 next_id = 0;
+    CpuTimer virt, prof;
+    Thread* thread = nullptr; // that waits for the next of them
+};
+
 struct Process {
     u32 handle = 0; // the module's name for it
     u32 pid = 0;
@@ -71,7 +83,8 @@ struct Process {
     SignalActions actions GUARDED_BY(lock);
     SignalQueue pending GUARDED_BY(lock);    // of the process as a whole
     u64 queued_signals GUARDED_BY(lock) = 0; // with memory of their own, see RLIMIT_SIGPENDING
-    u64 dead_ticks GUARDED_BY(lock) = 0;     // CPU time of tasks that have ended
+    ProcessTimers timers GUARDED_BY(lock);
+    u64 dead_ticks GUARDED_BY(lock) = 0; // CPU time of tasks that have ended
     std::atomic<u64> page_faults{0};
     bool started = false;
 
@@ -84,6 +97,7 @@ struct Process {
     still_limit limit_stack{};
     still_limit limit_memlock{};
     still_limit limit_sigpending{};
+    still_limit limit_cpu{~0ull, ~0ull}; // seconds
 };
 
 [[nodiscard]] inline Task& current_task()
@@ -134,6 +148,7 @@ Result<i64> offload_quickly(Task& task, u32 nr, u64 a0 = 0, u64 a1 = 0, u64 a2 =
 
 [[nodiscard]] Task* find_task(Process& p, u32 tid) REQUIRES(p.lock);
 [[nodiscard]] u64 process_busy_ticks(Process& p);
+[[nodiscard]] u64 process_busy_ticks_locked(Process& p) REQUIRES(p.lock);
 [[nodiscard]] u32 num_processes();
 void kill_all_processes();
 

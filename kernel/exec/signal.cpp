@@ -2,6 +2,7 @@
 #include <exec/process.hpp>
 #include <exec/rseq.hpp>
 #include <exec/signal_frame.hpp>
+#include <exec/timers.hpp>
 #include <mm/object_cache.hpp>
 
 namespace still {
@@ -67,7 +68,9 @@ void give_back(Process& p, QueuedSignal* chain) REQUIRES(p.lock)
 {
     while (chain != nullptr) {
         QueuedSignal* next = chain->next;
-        if (chain->timer == nullptr) {
+        if (chain->timer != nullptr) {
+            timer_signal_gone(p, *chain->timer, nullptr);
+        } else {
             nodes.destroy(chain);
             --p.queued_signals;
         }
@@ -144,9 +147,12 @@ bool take_from(Process& p, SignalQueue& q, u64 set, SignalInfo& info) REQUIRES(p
     if ((ready & synchronous) != 0)
         ready &= synchronous;
     QueuedSignal* node = q.take(static_cast<u32>(__builtin_ctzll(ready)) + 1, info);
-    if (node != nullptr)
+    if (node != nullptr && node->timer != nullptr) {
+        timer_signal_gone(p, *node->timer, &info);
+    } else if (node != nullptr) {
         node->next = nullptr;
-    give_back(p, node);
+        give_back(p, node);
+    }
     return true;
 }
 
@@ -235,6 +241,30 @@ void post_signal(Process& p, Task* task, const SignalInfo& info)
 {
     LockGuard guard(p.lock);
     (void)queue(p, task, info, nullptr);
+}
+
+void post_locked(Process& p, const SignalInfo& info)
+{
+    (void)queue(p, nullptr, info, nullptr);
+}
+
+bool send_timer_signal(Process& p, u32 tid, QueuedSignal& node)
+{
+    Task* task = tid != 0 ? find_task(p, tid) : nullptr;
+    if ((tid != 0 && task == nullptr) || is_dropped(p, task, node.info.signo))
+        return false;
+    (task != nullptr ? task->signals.pending : p.pending).append(node);
+    wake_taker(p, task, node.info.signo);
+    return true;
+}
+
+void forget_timer_signal(Process& p, QueuedSignal& node)
+{
+    if (!node.queued)
+        return;
+    p.pending.remove(node);
+    for (Task* t = p.tasks; t != nullptr && node.queued; t = t->next_task)
+        t->signals.pending.remove(node);
 }
 
 bool force_signal(Task& task, const SignalInfo& info)

@@ -117,6 +117,11 @@ Task* find_task(Process& p, u32 tid)
 u64 process_busy_ticks(Process& p)
 {
     LockGuard guard(p.lock);
+    return process_busy_ticks_locked(p);
+}
+
+u64 process_busy_ticks_locked(Process& p)
+{
     u64 sum = p.dead_ticks;
     for (Task* t = p.tasks; t != nullptr; t = t->next_task)
         sum += busy_ticks(*t);

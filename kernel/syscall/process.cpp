@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Limits, times and attributes of the process.
 #include <arch/cpu.hpp>
+#include <exec/timers.hpp>
 #include <exec/user_memory.hpp>
 #include <sched/clock.hpp>
 #include <syscall/dispatch.hpp>
@@ -9,10 +10,10 @@ namespace still {
 
 namespace {
 
-constexpr u32 rlimit_sigpending = 11;
+constexpr u32 rlimit_cpu = 0, rlimit_sigpending = 11;
 constexpr u32 rlimit_data = 2, rlimit_stack = 3, rlimit_memlock = 8, rlimit_as = 9;
 
-// Limits on memory live here: they are about LWK memory, and must not bind the proxy.
+// Limits on memory and CPU time live here: they are about the LWK's, and must not bind the proxy.
 still_limit* local_limit(Process& p, u64 resource)
 {
     switch (resource) {
@@ -24,19 +25,21 @@ still_limit* local_limit(Process& p, u64 resource)
         return &p.limit_memlock;
     case rlimit_as:
         return &p.space.limit_as;
+    case rlimit_cpu:
+        return &p.limit_cpu;
     default:
         return nullptr;
     }
 }
 
-Status set_limit(still_limit& limit, const still_limit& wanted)
+Status set_limit(Process& p, still_limit& limit, const still_limit& wanted)
 {
     if (wanted.soft > wanted.hard)
         return fail(Errno::inval);
     if (wanted.hard > limit.hard)
         return fail(Errno::perm);
     limit = wanted;
-    return {};
+    return &limit == &p.limit_cpu ? watch_cpu_limit(p) : Status{};
 }
 
 // Linux keeps this one, for children and /proc; the LWK goes by it.
@@ -68,7 +71,7 @@ SyscallResult sys_prlimit64(Task& task, const Call& call)
         return own ? offload_limit(task, call, call.arg[1], call.arg[2]) : offload_unchanged(task, call);
     const still_limit old = *limit;
     if (call.arg[2] != 0)
-        TRY_STATUS(set_limit(*limit, TRY(UserIn<still_limit>(call.arg[2]).read())));
+        TRY_STATUS(set_limit(*task.owner, *limit, TRY(UserIn<still_limit>(call.arg[2]).read())));
     if (call.arg[3] != 0)
         TRY_STATUS(UserOut<still_limit>(call.arg[3]).write(old));
     return 0;
@@ -88,7 +91,7 @@ SyscallResult sys_setrlimit(Task& task, const Call& call)
     still_limit* limit = local_limit(*task.owner, call.arg[0]);
     if (limit == nullptr)
         return offload_limit(task, call, call.arg[0], call.arg[1]);
-    TRY_STATUS(set_limit(*limit, TRY(UserIn<still_limit>(call.arg[1]).read())));
+    TRY_STATUS(set_limit(*task.owner, *limit, TRY(UserIn<still_limit>(call.arg[1]).read())));
     return 0;
 }
 
@@ -141,21 +144,6 @@ SyscallResult sys_times(Task& task, const Call& call)
         TRY_STATUS(UserOut<u64>(call.arg[0]).write(clock_ticks));
     }
     return base;
-}
-
-SyscallResult sys_setitimer(Task& task, const Call& call)
-{
-    // ITIMER_REAL counts wall time: its SIGALRM reaches the proxy and comes back to us.
-    if (call.arg[0] != 0)
-        return fail(Errno::nosys);
-    return offload_unchanged(task, call);
-}
-
-SyscallResult sys_getitimer(Task& task, const Call& call)
-{
-    if (call.arg[0] != 0)
-        return fail(Errno::nosys);
-    return offload_unchanged(task, call);
 }
 
 SyscallResult sys_prctl(Task& task, const Call& call)
