@@ -74,6 +74,7 @@ void publish_memory()
         shared->nodes[i].total = frames::total_bytes(NodeId(i));
         shared->nodes[i].free = frames::free_bytes(NodeId(i));
     }
+    shared->kept = frames::kept_bytes();
     shared->processes = num_processes();
 }
 
@@ -255,7 +256,7 @@ extern "C" void still_main(unsigned long info_phys, unsigned long loader_magic, 
         {PhysAddr(block.image_phys), PhysAddr(block.image_phys + block.image_size)},
         {early.start, early.end}};
     frames::init(block, taken);
-    arch::set_table_source(frames::table_page);
+    arch::set_table_source(frames::keep_table_page);
     arch::init_apic(PhysAddr(block.lapic_phys), (block.flags & STILL_BOOT_X2APIC) != 0);
 
     for (u32 i = 0; i < block.num_cpus; ++i)

@@ -359,7 +359,7 @@ static int serve(struct still_os *os, const struct still_msg *msg)
 	if (!request.proc)
 		return -ESRCH;
 	ret = -EFAULT; /* exiting */
-	if (mmget_not_zero(request.proc->mm)) {
+	if (request.proc->mm && mmget_not_zero(request.proc->mm)) {
 		ret = watch(request.proc);
 		if (!ret)
 			ret = mirror(&request, request.proc->mm);

@@ -89,9 +89,6 @@ struct still_proc *still_proc_new(struct still_os *os)
 	spin_lock_init(&proc->file_lock);
 	spin_lock_init(&proc->fault_lock);
 	still_mirror_init(proc);
-	proc->tgid = get_pid(task_tgid(current));
-	proc->mm = current->mm;
-	mmgrab(proc->mm);
 	proc->files = kvcalloc(STILL_MAX_FILES, sizeof(*proc->files), GFP_KERNEL);
 	if (!proc->files)
 		goto fail;
@@ -106,6 +103,15 @@ struct still_proc *still_proc_new(struct still_os *os)
 fail:
 	still_proc_put(proc);
 	return NULL;
+}
+
+/* The caller's memory is where it is mapped from now on, and the caller whom it obeys. */
+void still_proc_adopt(struct still_proc *proc)
+{
+	mmgrab(current->mm);
+	proc->tgid = get_pid(task_tgid(current));
+	proc->page->pid = task_tgid_vnr(current);
+	WRITE_ONCE(proc->mm, current->mm);
 }
 
 /* Enters it into the table, which holds the reference that still_proc_new() returned. */

@@ -59,8 +59,8 @@ struct still_proc {
 
 	struct mutex lock;
 	enum still_stage stage;
-	struct pid *tgid;
-	struct mm_struct *mm; /* mmgrab */
+	struct pid *tgid;     /* NULL: forked and not adopted yet */
+	struct mm_struct *mm; /* mmgrab; likewise */
 	struct file *mm_file; /* the pseudo file, while the device is open */
 	struct file *own_exe; /* what SET_EXE replaced */
 
@@ -108,6 +108,7 @@ int still_proxy_init(void);
 void still_proxy_exit(void);
 void still_proxy_flush(void);
 struct still_proc *still_proc_new(struct still_os *os);
+void still_proc_adopt(struct still_proc *proc);
 int still_proc_add(struct still_proc *proc);
 void still_proc_put(struct still_proc *proc);
 struct still_proc *still_proc_find(struct still_os *os, u32 id);
@@ -121,6 +122,14 @@ bool still_proc_in_app_range(const struct still_proc *proc, u64 start, u64 end);
 
 /* proxy_ioctl.c */
 long still_proxy_ioctl(struct still_handle *handle, unsigned int cmd, void __user *arg);
+
+/* proxy_fork.c */
+int still_proc_introduce(struct still_proc *proc, struct still_msg *msg, struct file **file);
+int still_proxy_fork(struct still_proc *parent, struct still_proc_fork __user *arg);
+int still_proxy_adopt(struct still_proc *proc);
+
+/* os_device.c */
+struct file *still_device_open(struct still_proc *proc);
 
 /* slots.c */
 int still_slots_mmap(struct still_proc *proc, struct vm_area_struct *vma);
@@ -154,6 +163,7 @@ int still_proxy_map_file(struct still_proc *proc, struct still_map_file *request
 bool still_proxy_has_file(struct still_proc *proc, int handle);
 void still_proxy_fill(struct still_letter *letter);
 void still_proxy_file_close(struct still_os *os, const struct still_msg *msg);
+void still_proxy_files_copy(struct still_proc *child, struct still_proc *parent);
 void still_proxy_files_free(struct still_proc *proc);
 
 /* pseudo_file.c */

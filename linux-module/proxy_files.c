@@ -185,6 +185,18 @@ void still_proxy_file_close(struct still_os *os, const struct still_msg *msg)
 		still_proc_put(proc);
 }
 
+/* fork: the same files by the same handles. The child is known to nobody yet. */
+void still_proxy_files_copy(struct still_proc *child, struct still_proc *parent)
+{
+	int handle;
+
+	spin_lock(&parent->file_lock);
+	for (handle = 0; handle < STILL_MAX_FILES; handle++)
+		if (parent->files[handle])
+			child->files[handle] = get_file(parent->files[handle]);
+	spin_unlock(&parent->file_lock);
+}
+
 void still_proxy_files_free(struct still_proc *proc)
 {
 	int handle;

@@ -62,7 +62,6 @@ static int fill_page(struct still_proc *proc, const struct still_proc_create *re
 
 	page->magic = STILL_MAGIC;
 	page->num_slots = STILL_PROC_SLOTS;
-	page->pid = task_tgid_vnr(current);
 	page->uid = from_kuid_munged(current_user_ns(), current_uid());
 	page->limit_as = request->limit_as;
 	page->limit_data = request->limit_data;
@@ -81,31 +80,9 @@ static int fill_page(struct still_proc *proc, const struct still_proc_create *re
 	return ret;
 }
 
-/* The message, and the pseudo file that its answer makes possible. The process is in the table. */
-static int introduce(struct still_proc *proc, struct still_proc_create *request, struct file **file)
-{
-	struct still_os *os = proc->os;
-	struct still_msg msg = {
-		.kind = STILL_MSG_PROC_CREATE,
-		.proc = proc->id,
-		.arg = { page_to_phys(proc->area), STILL_PROC_SLOTS },
-	};
-	int ret;
-
-	ret = still_ikc_call(os, still_ikc_pick_cpu(os), &msg, &proc->root, false);
-	if (ret < 0)
-		return ret;
-	proc->stage = STILL_STAGE_CREATED;
-	if ((proc->root & ~PAGE_MASK) || !still_os_owns(os, PHYS_PFN(proc->root), 1)) {
-		atomic64_inc(&os->bad_messages);
-		return -EIO;
-	}
-	*file = still_pseudo_open(proc);
-	return IS_ERR(*file) ? PTR_ERR(*file) : 0;
-}
-
 static int create(struct still_handle *handle, struct still_proc_create __user *arg)
 {
+	struct still_msg msg = { .kind = STILL_MSG_PROC_CREATE };
 	struct still_proc_create *request;
 	struct still_proc *proc;
 	struct file *file;
@@ -126,6 +103,7 @@ static int create(struct still_handle *handle, struct still_proc_create __user *
 	proc = still_proc_new(handle->os);
 	if (!proc)
 		goto free;
+	still_proc_adopt(proc);
 	ret = fill_page(proc, request);
 	if (!ret)
 		ret = still_proc_add(proc);
@@ -137,7 +115,7 @@ static int create(struct still_handle *handle, struct still_proc_create __user *
 	ret = fd;
 	if (fd < 0)
 		goto drop;
-	ret = introduce(proc, request, &file);
+	ret = still_proc_introduce(proc, &msg, &file);
 	if (ret < 0)
 		goto put_fd;
 
@@ -248,7 +226,9 @@ static int relay_signal(struct still_proc *proc, const struct still_signal *sign
 	struct still_msg msg = {
 		.kind = STILL_MSG_SIGNAL,
 		.proc = proc->id,
-		.arg = { signal->signo | (u64)signal->tid << 32,
+		.arg = { signal->signo |
+				 (u64)(signal->slot < STILL_MAX_SLOTS ? signal->slot + 1 : 0) << 8 |
+				 (u64)signal->tid << 32,
 			 (u32)signal->code | (u64)(u32)signal->error << 32 },
 	};
 
@@ -314,6 +294,8 @@ static long any_time(struct still_proc *proc, unsigned int cmd, void __user *arg
 		return relay_signal(proc, &in.signal);
 	case STILL_IOC_MAP_FILE:
 		return map_file(proc, arg);
+	case STILL_IOC_PROC_FORK:
+		return still_proxy_fork(proc, arg);
 	case STILL_IOC_REPORT:
 		return still_report_to_user(proc, arg);
 	case STILL_IOC_FILE_NAME:
@@ -362,7 +344,9 @@ long still_proxy_ioctl(struct still_handle *handle, unsigned int cmd, void __use
 	proc = READ_ONCE(handle->proc);
 	if (!proc)
 		return -EBADFD;
-	if (task_tgid(current) != proc->tgid)
+	if (cmd == STILL_IOC_PROC_ADOPT)
+		return still_proxy_adopt(proc);
+	if (current->mm != READ_ONCE(proc->mm))
 		return -EPERM;
 	if (!still_proc_alive(proc))
 		return -EIO;

@@ -2,8 +2,8 @@
 /*
  * Quarantine: pages that left an LWK process while Linux still refers to them (O_DIRECT or vmsplice under
  * way, a fault that is just giving up). Marked in the LWK's entry, listed here, given back by PAGE_FREE
- * once our reference is the only one. The pages are ours, so they are linked through page->lru and
- * remember the process in page->private: no memory is needed to do it.
+ * once no reference is left but ours and those of mappings. The pages are ours, so they are linked through
+ * page->lru and counted in page->private: no memory is needed to do it.
  */
 #include <linux/io.h>
 #include <linux/list.h>
@@ -17,16 +17,19 @@
 
 #define POLL msecs_to_jiffies(10)
 
+/*
+ * page->private counts the entries in which the page was marked: it was that many owners' (see pte.h, SHARED).
+ */
 static void add(struct still_proc *proc, struct page *page)
 {
 	struct still_os *os = proc->os;
 
 	spin_lock(&os->quarantine_lock);
-	if (!page_private(page)) { /* else another process brought it here already */
-		set_page_private(page, proc->id);
+	if (!page_private(page)) {
 		list_add_tail(&page->lru, &os->quarantine);
 		os->num_quarantined++;
 	}
+	set_page_private(page, page_private(page) + 1);
 	spin_unlock(&os->quarantine_lock);
 	queue_delayed_work(system_wq, &os->quarantine_work, POLL);
 }
@@ -49,12 +52,22 @@ static void quarantine_page(struct still_proc *proc, const struct still_leaf *se
 	still_walk_end(proc);
 }
 
+/*
+ * References beyond ours and those of Linux's mappings (of other processes that share the page since a fork;
+ * each of them answers for its own). The two numbers are not read at once: a page whose mapping comes or goes
+ * just now may look pinned, but one that is pinned never looks free.
+ */
+static bool is_pinned(struct page *page)
+{
+	return page_count(page) - max(page_mapcount(page), 0) > 1;
+}
+
 static unsigned long pinned_pages(const struct still_leaf *leaf)
 {
 	unsigned long i, count = 0;
 
 	for (i = 0; i < leaf->size >> PAGE_SHIFT; i++)
-		count += page_count(pfn_to_page(leaf->first_pfn + i)) > 1;
+		count += is_pinned(pfn_to_page(leaf->first_pfn + i));
 	return count;
 }
 
@@ -74,7 +87,8 @@ unsigned long still_quarantine_range(struct still_proc *proc, u64 start, u64 end
 		cond_resched();
 		if (!leaf.is_leaf || (leaf.value & STILL_PTE_FOREIGN))
 			continue;
-		if (departing_only ? !still_leaf_departing(&leaf) : !(leaf.value & STILL_PTE_SEEN))
+		if (!(leaf.value & STILL_PTE_SEEN) ||
+		    (departing_only && !still_leaf_departing(&leaf)))
 			continue;
 		pinned = pinned_pages(&leaf);
 		if (pinned && leaf.size == PAGE_SIZE)
@@ -83,6 +97,39 @@ unsigned long still_quarantine_range(struct still_proc *proc, u64 start, u64 end
 			left += pinned;
 	}
 	return left;
+}
+
+/*
+ * For fork: marks the entries of the range that Linux has seen and whose pages are pinned. Returns how many of
+ * them are large.
+ */
+unsigned long still_mark_pinned(struct still_proc *proc, u64 start, u64 end)
+{
+	unsigned long large = 0;
+	struct still_leaf leaf;
+	u64 at = start;
+
+	while (at < end) {
+		bool pinned, changed = false;
+		int ret;
+
+		still_walk_begin(proc);
+		ret = still_walk(proc, at, &leaf);
+		pinned = !ret && still_leaf_present(&leaf) && (leaf.value & STILL_PTE_SEEN) &&
+			 !(leaf.value & STILL_PTE_FOREIGN) && pinned_pages(&leaf);
+		if (pinned)
+			changed = cmpxchg(leaf.entry, leaf.value, leaf.value | STILL_PTE_PINNED) !=
+				  leaf.value;
+		still_walk_end(proc);
+		if (ret)
+			break;
+		if (changed)
+			continue;
+		large += pinned && leaf.size != PAGE_SIZE;
+		at = leaf.address + leaf.size;
+		cond_resched();
+	}
+	return large;
 }
 
 /* At the end of a process. Not 0: pins below large entries; ask again. */
@@ -109,22 +156,27 @@ static void poll(struct work_struct *work)
 	list_for_each_entry_safe(page, next, &pages, lru) {
 		struct still_msg msg = {
 			.kind = STILL_MSG_PAGE_FREE,
-			.proc = page_private(page),
 			.arg = { page_to_phys(page) },
 		};
+		bool is_full;
 
-		if (page_count(page) != 1)
+		if (is_pinned(page))
 			continue;
-		list_del(&page->lru);
-		set_page_private(page, 0); /* the LWK may use it as soon as the message is out */
-		if (still_ikc_try_send(&os->channels[still_ikc_pick_cpu(os)], &msg) == -EAGAIN) {
-			set_page_private(page, msg.proc);
-			list_add(&page->lru, &pages);
-			break;
-		}
 		spin_lock(&os->quarantine_lock);
-		os->num_quarantined--;
+		list_del(&page->lru);
+		msg.arg[1] = page_private(page);
+		set_page_private(page, 0); /* the LWK may use it as soon as the message is out */
+		is_full =
+			still_ikc_try_send(&os->channels[still_ikc_pick_cpu(os)], &msg) == -EAGAIN;
+		if (is_full) {
+			set_page_private(page, msg.arg[1]);
+			list_add(&page->lru, &pages);
+		} else {
+			os->num_quarantined--;
+		}
 		spin_unlock(&os->quarantine_lock);
+		if (is_full)
+			break;
 	}
 	spin_lock(&os->quarantine_lock);
 	list_splice_tail(&pages, &os->quarantine);

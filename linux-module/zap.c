@@ -17,7 +17,8 @@
  * so the size of the leaf does not matter. That somebody else holds a page lock costs time, no more: a
  * page lock is never held while waiting for the LWK or for a zap.
  *
- * Step 4 does not rely on SEEN; entries that were never marked are looked at all the same.
+ * An entry that was not SEEN when 1 exchanged it can be left out at 4: whoever marks it later uses the new
+ * rights.
  *
  * The zapper is one thread for each instance, of real-time priority, since LWK threads wait for it. It
  * takes page locks (waiting only), i_mmap locks and page-table locks: never mmap_lock, which a proxy may
@@ -44,7 +45,8 @@ static void wait_for_inserters(struct still_proc *proc, u64 start, u64 end)
 
 	while (at < end && !still_look(proc, at, &leaf)) {
 		to = min(leaf.address + leaf.size, end);
-		if (leaf.is_leaf && !(leaf.value & STILL_PTE_FOREIGN))
+		if (leaf.is_leaf && (leaf.value & STILL_PTE_SEEN) &&
+		    !(leaf.value & STILL_PTE_FOREIGN))
 			for (; at < to; at += PAGE_SIZE)
 				wait_on_page_locked(pfn_to_page(
 					leaf.first_pfn + ((at - leaf.address) >> PAGE_SHIFT)));
@@ -69,7 +71,8 @@ static int zap(struct still_os *os, const struct still_msg *msg, u64 *pinned)
 	wait_for_inserters(proc, start, start + len);
 	unmap_mapping_pages(os->inode->i_mapping, (still_proc_window(proc) + start) >> PAGE_SHIFT,
 			    len >> PAGE_SHIFT, false);
-	*pinned = still_quarantine_range(proc, start, start + len, true);
+	*pinned = msg->arg[2] ? still_mark_pinned(proc, start, start + len)
+			      : still_quarantine_range(proc, start, start + len, true);
 	atomic64_inc(&os->zaps);
 	still_proc_put(proc);
 	return 0;

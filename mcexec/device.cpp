@@ -76,6 +76,15 @@ int ProcessDevice::start(const still_proc_start& request)
 {
     return call(STILL_IOC_PROC_START, const_cast<still_proc_start*>(&request)); // SAFETY: as in exec()
 }
+int ProcessDevice::fork(still_proc_fork& request)
+{
+    return call(STILL_IOC_PROC_FORK, &request);
+}
+int ProcessDevice::adopt(int device_fd)
+{
+    fd_.replace(device_fd);
+    return call(STILL_IOC_PROC_ADOPT, nullptr);
+}
 int ProcessDevice::attach(uint32_t slot)
 {
     return call(STILL_IOC_SLOT_ATTACH, &slot);

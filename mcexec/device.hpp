@@ -24,6 +24,10 @@ class ProcessDevice final : public SlotKernel {
     [[nodiscard]] int map_back(const still_range& range);
     [[nodiscard]] int exec(const still_exec& request);
     [[nodiscard]] int start(const still_proc_start& request);
+    // In the parent: a new process for the child that is about to be forked.
+    [[nodiscard]] int fork(still_proc_fork& request);
+    // In that child: from now on this object stands for the new process.
+    [[nodiscard]] int adopt(int device_fd);
     [[nodiscard]] int attach(uint32_t slot);
     [[nodiscard]] int report(still_report& request);
     [[nodiscard]] int file_name(still_file_name& request);

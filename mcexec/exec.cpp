@@ -13,23 +13,71 @@
 
 #include <cerrno>
 #include <climits>
+#include <expected>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace still::mcexec {
 
 namespace {
 
-std::vector<std::string> command_line(const std::string& path, const Request& request,
+// What execveat() names, as a path that mcexec can open once more after it has executed itself.
+struct Target {
+    std::string path;
+    ihk::FileHandle directory; // keeps the path good across that; -1: not needed
+};
+
+std::expected<Target, int> target_of(const Request& request)
+{
+    const auto directory = static_cast<int>(request.arg[3]);
+    const uint64_t flags = request.arg[4];
+    if ((flags & ~static_cast<uint64_t>(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0) {
+        return std::unexpected(EINVAL);
+    }
+    auto path = read_program_string(request.arg[0], PATH_MAX - 1);
+    if (!path) {
+        return std::unexpected(path.error() == E2BIG ? ENAMETOOLONG : path.error());
+    }
+    if (path->empty() && (flags & AT_EMPTY_PATH) == 0) {
+        return std::unexpected(ENOENT);
+    }
+    if (struct stat info{}; (flags & AT_SYMLINK_NOFOLLOW) != 0 && !path->empty() &&
+                            fstatat(directory, path->c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+                            S_ISLNK(info.st_mode)) {
+        return std::unexpected(ELOOP);
+    }
+    if (path->starts_with('/') || (directory == AT_FDCWD && !path->empty())) {
+        return Target{std::move(*path), ihk::FileHandle(-1)};
+    }
+    if (directory == AT_FDCWD) {
+        return std::unexpected(EACCES); // a directory
+    }
+    // Not close-on-exec: the new mcexec closes it (--close-fd).
+    ihk::FileHandle kept(fcntl(directory, F_DUPFD, 3));
+    if (kept.get() < 0) {
+        return std::unexpected(errno);
+    }
+    std::string through = fmt::format("/proc/self/fd/{}", kept.get());
+    if (!path->empty()) {
+        through += "/" + *path;
+    }
+    return Target{std::move(through), std::move(kept)};
+}
+
+std::vector<std::string> command_line(const Target& target, const ExecState& inherited,
                                       std::vector<std::string> argv)
 {
     const Options& options = process.options;
     std::vector<std::string> words{"mcexec", fmt::format("--os={}", options.os),
-                                   fmt::format("--exec={}", path),
-                                   fmt::format("--blocked={}", request.arg[4])};
+                                   fmt::format("--exec={}", target.path),
+                                   fmt::format("--blocked={}", inherited.blocked)};
+    if (target.directory.get() >= 0) {
+        words.push_back(fmt::format("--close-fd={}", target.directory.get()));
+    }
     std::vector<uint32_t> cpus;
-    for (uint32_t cpu = 0; cpu < 64; ++cpu) {
-        if ((request.arg[5] >> cpu & 1) != 0) {
+    for (uint32_t cpu = 0; cpu < STILL_MAX_CPUS; ++cpu) {
+        if ((inherited.cpus[cpu / 64] >> (cpu % 64) & 1) != 0) {
             cpus.push_back(cpu);
         }
     }
@@ -48,6 +96,14 @@ std::vector<std::string> command_line(const std::string& path, const Request& re
     return words;
 }
 
+// A program on the LWK that executes mcexec leaves the LWK: mcexec is a program for Linux.
+bool is_mcexec(const Program& program, int own_file)
+{
+    struct stat own{}, its{};
+    return (own_file >= 0 ? fstat(own_file, &own) : stat("/proc/self/exe", &own)) == 0 &&
+           fstat(program.file.get(), &its) == 0 && own.st_dev == its.st_dev && own.st_ino == its.st_ino;
+}
+
 std::vector<char*> pointers(std::vector<std::string>& strings)
 {
     std::vector<char*> list;
@@ -61,22 +117,27 @@ std::vector<char*> pointers(std::vector<std::string>& strings)
 
 } // namespace
 
-int64_t execute_anew(const Request& request)
+int64_t execute_anew(const Request& request, const ExecState& inherited)
 {
-    const auto path = read_program_string(request.arg[0], PATH_MAX);
+    const auto target = target_of(request);
+    if (!target) {
+        return -target.error();
+    }
     auto argv = read_program_strings(request.arg[1]);
     auto envp = read_program_strings(request.arg[2]);
-    if (!path || !argv || !envp) {
-        return -EFAULT;
+    if (!argv || !envp) {
+        return -(argv ? envp.error() : argv.error());
     }
-    const auto program = open_program(*path, *argv);
+    const auto program = open_program(target->path, *argv);
     if (!program) {
         return -program.error().number;
     }
     if (const auto good = check_program(*program); !good) {
         return -good.error().number;
     }
-    auto words = command_line(*path, request, std::move(*argv));
+    const int own = process.device.own_exe();
+    const bool leaves = is_mcexec(*program, own);
+    auto words = leaves ? std::move(*argv) : command_line(*target, inherited, std::move(*argv));
     const auto argv_pointers = pointers(words);
     const auto envp_pointers = pointers(*envp);
 
@@ -84,9 +145,11 @@ int64_t execute_anew(const Request& request)
     // own mask.
     block_signals();
     restore_limits();
-    leave_ignored(request.arg[3]);
+    leave_ignored(inherited.ignored);
+    if (leaves) {
+        set_signal_mask(inherited.blocked);
+    }
     // /proc/self/exe is the program's.
-    const int own = process.device.own_exe();
     if (own >= 0) {
         execveat(own, "", argv_pointers.data(), envp_pointers.data(), AT_EMPTY_PATH);
     } else {

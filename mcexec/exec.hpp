@@ -3,6 +3,7 @@
 // means there (close-on-exec, other threads, timers), and the LWK process ends with the device's file.
 #pragma once
 
+#include "signal_relay.hpp"
 #include "slot_server.hpp"
 
 #include <cstdint>
@@ -10,6 +11,6 @@
 namespace still::mcexec {
 
 // Returns only with an error, -errno.
-[[nodiscard]] int64_t execute_anew(const Request& request);
+[[nodiscard]] int64_t execute_anew(const Request& request, const ExecState& inherited);
 
 } // namespace still::mcexec

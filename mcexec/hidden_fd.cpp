@@ -61,6 +61,12 @@ void HiddenFd::adopt(int fd)
     fd_ = hidden >= 0 ? hidden : fd;
 }
 
+void HiddenFd::replace(int fd)
+{
+    close(fd_);
+    adopt(fd);
+}
+
 bool HiddenFd::move_away()
 {
     rlimit limit{};

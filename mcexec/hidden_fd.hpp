@@ -12,6 +12,8 @@ class HiddenFd {
   public:
     // Takes fd over: it is closed under its old number. Keeps that number if there is no better one.
     void adopt(int fd);
+    // Another descriptor takes its place; the old one is closed.
+    void replace(int fd);
     // Gives the number up for another free one. False if there is none.
     [[nodiscard]] bool move_away();
     [[nodiscard]] int get() const { return fd_.load(); }

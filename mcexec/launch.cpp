@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "launch.hpp"
 
+#include "address_window.hpp"
 #include "exec_plan.hpp"
 #include "ihk/device.hpp"
 #include "layout.hpp"
@@ -18,7 +19,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
-#include <sstream>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -41,17 +41,6 @@ ihk::Error in_step(const char* step, int result)
                 fmt::format("see 'ihkosctl {} kmsg' and 'ihkosctl status'", process.device.os())};
     }
     return {number, fmt::format("{}: {}", step, strerror(number)), {}};
-}
-
-ihk::Result<std::string> read_maps()
-{
-    std::ifstream file("/proc/self/maps");
-    std::ostringstream text;
-    text << file.rdbuf();
-    if (!file || text.str().empty()) {
-        return ihk::fail(EIO, "cannot read /proc/self/maps", "is /proc mounted?");
-    }
-    return text.str();
 }
 
 bool randomized()
@@ -141,19 +130,8 @@ ihk::Result<> map_pseudo_file(int fd, const std::vector<still_range>& app)
     if (!ranges_are_free(*maps, app)) {
         return ihk::fail(ENOMEM, "something of mcexec lies among the program's addresses");
     }
-    for (const still_range& range : app) {
-        // SAFETY: the range was free a moment ago, and NOREPLACE makes sure.
-        void* const want = reinterpret_cast<void*>(range.start);
-        const void* got =
-            mmap(want, range.end - range.start, PROT_READ | PROT_WRITE,
-                 MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_NORESERVE, fd, static_cast<off_t>(range.start));
-        if (got != want) {
-            const int number = got == MAP_FAILED ? errno : EEXIST;
-            return ihk::fail(number,
-                             fmt::format("cannot map the program's addresses {:#x}-{:#x}: {}", range.start,
-                                         range.end, strerror(number)),
-                             number == ENOMEM ? "is 'ulimit -v' set, with a hard limit?" : "");
-        }
+    if (const auto mapped = map_program_addresses(fd, app); !mapped) {
+        return mapped;
     }
     // What mcexec maps from now on (thread stacks) must land above the program's addresses.
     void* const probe = mmap(nullptr, page_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -302,6 +280,7 @@ ihk::Result<> launch(const Options& options, Program program, char** environment
     if (!created) {
         return std::unexpected(created.error());
     }
+    process.app = *app;
     process.tsc_khz = created->tsc_khz;
     process.poll_limit = options.poll_us.value_or(default_poll_us) * created->tsc_khz / 1000;
     const still_limit stack_limit = limit_of(RLIMIT_STACK);

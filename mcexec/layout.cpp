@@ -78,6 +78,25 @@ ihk::Result<std::vector<still_range>> find_app_ranges(std::string_view maps)
                                     {brk_hole.end, align_down(lowest - room_for_mcexec, gib)}};
 }
 
+std::vector<still_range> gaps_within(std::string_view maps, still_range range)
+{
+    std::vector<still_range> gaps;
+    still_range mapping{};
+    while (range.start < range.end && !maps.empty() && next_mapping(maps, mapping)) {
+        if (mapping.end <= range.start) {
+            continue;
+        }
+        if (mapping.start > range.start) {
+            gaps.push_back({range.start, std::min(mapping.start, range.end)});
+        }
+        range.start = mapping.end;
+    }
+    if (range.start < range.end) {
+        gaps.push_back(range);
+    }
+    return gaps;
+}
+
 bool ranges_are_free(std::string_view maps, const std::vector<still_range>& ranges)
 {
     while (!maps.empty()) {

@@ -26,6 +26,8 @@ inline constexpr uint64_t app_start = 0x10000;
 
 // From the text of /proc/self/maps: the two application ranges.
 [[nodiscard]] ihk::Result<std::vector<still_range>> find_app_ranges(std::string_view maps);
+// The parts of the range that no mapping covers, ascending.
+[[nodiscard]] std::vector<still_range> gaps_within(std::string_view maps, still_range range);
 // Nothing of mcexec's own lies in them; to be asked again before the pseudo file covers them.
 [[nodiscard]] bool ranges_are_free(std::string_view maps, const std::vector<still_range>& ranges);
 

@@ -84,6 +84,9 @@ int run(int argc, char** argv, char** environment)
     if (const auto good = check_program(*program); !good) {
         return fail_with(good.error(), exit_status_of(good.error()));
     }
+    if (options->close_fd) {
+        close(*options->close_fd);
+    }
     process.options = *options;
     if (const auto opened = process.device.open(options->os); !opened) {
         return fail_with(opened.error(), exit_failed);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "offload.hpp"
 
+#include "core.hpp"
 #include "exec.hpp"
 #include "fd_guard.hpp"
+#include "fork.hpp"
 #include "process.hpp"
 #include "program_files.hpp"
 #include "shared_memory.hpp"
@@ -13,6 +15,7 @@
 #include <cerrno>
 #include <cstring>
 #include <linux/capability.h>
+#include <optional>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -101,6 +104,14 @@ int64_t serve_linux_call(ProxyThread& proxy, const Request& request)
     }
 }
 
+int64_t remember_exec_state(ProxyThread& proxy, const Request& request)
+{
+    proxy.exec_state.ignored = request.arg[0];
+    proxy.exec_state.blocked = request.arg[1];
+    std::copy(std::begin(request.arg) + 2, std::end(request.arg), proxy.exec_state.cpus);
+    return 0;
+}
+
 int64_t serve_call(ProxyThread& proxy, const Request& request)
 {
     for (HiddenFd* hidden : {&process.device.descriptor(), &process.stats_output}) {
@@ -132,7 +143,13 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
     case STILL_CALL_SCHED_RIGHTS:
         return scheduling_rights();
     case STILL_CALL_EXEC:
-        return execute_anew(request);
+        return execute_anew(request, proxy.exec_state);
+    case STILL_CALL_EXEC_STATE:
+        return remember_exec_state(proxy, request);
+    case STILL_CALL_VFORK:
+        return make_guest(request);
+    case STILL_CALL_IDENTIFY:
+        return getpid();
     case STILL_CALL_DISPOSITION:
         set_disposition(static_cast<int>(request.arg[0]), request.arg[1] != 0, request.arg[2]);
         return 0;
@@ -158,7 +175,11 @@ void finish_if_last(const Request& request)
     }
     if (request.nr == STILL_CALL_EXIT_SIGNAL) {
         print_stats();
-        die_by_signal(static_cast<int>(request.arg[0]));
+        const int signo = static_cast<int>(request.arg[0]);
+        if (request.arg[1] != 0 && wants_core()) {
+            die_with_core(signo, request.arg[2], request.arg[3]);
+        }
+        die_by_signal(signo);
     }
 }
 
@@ -166,13 +187,17 @@ void finish_if_last(const Request& request)
 
 void serve(uint32_t slot)
 {
-    SlotServer server(process.device.slot(slot), slot, process.device, PollWindow(process.poll_limit));
+    std::optional<SlotServer> server;
     ProxyThread proxy;
-    proxy.server = &server;
+    const auto take_slot = [&](uint32_t index) {
+        server.emplace(process.device.slot(index), index, process.device, PollWindow(process.poll_limit));
+        proxy.server = &*server;
+    };
+    take_slot(slot);
     this_proxy = &proxy;
     unblock_signals();
     for (;;) {
-        auto request = server.next();
+        auto request = server->next();
         if (!request) {
             die_lwk_gone();
         }
@@ -182,18 +207,26 @@ void serve(uint32_t slot)
         if (request->nr == STILL_CALL_THREAD_EXIT) {
             block_signals();
             this_proxy = nullptr;
-            server.retire(*request);
+            server->retire(*request);
             return;
         }
         int64_t result = 0;
-        if (process.options.stats) {
+        if (request->nr == STILL_CALL_FORK) {
+            const Forked forked = fork_process(*request);
+            if (forked.in_child) {
+                take_slot(0);
+                unblock_signals();
+                continue;
+            }
+            result = forked.result;
+        } else if (process.options.stats) {
             const uint64_t start = read_tsc();
             result = serve_call(proxy, *request);
             process.stats.count(request->nr, read_tsc() - start, result);
         } else {
             result = serve_call(proxy, *request);
         }
-        if (!server.answer(*request, result)) {
+        if (!server->answer(*request, result)) {
             die_lwk_gone();
         }
     }

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <climits>
 #include <string_view>
 
 namespace still::mcexec {
@@ -55,6 +56,12 @@ ihk::Result<> set_value(std::string_view option, const char* value, Options& opt
     }
     if (option == "--blocked") {
         options.blocked = ihk::parse_decimal(value);
+        return {};
+    }
+    if (option == "--close-fd") {
+        if (const auto fd = ihk::parse_decimal(value); fd && *fd <= INT_MAX) {
+            options.close_fd = static_cast<int>(*fd);
+        }
         return {};
     }
     if (option == "--exec") {
@@ -112,7 +119,7 @@ ihk::Result<Options> parse_options(int argc, const char* const* argv)
             const size_t equals = word.starts_with("--") ? word.find('=') : std::string_view::npos;
             const std::string_view name = word.substr(0, equals);
             if (name != "-c" && name != "--os" && name != "--poll-us" && name != "--stack-limit" &&
-                name != "--exec" && name != "--blocked") {
+                name != "--exec" && name != "--blocked" && name != "--close-fd") {
                 return ihk::fail(EINVAL, fmt::format("unknown option '{}'", word), see_help);
             }
             const char* value = equals != std::string_view::npos ? argv[at] + equals + 1 : argv[++at];

@@ -23,7 +23,8 @@ struct Options {
     // PROGRAM is argv[0] for it, and may be missing.
     std::optional<std::string> exec;
     std::optional<uint64_t> blocked; // likewise: the program's signal mask
-    int program = 0;                 // index of PROGRAM in argv
+    std::optional<int> close_fd; // likewise: what the path of exec goes through; of no use once that is open
+    int program = 0;             // index of PROGRAM in argv
 };
 
 [[nodiscard]] ihk::Result<Options> parse_options(int argc, const char* const* argv);

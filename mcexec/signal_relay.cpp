@@ -95,6 +95,7 @@ void relay(int signo, siginfo_t* info, void* context)
     // SAFETY: siginfo_t is Linux's layout; what follows its first 16 bytes depends on the signal.
     memcpy(message.fields, reinterpret_cast<const char*>(info) + 16, sizeof message.fields);
     message.tid = is_of_the_caller(*info) ? static_cast<uint32_t>(gettid()) : 0;
+    message.slot = this_proxy != nullptr && this_proxy->server != nullptr ? this_proxy->server->index() : ~0u;
     if (process.device.signal(message) == -EIO) {
         die_lwk_gone();
     }
@@ -206,11 +207,16 @@ void follow_tty_blocks(ProxyThread& proxy, uint32_t nr)
                               ((wanted & STILL_CALL_BLOCKS_TTOU) != 0 ? bit(SIGTTOU) : 0));
 }
 
-void stop_by_signal(int signo)
+void take_default_action(int signo)
 {
     const KernelAction standard{};
+    kernel_sigaction(signo, &standard, nullptr);
+}
+
+void stop_by_signal(int signo)
+{
     if (signo != SIGSTOP) {
-        kernel_sigaction(signo, &standard, nullptr);
+        take_default_action(signo);
     }
     syscall(SYS_tgkill, getpid(), gettid(), signo);
     if (signo != SIGSTOP) {
@@ -239,6 +245,11 @@ void unblock_signals()
         this_proxy->tty_blocks = 0;
     }
     set_mask(SIG_SETMASK, 0);
+}
+
+void set_signal_mask(uint64_t mask)
+{
+    set_mask(SIG_SETMASK, mask);
 }
 
 void die_by_signal(int signo)

@@ -4,6 +4,8 @@
 
 #include "slot_server.hpp"
 
+#include <stillcore/types.h>
+
 #include <csignal>
 #include <cstdint>
 
@@ -15,11 +17,19 @@ struct SignalState {
     uint64_t blocked = 0;
 };
 
+// What an execve() passes on, as the LWK has it (STILL_CALL_EXEC_STATE).
+struct ExecState {
+    uint64_t ignored = 0;
+    uint64_t blocked = 0;
+    uint64_t cpus[STILL_MAX_CPUS / 64] = {};
+};
+
 // One for each proxy thread, where its signal handlers find it.
 struct ProxyThread {
     SlotServer* server = nullptr;
     // 1 << 32 | number of the request that shall end with EINTR; compared by mcexec_syscall().
     volatile uint64_t interrupted = 0;
+    ExecState exec_state;
     // STILL_CALL_BLOCKS_* of the last request: what this thread blocks of the terminal's signals.
     uint32_t tty_blocks = 0;
 };
@@ -37,10 +47,12 @@ void reinstall_relay();
 // The dispositions that an execve() shall pass on.
 void leave_ignored(uint64_t ignored);
 void follow_tty_blocks(ProxyThread& proxy, uint32_t nr);
+void take_default_action(int signo);
 // Stops this process by the signal's default action; returns when it goes on.
 void stop_by_signal(int signo);
 void block_signals();
 void unblock_signals();
+void set_signal_mask(uint64_t mask);
 // Ends this process by that signal, so that the parent sees the status that the program's death has.
 [[noreturn]] void die_by_signal(int signo);
 

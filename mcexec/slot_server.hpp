@@ -38,6 +38,7 @@ class SlotServer {
 
     // Async-signal-safe: the number of the request that is not answered yet, if there is one.
     [[nodiscard]] std::optional<uint32_t> outstanding() const;
+    [[nodiscard]] uint32_t index() const { return index_; }
     [[nodiscard]] int error() const { return error_; }
     [[nodiscard]] uint64_t sleeps() const { return sleeps_; }
 

@@ -22,6 +22,12 @@ class Stats {
             row.errors.fetch_add(1, std::memory_order_relaxed);
         }
     }
+    void reset()
+    {
+        for (Row& row : rows_) {
+            row.calls = row.ticks = row.errors = 0;
+        }
+    }
     [[nodiscard]] std::string table(uint64_t tsc_khz) const;
 
   private:

@@ -4,6 +4,7 @@
 #include "elf_image.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -32,7 +33,7 @@ bool write_program(uint64_t address, const void* from, size_t bytes)
     return process_vm_writev(getpid(), &here, 1, &there, 1, 0) == static_cast<ssize_t>(bytes);
 }
 
-std::optional<std::string> read_program_string(uint64_t address, size_t limit)
+std::expected<std::string, int> read_program_string(uint64_t address, size_t limit)
 {
     std::string text;
     char piece[page_size];
@@ -40,19 +41,19 @@ std::optional<std::string> read_program_string(uint64_t address, size_t limit)
         // Never across a page's end: the next page may not be there, nor needed.
         const size_t bytes = page_size - address % page_size;
         if (!read_program(address, piece, bytes)) {
-            return std::nullopt;
+            return std::unexpected(EFAULT);
         }
         const size_t length = strnlen(piece, bytes);
         text.append(piece, length);
-        if (length < bytes) {
-            return text.size() <= limit ? std::optional(std::move(text)) : std::nullopt;
+        if (length < bytes && text.size() <= limit) {
+            return text;
         }
         address += bytes;
     }
-    return std::nullopt;
+    return std::unexpected(E2BIG);
 }
 
-std::optional<std::vector<std::string>> read_program_strings(uint64_t address)
+std::expected<std::vector<std::string>, int> read_program_strings(uint64_t address)
 {
     std::vector<std::string> strings;
     if (address == 0) {
@@ -61,18 +62,18 @@ std::optional<std::vector<std::string>> read_program_strings(uint64_t address)
     for (; strings.size() < most_strings; address += sizeof(uint64_t)) {
         uint64_t pointer = 0;
         if (!read_program(address, &pointer, sizeof pointer)) {
-            return std::nullopt;
+            return std::unexpected(EFAULT);
         }
         if (pointer == 0) {
             return strings;
         }
         auto text = read_program_string(pointer, longest_string);
         if (!text) {
-            return std::nullopt;
+            return std::unexpected(text.error());
         }
         strings.push_back(std::move(*text));
     }
-    return std::nullopt;
+    return std::unexpected(E2BIG);
 }
 
 } // namespace still::mcexec

@@ -7,7 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <expected>
 #include <string>
 #include <vector>
 
@@ -15,9 +15,9 @@ namespace still::mcexec {
 
 [[nodiscard]] bool read_program(uint64_t address, void* into, size_t bytes);
 [[nodiscard]] bool write_program(uint64_t address, const void* from, size_t bytes);
-// Without its NUL; nothing if it is unreadable or longer than limit.
-[[nodiscard]] std::optional<std::string> read_program_string(uint64_t address, size_t limit);
-// A NULL terminated array of strings; address 0 is an empty one, as Linux has it.
-[[nodiscard]] std::optional<std::vector<std::string>> read_program_strings(uint64_t address);
+// Without its NUL. EFAULT: unreadable; E2BIG: longer than limit.
+[[nodiscard]] std::expected<std::string, int> read_program_string(uint64_t address, size_t limit);
+// A NULL terminated array of strings; address 0 is an empty one, as Linux has it. EFAULT, E2BIG.
+[[nodiscard]] std::expected<std::vector<std::string>, int> read_program_strings(uint64_t address);
 
 } // namespace still::mcexec

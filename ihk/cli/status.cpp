@@ -55,6 +55,7 @@ ordered_json to_json(uint32_t index, const ihk::InstanceStatus& answer)
         {"doorbells", s.doorbells},
         {"bad_messages", s.bad_messages},
         {"quarantined_pages", s.quarantined},
+        {"kept_bytes", s.kept},
         {"zaps", s.zaps},
         {"faults", s.faults},
         {"fault_ins", s.fault_ins},

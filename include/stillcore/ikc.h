@@ -40,11 +40,17 @@ enum still_msg_kind {
 	/* Linux faulted at arg[0] (user address) in the process; arg[1]: 1 for a write. Make the page
 	 * present with that permission, or answer -EFAULT; -ENOMEM if memory is short. */
 	STILL_MSG_FAULT_IN = 21,
+	/* A process forks: arg[0], arg[1]: as for PROC_CREATE, of the child proc; arg[2]: the parent's
+	 * proc; arg[3]: thread id of the parent's thread, which waits in STILL_CALL_FORK. The child's
+	 * thread, on slot 0, asks for its pid there (STILL_CALL_IDENTIFY) as soon as somebody serves it.
+	 * Reply arg[1]: as for PROC_CREATE. */
+	STILL_MSG_PROC_FORK = 22,
 	/* Facts of the process (report.h), written to the report area. arg[0]: enum still_report_kind, arg[1]: cursor.
 	 * Reply arg[0]: number of records, arg[1]: the cursor for the rest, 0: that was all. One at a time. */
 	STILL_MSG_REPORT = 28,
 
-	/* A signal. arg[0]: number 1..64 | thread id (0: the process) << 32; arg[1]: si_code | si_errno << 32;
+	/* A signal. arg[0]: number 1..64 | 1 + slot of a thread of the receiving process, or 0, << 8 | thread id (0:
+	 * the process) << 32; arg[1]: si_code | si_errno << 32;
 	 * arg[2..5]: the 32 bytes of siginfo_t behind them. Answered when it is pending there: -ESRCH no such thread,
 	 * -EAGAIN too many. */
 	STILL_MSG_SIGNAL = 34,
@@ -54,7 +60,7 @@ enum still_msg_kind {
 	STILL_MSG_SLOT_WAKE = 32,
 	/* The proxy process is gone or dying: its threads must stop now. PROC_RELEASE follows later. */
 	STILL_MSG_PROC_KILL = 33,
-	/* The page at physical address arg[0], quarantined before, has no foreign reference any more. */
+	/* The page at physical address arg[0], quarantined in arg[1] entries, has no foreign reference any more. */
 	STILL_MSG_PAGE_FREE = 35,
 	/* still_proc_page.stopped has changed: threads stop at their way back to the program, or go on. */
 	STILL_MSG_PROC_STOP = 38,
@@ -73,7 +79,10 @@ enum still_msg_kind {
 	 * each 4 KiB departing entry whose page still has foreign references (pins) is marked
 	 * STILL_PTE_QUARANTINED; such pages are the module's until PAGE_FREE. Reply arg[1]: number of
 	 * pages with foreign references below large departing entries, which can't be marked: split those
-	 * entries and ask again. */
+	 * entries and ask again.
+	 * With arg[2] = 1 (fork) instead: each present entry that Linux has seen and that has foreign
+	 * references beyond Linux's mappings is marked STILL_PTE_PINNED; reply arg[1]: how many of these
+	 * entries are large. */
 	STILL_MSG_ZAP = 64,
 	/* Read arg[3] bytes (at most 2 MiB) at offset arg[1] of file handle arg[0] (STILL_CALL_MAP_FILE) into
 	 * the contiguous physical memory at arg[2]. Reply arg[0]: bytes read, fewer at end of file. */

@@ -126,7 +126,8 @@ struct still_status {
 	uint64_t fault_ins; /* of them: asked from the LWK */
 	uint64_t fills;
 	uint64_t log_head;
-	uint64_t reserved1[6];
+	uint64_t kept; /* bytes that the LWK keeps, once taken, for its objects and tables */
+	uint64_t reserved1[5];
 	struct still_node_counters nodes[STILL_MAX_NODES];
 	char panic_text[192];
 	uint32_t cpu_space; /* in: room in cpus[] below */

@@ -4,6 +4,8 @@
  * when the last descriptor is closed (the LWK's threads stop at once) and is freed when the last
  * mapping of its pseudo file is gone as well. Only the process that created it may use it.
  *
+ * A process that shares its memory (a vfork child) counts as the same.
+ *
  * mmap of the descriptor at offset 0: the slots (STILL_MAX_SLOTS * sizeof(struct still_slot)), shared, read and
  * write, never inherited. Chunks that do not exist yet give SIGBUS.
  *
@@ -76,6 +78,14 @@ struct still_signal {
 	int32_t code;       /* si_code */
 	uint32_t tid;       /* 0: the process */
 	uint64_t fields[4]; /* siginfo_t from offset 16 on: all that Linux keeps of it */
+	/* That the calling thread serves: says which process is meant, beside a vfork child; ~0: none. */
+	uint32_t slot;
+	uint32_t reserved;
+};
+
+struct still_proc_fork {
+	int32_t device_fd; /* out: as /dev/ihkN: the child's, close-on-exec */
+	int32_t mm_fd;     /* out: as still_proc_create.mm_fd */
 };
 
 /* Facts of a process of the instance. ESRCH: pid is none of its processes; EPERM: the areas of another user's. */
@@ -123,6 +133,12 @@ struct still_file_name {
 #define STILL_IOC_OWN_EXE _IO(STILL_IOC_PROC, 35)
 /* The pseudo file is mapped again over a range of the program's that Linux had a mapping of its own in. */
 #define STILL_IOC_MAP_BACK _IOW(STILL_IOC_PROC, 20, struct still_range)
+
+/* The calling thread's LWK thread forks: makes the child in the LWK. Both descriptors are inherited by the process
+ * that the caller forks then; that one adopts device_fd, the caller closes both. EAGAIN, ENOMEM, ENFILE, EMFILE. */
+#define STILL_IOC_PROC_FORK _IOR(STILL_IOC_PROC, 9, struct still_proc_fork)
+/* On such a device_fd: the caller is the child, and all other calls are its own from now on. Once; else EBADFD. */
+#define STILL_IOC_PROC_ADOPT _IO(STILL_IOC_PROC, 10)
 
 /* The signal by which the module interrupts a proxy's blocked call: glibc's SIGCANCEL, which no program can use;
  * with si_code SI_KERNEL. Not SIGSETXID (33): for that glibc installs a handler of its own, with SA_RESTART, at its

@@ -34,6 +34,11 @@
 #define STILL_PTE_DEPARTING 0x400ull
 /* Set by the module in a departing 4 KiB entry: it keeps the page (see STILL_MSG_ZAP). */
 #define STILL_PTE_QUARANTINED 0x800ull
+/* The page, or part of it, may be another process's too (after a fork): not writable as it is, and given up
+ * only as one owner of several. The module leaves this bit alone. */
+#define STILL_PTE_SHARED 0x0020000000000000ull
+/* Set by the module when a ZAP asks for it: Linux holds references to the page beyond its mappings. */
+#define STILL_PTE_PINNED 0x0040000000000000ull
 /* Not the instance's memory (Linux's vDSO and time pages, and mirrored pages). */
 #define STILL_PTE_FOREIGN 0x0010000000000000ull
 /* A 4 KiB entry, always FOREIGN too, of memory whose home is Linux. Without PRESENT: awaited, nothing else is set;

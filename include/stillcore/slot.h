@@ -48,17 +48,32 @@ enum still_call {
 	STILL_CALL_THREAD_EXIT = 0x10002,
 	/* The process has ended; arg[0]: status as for exit_group. No answer. */
 	STILL_CALL_EXIT_GROUP = 0x10003,
-	/* The process was ended by signal arg[0]; arg[1]: 1 if Linux would dump core. mcexec ends by the
-	 * same signal. No answer. */
+	/* The process was ended by signal arg[0]; arg[1]: 1 if Linux would dump core; then arg[2]: address of a
+	 * signal frame (as rt_sigreturn takes it) with the thread's last registers, 0: none; arg[3]: its FS base.
+	 * mcexec ends by the same signal. No answer. */
 	STILL_CALL_EXIT_SIGNAL = 0x10004,
 	/* A file is to be mapped: arg[0]: fd, arg[1]: PROT_*, arg[2]: MAP_*, arg[3]: length, arg[4]: offset.
 	 * Answer: file handle (0 or more) for FILL, or the error that Linux's mmap would give. */
 	STILL_CALL_MAP_FILE = 0x10005,
-	/* execve: arg[0]: path, arg[1]: argv, arg[2]: envp, all as the program passed them; arg[3]: the signals that
-	 * are ignored, arg[4]: the thread's signal mask (bit n-1: signal n); arg[5]: its affinity to LWK CPUs 0..63.
-	 * mcexec checks all that can be wrong, then executes itself anew on that program, which ends this LWK process
-	 * as the device's file is closed. An answer is always an error. */
+	/* execveat: arg[0]: path, arg[1]: argv, arg[2]: envp, arg[3]: directory's descriptor, arg[4]:
+	 * AT_* flags, all as the program passed them; what else is inherited came by EXEC_STATE just
+	 * before. mcexec checks all that can be wrong, then executes itself anew on that program, which
+	 * ends this LWK process as the device's file is closed. An answer is always an error. */
 	STILL_CALL_EXEC = 0x10006,
+	/* What the program inherits from the LWK if the EXEC that follows succeeds. arg[0]: the signals
+	 * that are ignored, arg[1]: the thread's signal mask (bit n-1: signal n); arg[2..5]: its affinity
+	 * to the LWK's CPUs. */
+	STILL_CALL_EXEC_STATE = 0x10007,
+	/* fork: arg[0]: flags for Linux's clone, exit signal included, without CLONE_VM. mcexec makes the
+	 * new process known to the module (STILL_IOC_PROC_FORK), forks, and answers with the child's pid
+	 * or -errno. */
+	STILL_CALL_FORK = 0x10008,
+	/* vfork: arg[0]: the slot of the child's thread; arg[1]: flags for Linux's clone, with CLONE_VM and
+	 * CLONE_VFORK. The answer, the child's pid or -errno, comes when the child has executed a program
+	 * or ended. */
+	STILL_CALL_VFORK = 0x10009,
+	/* The first call of a forked child's thread: who am I? Answer: the proxy's process id. */
+	STILL_CALL_IDENTIFY = 0x1000a,
 	/* The disposition of signal arg[0] (SIGCHLD, SIGTTIN, SIGTTOU), by which Linux itself acts, is now: arg[1]:
 	 * 1 ignored, 0 not; arg[2]: SA_NOCLDSTOP | SA_NOCLDWAIT. Answer: 0. */
 	STILL_CALL_DISPOSITION = 0x10030,

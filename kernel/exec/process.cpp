@@ -6,7 +6,8 @@
 #include <arch/page_table.hpp>
 #include <debug/log.hpp>
 #include <debug/panic.hpp>
-#include <exec/process.hpp>
+#include <exec/fork.hpp>
+#include <exec/process_table.hpp>
 #include <exec/report.hpp>
 #include <exec/timers.hpp>
 #include <exec/user_memory.hpp>
@@ -19,82 +20,12 @@ namespace still {
 
 namespace {
 
-ObjectCache<Process> process_cache;
-
-constexpr u32 max_processes = 1024;
-SpinLock table_lock;
-Process* table[max_processes] GUARDED_BY(table_lock);
-std::atomic<u32> process_count{0};
-
-Process* lookup_locked(u32 handle) REQUIRES(table_lock)
-{
-    Process* p = table[(handle & 0xffff) % max_processes];
-    return p != nullptr && p->handle == handle ? p : nullptr;
-}
-
-// For the service threads, which may wait in the middle of their work: the process stays until it is let go.
-Process* hold(u32 handle)
-{
-    LockGuard guard(table_lock);
-    Process* p = lookup_locked(handle);
-    if (p != nullptr)
-        p->holders.fetch_add(1);
-    return p;
-}
-
-void let_go(Process& p)
-{
-    p.holders.fetch_sub(1);
-}
-
-bool is_known(u32 handle)
-{
-    LockGuard guard(table_lock);
-    return lookup_locked(handle) != nullptr;
-}
-
-void kill_process(Process& p)
-{
-    p.killed.store(true);
-    p.dying.store(true);
-    LockGuard guard(p.lock);
-    stop_timers(p);
-    for (Task* t = p.tasks; t != nullptr; t = t->next_task) {
-        unpark(*t);
-        kick(*t);
-    }
-}
-
-u32 count_tasks(Process& p)
-{
-    LockGuard guard(p.lock);
-    return p.num_tasks;
-}
-
 Status create(const still_msg& m, u64& root)
 {
-    const PhysAddr at(m.arg[0]);
-    const u64 slots = m.arg[1];
-    if (!at.aligned(page_size) || slots == 0 || slots > STILL_PROC_SLOTS || frames::lookup(at) != nullptr ||
-        is_known(m.proc))
-        return fail(Errno::inval);
-    const u64 bytes = (page_size + slots * sizeof(still_slot) + page_size - 1) & ~(page_size - 1);
-    TRY_STATUS(arch::map_lent(at, bytes));
-    auto* page = arch::direct<still_proc_page>(at);
-    const still_proc_page copy = *page;
-    if (copy.magic != STILL_MAGIC)
-        return fail(Errno::inval);
-    Process* p = process_cache.make();
-    if (p == nullptr)
-        return fail(Errno::nomem);
-    p->handle = m.proc;
-    p->pid = copy.pid;
+    Process* p = TRY(admit_process(m));
+    const still_proc_page copy = *p->page;
     p->uid = copy.uid;
-    p->page = page;
-    p->slots = arch::direct<still_slot>(at + page_size);
-    p->num_slots = static_cast<u32>(slots);
-    p->lent_start = at;
-    p->lent_bytes = bytes;
+    p->pid = copy.pid;
     p->limit_stack = copy.limit_stack;
     p->limit_memlock = copy.limit_memlock;
     p->limit_sigpending = copy.limit_sigpending;
@@ -105,22 +36,11 @@ Status create(const still_msg& m, u64& root)
             if ((copy.ignored_signals >> i & 1) != 0)
                 p->actions.of[i].handler = 1;
     }
-    if (const Status s = p->space.init(copy, &page->walkers); !s) {
-        p->space.destroy();
-        process_cache.destroy(p);
-        return s;
-    }
-    LockGuard guard(table_lock);
-    Process*& entry = table[(m.proc & 0xffff) % max_processes];
-    if (entry != nullptr) {
-        p->space.destroy();
-        process_cache.destroy(p);
-        return fail(Errno::again);
-    }
-    entry = p;
     root = p->space.root().raw();
-    process_count.fetch_add(1);
-    return {};
+    const Status done = enter_process(*p);
+    if (!done)
+        dismiss_process(p);
+    return done;
 }
 
 Status build_memory(Process& p)
@@ -199,14 +119,7 @@ Status start(Process& p, u64 entry, u64 stack)
 
 void release(const still_msg& m)
 {
-    Process* p;
-    {
-        // From here on no other message finds it.
-        LockGuard guard(table_lock);
-        p = lookup_locked(m.proc);
-        if (p != nullptr)
-            table[(m.proc & 0xffff) % max_processes] = nullptr;
-    }
+    Process* p = remove_process(m.proc);
     if (p == nullptr) {
         ikc::reply(m, -static_cast<i64>(Errno::srch));
         return;
@@ -218,6 +131,7 @@ void release(const still_msg& m)
         kill_process(*p);
         park_until(arch::read_tsc() + us_to_tsc(500));
     }
+    forget_guests(*p);
     free_signals(*p, nullptr);
     free_timers(*p);
     destroy_memory(*p);
@@ -228,13 +142,17 @@ void release(const still_msg& m)
         for (u32 i = 0; i < p->num_more; ++i)
             arch::unmap_lent(p->more_slots[i].start, STILL_MORE_SLOTS * sizeof(still_slot));
     }
-    process_cache.destroy(p);
-    process_count.fetch_sub(1);
+    free_process(p);
     ikc::reply(m, 0);
 }
 
 void fault_in(Process& p, const still_msg& m)
 {
+    // Whoever reads a dead program's memory (its core is being written) shall not make it grow.
+    if (p.dying.load() && !p.space.is_resident(UserAddr(m.arg[0] & ~(page_size - 1)))) {
+        ikc::reply(m, -static_cast<i64>(Errno::fault));
+        return;
+    }
     const FaultError e =
         resolve_fault(p, UserAddr(m.arg[0]), m.arg[1] != 0 ? Access::write : Access::read, Asker::linux);
     i64 status = 0;
@@ -245,11 +163,21 @@ void fault_in(Process& p, const still_msg& m)
     ikc::reply(m, status);
 }
 
+void wake_slot(Process& p, u64 slot)
+{
+    LockGuard guard(p.lock);
+    for (Task* t = p.tasks; t != nullptr; t = t->next_task)
+        if (t->slot.index() == slot)
+            unpark(*t);
+    for (Process* g = p.guests; g != nullptr; g = g->next_guest)
+        wake_slot(*g, slot);
+}
+
 // A relayed signal. Not in the interrupt: a real-time signal needs memory.
 Status take_relayed(Process& p, const still_msg& m)
 {
     SignalInfo info;
-    info.signo = static_cast<u32>(m.arg[0]);
+    info.signo = static_cast<u32>(m.arg[0] & 0xff);
     info.code = static_cast<i32>(m.arg[1]);
     info.error = static_cast<i32>(m.arg[1] >> 32);
     info.pid = static_cast<u32>(m.arg[2]);
@@ -260,13 +188,18 @@ Status take_relayed(Process& p, const still_msg& m)
     if (info.signo == 0 || info.signo > num_signals)
         return fail(Errno::inval);
     const u32 tid = static_cast<u32>(m.arg[0] >> 32);
-    return send_signal(p, tid, info);
+    const u64 slot_plus_one = m.arg[0] >> 8 & 0xffffff;
+    Process* guest = slot_plus_one != 0 ? hold_guest(p, slot_plus_one - 1) : nullptr;
+    const Status done = send_signal(guest != nullptr ? *guest : p, tid, info);
+    if (guest != nullptr)
+        let_process_go(*guest);
+    return done;
 }
 
 // In an interrupt: Linux waits for it, with locks held. Requests may be carried out in any order.
 void flush_mirrored(const still_msg& m)
 {
-    Process* p = hold(m.proc);
+    Process* p = hold_process(m.proc);
     if (p == nullptr)
         return;
     shoot_down(p->space);
@@ -275,7 +208,7 @@ void flush_mirrored(const still_msg& m)
            !__atomic_compare_exchange_n(&p->page->flushed, &done, m.arg[0], false, __ATOMIC_RELEASE,
                                         __ATOMIC_RELAXED)) {
     }
-    let_go(*p);
+    let_process_go(*p);
 }
 
 i64 to_status(const Status& s)
@@ -284,6 +217,44 @@ i64 to_status(const Status& s)
 }
 
 } // namespace
+
+// A process without tasks, with an empty address space, not in the table yet. arg[0] and arg[1] of the message: its
+// area, and the number of slots in it.
+Result<Process*> admit_process(const still_msg& m)
+{
+    const PhysAddr at(m.arg[0]);
+    const u64 slots = m.arg[1];
+    if (!at.aligned(page_size) || slots == 0 || slots > STILL_PROC_SLOTS || frames::lookup(at) != nullptr ||
+        is_known_process(m.proc))
+        return fail(Errno::inval);
+    const u64 bytes = (page_size + slots * sizeof(still_slot) + page_size - 1) & ~(page_size - 1);
+    TRY_STATUS(arch::map_lent(at, bytes));
+    auto* page = arch::direct<still_proc_page>(at);
+    const still_proc_page copy = *page;
+    if (copy.magic != STILL_MAGIC)
+        return fail(Errno::inval);
+    Process* p = make_process(nullptr);
+    if (p == nullptr)
+        return fail(Errno::nomem);
+    p->handle = m.proc;
+    p->page = page;
+    p->slots = arch::direct<still_slot>(at + page_size);
+    p->num_slots = static_cast<u32>(slots);
+    p->lent_start = at;
+    p->lent_bytes = bytes;
+    if (const Status s = p->space.init(copy, &page->walkers); !s) {
+        dismiss_process(p);
+        return fail(s.error());
+    }
+    return p;
+}
+
+void dismiss_process(Process* p)
+{
+    destroy_memory(*p);
+    arch::unmap_lent(p->lent_start, p->lent_bytes);
+    free_process(p);
+}
 
 bool handle_immediate(const still_msg& m)
 {
@@ -296,34 +267,36 @@ bool handle_immediate(const still_msg& m)
         flush_mirrored(m);
         return true;
     case STILL_MSG_PAGE_FREE: {
+        // One owner for each entry in which the module marked it.
+        FrameChain unowned;
         Frame* frame = frames::lookup(PhysAddr(m.arg[0]));
-        if (frame != nullptr && frame->state != Frame::State::free)
-            frames::release(frame, 0);
+        for (u64 i = 0; i < m.arg[1] && frame != nullptr && frame->state != Frame::State::free; ++i) {
+            frames::disown(unowned, frame->address(), 0);
+            frames::release(unowned);
+        }
         return true;
     }
     default:
         return false;
     }
-    LockGuard guard(table_lock);
-    Process* p = lookup_locked(m.proc);
+    LockGuard guard(process_table_lock);
+    Process* p = lookup_process(m.proc);
     if (p == nullptr)
         return true;
     if (m.kind == STILL_MSG_PROC_KILL) {
         kill_process(*p);
         return true;
     }
-    LockGuard inner(p->lock);
-    if (m.kind == STILL_MSG_PROC_STOP) {
-        p->stopped.store(__atomic_load_n(&p->page->stopped, __ATOMIC_ACQUIRE) != 0);
-        for (Task* t = p->tasks; t != nullptr; t = t->next_task) {
-            unpark(*t);
-            kick(*t);
-        }
+    if (m.kind == STILL_MSG_SLOT_WAKE) {
+        wake_slot(*p, m.arg[0]);
         return true;
     }
-    for (Task* t = p->tasks; t != nullptr; t = t->next_task)
-        if (t->slot.index() == m.arg[0])
-            unpark(*t);
+    LockGuard inner(p->lock);
+    p->stopped.store(__atomic_load_n(&p->page->stopped, __ATOMIC_ACQUIRE) != 0);
+    for (Task* t = p->tasks; t != nullptr; t = t->next_task) {
+        unpark(*t);
+        kick(*t);
+    }
     return true;
 }
 
@@ -335,11 +308,17 @@ void handle_deferred(const still_msg& m)
         ikc::reply(m, status, root);
         return;
     }
+    if (m.kind == STILL_MSG_PROC_FORK) {
+        u64 root = 0;
+        const i64 status = to_status(fork_process(m, root));
+        ikc::reply(m, status, root);
+        return;
+    }
     if (m.kind == STILL_MSG_PROC_RELEASE) {
         release(m);
         return;
     }
-    Process* p = hold(m.proc);
+    Process* p = hold_process(m.proc);
     if (p == nullptr) {
         ikc::reply(m, -static_cast<i64>(Errno::srch));
         return;
@@ -367,20 +346,7 @@ void handle_deferred(const still_msg& m)
         log("message of unknown kind {} dropped", m.kind);
         ikc::reply(m, -static_cast<i64>(Errno::inval));
     }
-    let_go(*p);
-}
-
-u32 num_processes()
-{
-    return process_count.load();
-}
-
-void kill_all_processes()
-{
-    LockGuard guard(table_lock);
-    for (Process* p : table)
-        if (p != nullptr)
-            kill_process(*p);
+    let_process_go(*p);
 }
 
 } // namespace still

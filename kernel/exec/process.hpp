@@ -23,6 +23,17 @@ struct Resume {
     u64 arg[6] = {};
 };
 
+// What a new task starts with, as clone(2) was asked.
+struct CloneRequest {
+    arch::TrapFrame frame;
+    u64 fs_base = 0;
+    bool set_fs = false;
+    u64 parent_tid = 0; // user addresses, 0: none
+    u64 child_tid_set = 0;
+    u64 child_tid_clear = 0;
+    bool clear_handlers = false; // of a new process: handled signals start with their default action
+};
+
 // A thread of a process.
 struct Task : Thread {
     Process* owner = nullptr;
@@ -37,8 +48,11 @@ struct Task : Thread {
     Resume resume;           // without a handler: go on with this
     u64 saved_mask = 0;      // of a call with a mask of its own
     bool restore_mask = false;
-    bool restart_always = false; // whatever SA_RESTART says (ERESTARTNOINTR)
-    u64 rseq_area = 0;           // user address, 0: none
+    bool restart_always = false;                // whatever SA_RESTART says (ERESTARTNOINTR)
+    bool unborn = false;                        // of a fork: the proxy has yet to tell its pid
+    u64 child_tid_set = 0;                      // user address that the unborn writes it to, 0: none
+    const CloneRequest* fork_request = nullptr; // under the process's lock, while it forks
+    u64 rseq_area = 0;                          // user address, 0: none
     u32 rseq_signature = 0;
     // PI futexes, under futex::pi_lock
     Task* pi_waits_for = nullptr;
@@ -63,7 +77,13 @@ struct ProcessTimers { // exec/timers.hpp
     Thread* thread = nullptr; // that waits for the next of them
 };
 
+// A guest is a process that shares its host's memory, slots and handle (vfork), until it executes another
+// program or ends; meanwhile the thread of the host that made it waits.
 struct Process {
+    explicit Process(Process* its_host = nullptr)
+        : space(its_host != nullptr ? its_host->space : own_space), host(its_host)
+    {
+    }
     u32 handle = 0; // the module's name for it
     u32 pid = 0;
     u32 uid = 0;
@@ -75,9 +95,13 @@ struct Process {
     u32 slot_hint GUARDED_BY(lock) = 1; // where to look for a free one first
     PhysAddr lent_start;
     u64 lent_bytes = 0;
-    AddressSpace space;
+    AddressSpace own_space; // unused in a guest
+    AddressSpace& space;
+    Process* const host;           // nullptr: it is no guest
+    Process* next_guest = nullptr; // under the host's lock
 
-    SpinLock lock;
+    SpinLock lock; // a host's comes before its guests'
+    Process* guests GUARDED_BY(lock) = nullptr;
     Task* tasks GUARDED_BY(lock) = nullptr;
     u32 num_tasks GUARDED_BY(lock) = 0;
     SignalActions actions GUARDED_BY(lock);
@@ -115,23 +139,25 @@ Task* make_task(Process& p, u32 slot, u32 tid, NodeId node);
 void inherit_scheduling(Thread& child, const Thread& parent);
 [[nodiscard]] still_slot& slot_at(Process& p, u32 index) EXCLUDES(p.lock);
 void link_task(Process& p, Task& task) EXCLUDES(p.lock);
+void free_task(Task* task); // one that never ran
+// Registers, mask and affinity for a task that is made by another, whose segments and FPU state are saved.
+void inherit(Task& child, const Task& parent, const CloneRequest& request);
+// A slot that no task has and whose last proxy has left.
+Result<u32> take_slot(Process& p) EXCLUDES(p.lock);
+void give_slot_back(Process& p, u32 slot);
+[[nodiscard]] Process* make_process(Process* host); // nullptr: no memory
+void free_process(Process* p);
+Result<Process*> admit_process(const still_msg& m); // as exec/process.cpp says
+void dismiss_process(Process* p);                   // one that is in no table
 
 // A new task of the process with these registers, on a free slot. The proxy makes its thread first.
 // Returns the thread id.
-struct CloneRequest {
-    arch::TrapFrame frame;
-    u64 fs_base = 0;
-    bool set_fs = false;
-    u64 parent_tid = 0; // user addresses, 0: none
-    u64 child_tid_set = 0;
-    u64 child_tid_clear = 0;
-};
 Result<u32> clone_task(Task& parent, const CloneRequest& request);
 
 // The end of the current task, or of its process; status as the proxy shall exit.
 [[noreturn]] void exit_task(Task& task, u64 status);
 [[noreturn]] void exit_process(Task& task, u64 status);
-[[noreturn]] void exit_process_by_signal(Task& task, u32 signo, bool core);
+[[noreturn]] void exit_process_by_signal(Task& task, u32 signo, bool core, u64 frame = 0);
 // What a thread that ends owes others: its robust futexes and its clear_child_tid (exec/futex.cpp).
 void leave_robustly(Task& task);
 // At each way back to user mode: ends the task if its process is dying.

@@ -185,13 +185,23 @@ Taken take(Task& task)
     return taken;
 }
 
-void act_by_default(Task& task, u32 signo)
+// The registers for a core file, as a signal frame on the program's stack, from which the proxy takes them.
+u64 put_core_frame(Task& task, const arch::TrapFrame& frame, const SignalInfo& info)
 {
-    const Default what = default_action(signo);
-    if (what == Default::stop)
-        (void)offload(task, STILL_CALL_STOP, signo); // Linux stops the proxy, or not (orphaned group)
-    else
-        exit_process_by_signal(task, signo, what == Default::core);
+    arch::TrapFrame scratch = frame;
+    const bool guest = task.owner->host != nullptr; // its memory is its host's, who goes on
+    return !guest && push_signal_frame(task, scratch, {}, info, 0) ? scratch.rsp : 0;
+}
+
+void act_by_default(Task& task, const arch::TrapFrame& frame, const SignalInfo& info)
+{
+    const Default what = default_action(info.signo);
+    if (what == Default::stop) {
+        (void)offload(task, STILL_CALL_STOP, info.signo); // Linux stops the proxy, or not (orphaned group)
+        return;
+    }
+    const bool core = what == Default::core;
+    exit_process_by_signal(task, info.signo, core, core ? put_core_frame(task, frame, info) : 0);
 }
 
 } // namespace
@@ -340,7 +350,7 @@ void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr)
         if (taken.info.signo == 0)
             break;
         if (taken.action.handler == handler_default) {
-            act_by_default(task, taken.info.signo);
+            act_by_default(task, frame, taken.info);
             continue;
         }
         if (undecided) {

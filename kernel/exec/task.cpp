@@ -16,22 +16,38 @@ namespace still {
 namespace {
 
 ObjectCache<Task> task_cache;
+ObjectCache<Process> process_cache;
 
 void reap_task(Thread* thread)
 {
     Task* task = static_cast<Task*>(thread);
     Process& p = *task->owner;
-    free_thread_memory(*task);
     free_signals(p, task);
-    task_cache.destroy(task);
+    free_task(task);
     // Last: PROC_RELEASE frees the process once nobody is left.
     LockGuard guard(p.lock);
     --p.num_tasks;
 }
 
+// A forked child learns from its proxy, once that is there, who it is.
+void learn_pid(Task& task)
+{
+    const auto pid = offload_quickly(task, STILL_CALL_IDENTIFY);
+    leave_if_dying(task);
+    if (!pid || *pid <= 0)
+        exit_process(task, 1);
+    const u32 number = static_cast<u32>(*pid);
+    task.owner->pid = task.pid = task.tid = number;
+    task.unborn = false;
+    if (task.child_tid_set != 0)
+        (void)copy_to_user(task.child_tid_set, &number, sizeof(number));
+}
+
 void first_user_entry(void* argument)
 {
     Task& task = *static_cast<Task*>(argument);
+    if (task.unborn)
+        learn_pid(task);
     // SAFETY: the frame lies at the top of this task's own stack, above everything in use.
     auto* frame = reinterpret_cast<arch::TrapFrame*>(task.stack_top() - sizeof(arch::TrapFrame));
     leave_if_dying(task);
@@ -64,13 +80,23 @@ void inherit_scheduling(Thread& child, const Thread& parent)
     child.sched.nice = max(child.sched.nice, 0);
 }
 
-still_slot& slot_at(Process& p, u32 index)
+namespace {
+
+still_slot& slot_locked(Process& p, u32 index) REQUIRES(p.lock)
 {
     if (index < p.num_slots)
         return p.slots[index];
     index -= p.num_slots;
-    LockGuard guard(p.lock);
     return p.more_slots[index / STILL_MORE_SLOTS].slots[index % STILL_MORE_SLOTS];
+}
+
+} // namespace
+
+still_slot& slot_at(Process& p, u32 index)
+{
+    Process& owner = p.host != nullptr ? *p.host : p;
+    LockGuard guard(owner.lock);
+    return slot_locked(owner, index);
 }
 
 // A task on that slot, not yet running and not yet in the process's list.
@@ -89,13 +115,28 @@ Task* make_task(Process& p, u32 slot, u32 tid, NodeId node)
     task->fpu_order = fpu_order();
     task->fpu = frames::allocate_memory(node, task->fpu_order);
     if (task->fpu == nullptr || !prepare_thread(*task, node, first_user_entry, task)) {
-        free_thread_memory(*task);
-        task_cache.destroy(task);
+        free_task(task);
         return nullptr;
     }
     arch::fpu_init(task->fpu);
     task->slot.bind(&slot_at(p, slot), p.handle, slot, tid, p.page->poll_ticks);
     return task;
+}
+
+void free_task(Task* task)
+{
+    free_thread_memory(*task);
+    task_cache.destroy(task);
+}
+
+Process* make_process(Process* host)
+{
+    return process_cache.make(host);
+}
+
+void free_process(Process* p)
+{
+    process_cache.destroy(p);
 }
 
 void link_task(Process& p, Task& task)
@@ -165,14 +206,6 @@ Result<i64> offload_quickly(Task& task, u32 nr, u64 a0, u64 a1, u64 a2, u64 a3)
 
 namespace {
 
-still_slot& slot_locked(Process& p, u32 index) REQUIRES(p.lock)
-{
-    if (index < p.num_slots)
-        return p.slots[index];
-    index -= p.num_slots;
-    return p.more_slots[index / STILL_MORE_SLOTS].slots[index % STILL_MORE_SLOTS];
-}
-
 // A slot that no task has and whose last proxy has left. 0: all are taken.
 u32 find_slot(Process& p)
 {
@@ -220,6 +253,8 @@ Status grow_slots(Process& p)
     return {};
 }
 
+} // namespace
+
 Result<u32> take_slot(Process& p)
 {
     for (;;) {
@@ -234,11 +269,25 @@ void give_slot_back(Process& p, u32 slot)
     __atomic_store_n(&slot_at(p, slot).tid, 0, __ATOMIC_RELEASE);
 }
 
-} // namespace
+void inherit(Task& child, const Task& parent, const CloneRequest& request)
+{
+    __builtin_memcpy(child.affinity, parent.affinity, sizeof(child.affinity));
+    child.signals.mask = parent.signals.mask;
+    child.start = request.frame;
+    child.start.rax = 0;
+    child.segments = parent.segments;
+    if (request.set_fs)
+        child.segments.fs_base = request.fs_base;
+    __builtin_memcpy(child.fpu, parent.fpu, arch::fpu_size());
+    child.clear_tid = request.child_tid_clear;
+    inherit_scheduling(child, parent);
+}
 
 Result<u32> clone_task(Task& parent, const CloneRequest& request)
 {
     Process& p = *parent.owner;
+    if (p.host != nullptr)
+        return fail(Errno::again); // a guest has one task: docs/limits.md
     const u32 slot = TRY(take_slot(p));
     Cpu& c = choose_cpu(parent.affinity);
     Task* task = make_task(p, slot, ~0u, c.arch.node);
@@ -249,23 +298,14 @@ Result<u32> clone_task(Task& parent, const CloneRequest& request)
     const auto tid = offload(parent, STILL_CALL_CLONE, slot);
     if (!tid || *tid <= 0) {
         task->slot.unbind();
-        free_thread_memory(*task);
-        task_cache.destroy(task);
+        free_task(task);
         return fail(tid ? static_cast<Errno>(-*tid) : Errno::intr);
     }
     task->tid = static_cast<u32>(*tid);
     task->slot.bind(&slot_at(p, slot), p.handle, slot, task->tid, p.page->poll_ticks);
-    __builtin_memcpy(task->affinity, parent.affinity, sizeof(task->affinity));
-    task->signals.mask = parent.signals.mask;
-    inherit_scheduling(*task, parent);
-    task->start = request.frame;
-    task->start.rax = 0;
-    arch::save_segments(task->segments); // the parent's, except as asked
-    if (request.set_fs)
-        task->segments.fs_base = request.fs_base;
+    arch::save_segments(parent.segments);
     arch::fpu_save(parent.fpu);
-    __builtin_memcpy(task->fpu, parent.fpu, arch::fpu_size());
-    task->clear_tid = request.child_tid_clear;
+    inherit(*task, parent, request);
     const u32 number = task->tid;
     if (request.parent_tid != 0)
         (void)copy_to_user(request.parent_tid, &number, sizeof(number));
@@ -350,9 +390,11 @@ void exit_process(Task& task, u64 status)
     end_process(task, {STILL_CALL_EXIT_GROUP, {status}});
 }
 
-void exit_process_by_signal(Task& task, u32 signo, bool core)
+void exit_process_by_signal(Task& task, u32 signo, bool core, u64 frame)
 {
-    end_process(task, {STILL_CALL_EXIT_SIGNAL, {signo, core ? 1ull : 0ull}});
+    arch::UserSegments s;
+    arch::save_segments(s);
+    end_process(task, {STILL_CALL_EXIT_SIGNAL, {signo, core ? 1ull : 0ull, frame, s.fs_base}});
 }
 
 void wait_while_stopped(Task& task)

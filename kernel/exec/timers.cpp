@@ -103,7 +103,8 @@ u64 pause_for(Process& p, const Next& next, u64& idle_looks) REQUIRES(p.lock)
             running |= t->state != Thread::State::parked;
         idle_looks = running ? 0 : min<u64>(idle_looks + 1, 10);
         const u64 look = max(next.cpu / max(p.num_tasks, 1u), shortest_pause);
-        sooner(pause, running ? look : min(max(look, shortest_pause << idle_looks), max(look, longest_pause)));
+        sooner(pause,
+               running ? look : min(max(look, shortest_pause << idle_looks), max(look, longest_pause)));
     }
     return pause;
 }

@@ -27,8 +27,7 @@ struct TimerSetting {
 };
 
 // request: signo, value and tid of the signal. again: RLIMIT_SIGPENDING or memory.
-Result<i32> create_timer(Process& p, const Clock& clock, bool sends, u32 tid, u32 signo,
-                         const u64* value);
+Result<i32> create_timer(Process& p, const Clock& clock, bool sends, u32 tid, u32 signo, const u64* value);
 // absolute: value is a time of the clock. inval: no such timer.
 Result<TimerSetting> set_timer(Process& p, i32 id, const TimerSetting& wanted, bool absolute);
 Result<TimerSetting> get_timer(Process& p, i32 id);

@@ -6,6 +6,7 @@
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <offload/ikc.hpp>
+#include <sched/clock.hpp>
 
 namespace still {
 
@@ -31,19 +32,24 @@ void close_files(Process& p, MappedFile* chain)
     }
 }
 
+// Linux takes its mappings of the range away. Number of pages in it that are pinned, but below a large leaf.
+u64 ask_zap(Process& p, UserRange range, bool mark_pinned)
+{
+    still_msg m = message(p, STILL_MSG_ZAP);
+    m.arg[0] = range.start.raw();
+    m.arg[1] = range.size();
+    m.arg[2] = mark_pinned ? 1 : 0;
+    u64 pinned = 0;
+    (void)ikc::ask(m, &pinned);
+    return pinned;
+}
+
 // Waits until Linux has none of the departed mappings left, and large leaves with pins are split so that the
 // module can mark the pinned pages.
 void zap(Process& p, Departure& left)
 {
-    if (!left.zap)
-        return;
-    for (;;) {
-        still_msg m = message(p, STILL_MSG_ZAP);
-        m.arg[0] = left.range.start.raw();
-        m.arg[1] = left.range.size();
-        u64 pinned = 0;
-        (void)ikc::ask(m, &pinned);
-        if (pinned == 0 || !p.space.split_departed(left.range))
+    while (left.zap) {
+        if (ask_zap(p, left.range, false) == 0 || !p.space.split_departed(left.range))
             return;
     }
 }
@@ -99,14 +105,38 @@ Status fill_chunk(Process& p, Chunk& chunk, bool* useful)
 
 constexpr FaultError no_fault{0, 0};
 
+FaultError out_of_memory(const Process& p, UserAddr a)
+{
+    log("out of memory: process {} is killed (fault at {:x})", p.pid, a);
+    return {sig_kill, si_kernel};
+}
+
+// Gives the page at a to this process alone, after a write to a page that others have too.
+Status copy_on_write(Process& p, UserAddr a)
+{
+    Frame* own = frames::allocate(this_cpu().arch.node, 0);
+    if (own == nullptr)
+        return fail(Errno::nomem);
+    Departure left;
+    PhysAddr shared;
+    const auto departs = p.space.begin_copy(a, shared, left);
+    if (!departs || !*departs) {
+        frames::release(own, 0);
+        return departs ? Status{} : fail(departs.error());
+    }
+    settle(p, left);
+    // Nobody writes to a page with several owners; and the departing entry is one of them until end_copy().
+    __builtin_memcpy(arch::direct(own->address()), arch::direct(shared), page_size);
+    p.space.end_copy(a, shared, own, left);
+    return {};
+}
+
 // A page whose home is Linux.
 FaultError mirror(Process& p, const Fault& fault, UserAddr a, Access access)
 {
     const UserRange window = fault.chunk.range;
-    if (window.empty()) {
-        log("out of memory: process {} is killed (fault at {:x})", p.pid, a);
-        return {sig_kill, si_kernel};
-    }
+    if (window.empty())
+        return out_of_memory(p, a);
     still_msg m = message(p, STILL_MSG_MIRROR);
     m.arg[0] = a.align_down(page_size).raw();
     m.arg[1] = access == Access::write ? 1 : 0;
@@ -161,7 +191,16 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
     ++this_cpu().counters->page_faults;
     p.page_faults.fetch_add(1, std::memory_order_relaxed);
     Fault fault = p.space.examine(a, access);
+    while (fault.kind == FaultKind::busy || fault.kind == FaultKind::copy) {
+        if (fault.kind == FaultKind::busy)
+            wait_a_moment();
+        else if (!copy_on_write(p, a))
+            return out_of_memory(p, a);
+        fault = p.space.examine(a, access);
+    }
     switch (fault.kind) {
+    case FaultKind::busy:
+    case FaultKind::copy:
     case FaultKind::resolved:
         // Another CPU was first, or this CPU's translation was older than the entry.
         arch::invalidate_page(a.raw());
@@ -185,10 +224,8 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
             done = fill_chunk(p, small, nullptr);
         else
             done = {};
-        if (!done && done.error() == Errno::nomem) {
-            log("out of memory: process {} is killed (fault at {:x})", p.pid, a);
-            return {sig_kill, si_kernel};
-        }
+        if (!done && done.error() == Errno::nomem)
+            return out_of_memory(p, a);
     }
     if (!done || !p.space.is_resident(a)) {
         // The page lies behind the end of its file, or could not be read - or the area changed: look again.
@@ -307,6 +344,28 @@ Result<UserAddr> map_area(Process& p, MapRequest request, bool replace, bool eag
         }
     }
     return range->start;
+}
+
+Status fork_memory(Process& parent, Process& child)
+{
+    Departure left;
+    Status begun = parent.space.begin_fork(child.space, left);
+    while (!begun && begun.error() == Errno::again) {
+        wait_a_moment();
+        begun = parent.space.begin_fork(child.space, left);
+    }
+    if (left.flush)
+        shoot_down(parent.space);
+    while (left.zap && ask_zap(parent, left.range, true) != 0) {
+        const auto split = parent.space.split_pinned(left.range);
+        if (split && *split)
+            continue;
+        if (!split && begun)
+            begun = fail(split.error());
+        break;
+    }
+    const Status ended = parent.space.end_fork(child.space, left);
+    return begun ? ended : begun;
 }
 
 Status copy_pages(Process& p, UserAddr from, UserAddr to, u64 bytes)

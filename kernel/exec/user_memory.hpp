@@ -25,6 +25,8 @@ Status populate(Process& p, UserRange range);
 Result<bool> make_room(Process& p, UserRange range);
 // mmap's core: replace: an existing mapping may be in the way at a fixed place.
 Result<UserAddr> map_area(Process& p, MapRequest request, bool replace, bool eager);
+// fork: the child's fresh address space becomes a copy of the parent's.
+Status fork_memory(Process& parent, Process& child);
 // Copies user memory to user memory of the current process, page by page.
 Status copy_pages(Process& p, UserAddr from, UserAddr to, u64 bytes);
 // Frees everything of a process that has no task left.

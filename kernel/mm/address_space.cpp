@@ -18,8 +18,14 @@ VmaSource vma_source()
 
 constexpr u64 lowest_hint = 64 * KiB;
 
-void chain_block(FrameChain& chain, PhysAddr address, u32 level)
+// Gives up what the entry maps: frames that nobody else owns are chained.
+void give_up(FrameChain& chain, u64 e, u32 level)
 {
+    const PhysAddr address = arch::leaf_frame(e, level);
+    if ((e & STILL_PTE_SHARED) != 0) {
+        frames::disown(chain, address, 9 * level);
+        return;
+    }
     Frame* frame = frames::lookup(address);
     STILL_ASSERT(frame != nullptr);
     frame->order = 9 * level;
@@ -135,16 +141,18 @@ void AddressSpace::remove_leaf(arch::Leaf leaf, Departure& left)
 {
     u64 e = leaf.entry->load(std::memory_order_acquire);
     for (;;) {
-        const bool departs = (e & STILL_PTE_SEEN) != 0;
+        // A shared frame has one owner fewer only after the flush: another may free it at once.
+        const bool departs = (e & (STILL_PTE_SEEN | STILL_PTE_SHARED)) != 0;
         const u64 next = departs ? (e & ~STILL_PTE_PRESENT) | STILL_PTE_DEPARTING : 0;
         if (!leaf.entry->compare_exchange_weak(e, next, std::memory_order_acq_rel))
             continue;
-        if (departs)
-            left.zap = true;
-        else if ((e & STILL_PTE_FOREIGN) == 0)
-            chain_block(left.frames, arch::leaf_frame(e, leaf.level), leaf.level);
-        if ((e & STILL_PTE_FOREIGN) == 0)
+        left.departed |= departs;
+        left.zap |= (e & STILL_PTE_SEEN) != 0;
+        if ((e & STILL_PTE_FOREIGN) == 0) {
             resident_.fetch_sub(arch::level_bytes(leaf.level), std::memory_order_relaxed);
+            if (!departs)
+                give_up(left.frames, e, leaf.level);
+        }
         left.flush = true;
         return;
     }
@@ -172,13 +180,14 @@ Status AddressSpace::begin_unmap(UserRange range, Departure& left)
         it->file = nullptr;
         it->kind = VmaKind::leaving;
     }
+    ++departures_;
     left.tables.splice(left.tables.end(), retired_);
     return {};
 }
 
 void AddressSpace::reap_departed(Departure& left)
 {
-    if (!left.zap)
+    if (!left.departed)
         return;
     table_.for_each(left.range, [&](arch::Leaf leaf) NO_THREAD_SAFETY {
         const u64 e = leaf.entry->load(std::memory_order_acquire);
@@ -186,7 +195,7 @@ void AddressSpace::reap_departed(Departure& left)
             return;
         leaf.entry->store(0, std::memory_order_release);
         if ((e & STILL_PTE_QUARANTINED) == 0)
-            chain_block(left.frames, arch::leaf_frame(e, leaf.level), leaf.level);
+            give_up(left.frames, e, leaf.level);
     });
 }
 
@@ -205,6 +214,7 @@ void AddressSpace::end_unmap(Departure& left, bool keep)
 {
     {
         LockGuard guard(lock_);
+        --departures_;
         reap_departed(left);
         auto it = areas_.first_behind(left.range.start);
         while (it != areas_.end() && it->range.start < left.range.end) {
@@ -252,11 +262,15 @@ Status AddressSpace::begin_protect(UserRange range, u8 prot, Departure& left)
         if (it->kind == VmaKind::foreign || it->in_linux)
             continue;
         table_.for_each(it->range, [&](arch::Leaf leaf) {
-            constexpr u64 keep = STILL_PTE_ADDRESS | STILL_PTE_SEEN;
+            constexpr u64 keep = STILL_PTE_ADDRESS | STILL_PTE_SEEN | STILL_PTE_SHARED | STILL_PTE_PINNED;
             u64 e = leaf.entry->load(std::memory_order_acquire);
             u64 next;
             do {
+                if ((e & STILL_PTE_DEPARTING) != 0)
+                    return; // what comes in its place obeys the area
                 next = (e & keep) | arch::leaf_bits(prot, leaf.level);
+                if ((e & STILL_PTE_SHARED) != 0)
+                    next &= ~STILL_PTE_WRITE;
             } while (!leaf.entry->compare_exchange_weak(e, next, std::memory_order_acq_rel));
             // Also a gain needs a flush where CPUs cache what they may not do; x86 faults and looks again.
             if (loses && arch::is_present(e)) {
@@ -290,6 +304,7 @@ Status AddressSpace::begin_discard(UserRange range, Departure& left)
         const UserRange part{max(it->range.start, range.start), min(it->range.end, range.end)};
         table_.for_each(part, [&](arch::Leaf leaf) NO_THREAD_SAFETY { remove_leaf(leaf, left); });
     }
+    ++departures_;
     left.tables.splice(left.tables.end(), retired_);
     return {};
 }
@@ -298,6 +313,7 @@ void AddressSpace::end_discard(Departure& left)
 {
     {
         LockGuard guard(lock_);
+        --departures_;
         reap_departed(left);
     }
     frames::release(left.frames);
@@ -313,7 +329,7 @@ void AddressSpace::destroy()
             table_.for_each(app_[i], [&](arch::Leaf leaf) {
                 const u64 e = leaf.entry->load(std::memory_order_acquire);
                 if ((e & (STILL_PTE_FOREIGN | STILL_PTE_QUARANTINED)) == 0)
-                    chain_block(all, arch::leaf_frame(e, leaf.level), leaf.level);
+                    give_up(all, e, leaf.level);
             });
         }
         for (auto it = areas_.first_behind(UserAddr(0)); it != areas_.end();
@@ -343,6 +359,11 @@ MappedFile* AddressSpace::find_or_make_file(u32 handle)
             if (it->file != nullptr && it->file->handle == handle)
                 return it->file;
     }
+    return make_file(handle);
+}
+
+MappedFile* AddressSpace::make_file(u32 handle)
+{
     MappedFile* file = file_cache.make();
     if (file != nullptr)
         file->handle = handle;

@@ -36,6 +36,7 @@ struct Departure {
     UserRange range;
     bool flush = false;    // some CPU may hold a translation
     bool zap = false;      // Linux may have it mapped
+    bool departed = false; // entries stay, as departing, until they are reaped
     bool in_linux = false; // Linux has mappings of its own there: the pseudo file is to replace them
     FrameChain frames;     // free once flushed
     FrameChain tables;     // likewise, and no walker left
@@ -52,7 +53,15 @@ struct Chunk {
 };
 
 enum class Access : u8 { read, write, execute };
-enum class FaultKind : u8 { resolved, fill, mirror, no_area, no_right };
+enum class FaultKind : u8 {
+    resolved, // the entry allows it
+    fill,     // an empty entry
+    copy,     // a write to a page that others share
+    mirror,   // an entry of memory whose home is Linux
+    busy,     // the entry is being changed by somebody else: look again later
+    no_area,
+    no_right,
+};
 struct Fault {
     FaultKind kind;
     Chunk chunk; // if fill; if mirror its range: what Linux is to be asked for, empty: no memory for tables
@@ -81,6 +90,20 @@ class AddressSpace {
     void end_discard(Departure& left) EXCLUDES(lock_);
     // Splits large departing leaves into small ones. false: nothing was split.
     bool split_departed(UserRange range) EXCLUDES(lock_);
+
+    // fork: makes child a copy of this one, page by page shared, and takes the right to write away from both.
+    // again: areas or entries are being changed: try again. Whatever comes back, the departure is to be settled
+    // first (with Linux asked for pinned pages); then, after success, end_fork() has to follow. Meanwhile writes to
+    // shared pages wait. child is fresh.
+    Status begin_fork(AddressSpace& child, Departure& left) EXCLUDES(lock_);
+    // Splits large leaves with pinned pages. false: there were none; else Linux is to be asked once more.
+    Result<bool> split_pinned(UserRange range) EXCLUDES(lock_);
+    // Gives the child copies of the pinned pages, which stay the parent's.
+    Status end_fork(AddressSpace& child, Departure& left) EXCLUDES(lock_);
+    // A write fault on a shared page. true: the entry departs now, settle it and call end_copy() with a copy of
+    // *shared; false: nothing to copy (any more): look again.
+    Result<bool> begin_copy(UserAddr a, PhysAddr& shared, Departure& left) EXCLUDES(lock_);
+    void end_copy(UserAddr a, PhysAddr shared, Frame* own, Departure& left) EXCLUDES(lock_);
 
     // What a fault at a needs. A chunk to fill comes with a reference to its file.
     Fault examine(UserAddr a, Access access) EXCLUDES(lock_);
@@ -137,6 +160,7 @@ class AddressSpace {
 
     // The one object for that handle: a fresh one, or that of an area which maps it already.
     MappedFile* find_or_make_file(u32 handle) EXCLUDES(lock_);
+    MappedFile* make_file(u32 handle);
     void free_file(MappedFile* file);
 
     // Heap and limits: set up before the first thread runs. brk(2) is the program's to serialise.
@@ -153,6 +177,8 @@ class AddressSpace {
     void drop_file(MappedFile* file, MappedFile*& chain) REQUIRES(lock_);
     void remove_leaf(arch::Leaf leaf, Departure& left) REQUIRES(lock_);
     void reap_departed(Departure& left) REQUIRES(lock_);
+    Status copy_area(AddressSpace& child, const Vma& vma, Departure& left) REQUIRES(lock_);
+    Status share_leaf(AddressSpace& child, arch::Leaf leaf, Departure& left) REQUIRES(lock_);
     void release_tables(Departure& left);
     [[nodiscard]] Chunk chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest) REQUIRES(lock_);
     [[nodiscard]] bool is_empty(UserRange range) REQUIRES(lock_);
@@ -168,6 +194,8 @@ class AddressSpace {
     UserRange app_[STILL_MAX_APP_RANGES];
     u32 num_app_ = 0;
     const u32* walkers_ = nullptr;
+    bool forking_ GUARDED_BY(lock_) = false; // between begin_fork() and end_fork()
+    u32 departures_ GUARDED_BY(lock_) = 0;   // begun and not ended: entries may be departing
     // Written under lock_, read without.
     std::atomic<u64> resident_{0};
     std::atomic<u64> peak_resident_{0};

@@ -48,7 +48,12 @@ Fault AddressSpace::examine(UserAddr a, Access access)
     if (vma->kind == VmaKind::mirrored)
         return examine_mirrored(*vma, a, access);
     const arch::Leaf leaf = table_.find(a);
-    if (leaf.entry != nullptr && leaf.entry->load(std::memory_order_acquire) != 0)
+    const u64 e = leaf.entry == nullptr ? 0 : leaf.entry->load(std::memory_order_acquire);
+    if ((e & STILL_PTE_DEPARTING) != 0)
+        return {FaultKind::busy, {}};
+    if (access == Access::write && (e & STILL_PTE_SHARED) != 0 && (e & STILL_PTE_WRITE) == 0)
+        return {forking_ ? FaultKind::busy : FaultKind::copy, {}};
+    if (e != 0)
         return {FaultKind::resolved, {}};
     if (vma->kind == VmaKind::foreign)
         return {FaultKind::no_area, {}};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arch/layout.hpp>
 #include <array>
+#include <atomic>
 #include <base/spin_lock.hpp>
 #include <debug/log.hpp>
 #include <debug/panic.hpp>
@@ -22,6 +23,7 @@ std::array<Node, STILL_MAX_NODES> nodes;
 std::array<Zone, STILL_MAX_RANGES> zones; // ascending
 u32 num_zones = 0;
 u32 num_nodes = 1;
+std::atomic<u64> kept;
 
 Zone* zone_of(PhysAddr a)
 {
@@ -127,6 +129,40 @@ void release(FrameChain& chain)
     }
 }
 
+void share(PhysAddr start, u32 order)
+{
+    Frame* first = lookup(start);
+    for (u64 i = 0; i < 1ull << order; ++i)
+        __atomic_fetch_add(&first[i].extra_owners, 1, __ATOMIC_RELAXED);
+}
+
+bool is_shared(PhysAddr start, u32 order)
+{
+    const Frame* first = lookup(start);
+    for (u64 i = 0; i < 1ull << order; ++i)
+        if (__atomic_load_n(&first[i].extra_owners, __ATOMIC_ACQUIRE) != 0)
+            return true;
+    return false;
+}
+
+void disown(FrameChain& unowned, PhysAddr start, u32 order)
+{
+    Frame* first = lookup(start);
+    STILL_ASSERT(first != nullptr);
+    if (!is_shared(start, order)) {
+        first->order = order;
+        unowned.push_back(*first);
+        return;
+    }
+    for (u64 i = 0; i < 1ull << order; ++i) {
+        if (__atomic_fetch_sub(&first[i].extra_owners, 1, __ATOMIC_ACQ_REL) != 0)
+            continue;
+        __atomic_store_n(&first[i].extra_owners, 0, __ATOMIC_RELAXED); // it was the last
+        first[i].order = 0;
+        unowned.push_back(first[i]);
+    }
+}
+
 Frame* lookup(PhysAddr a)
 {
     Zone* zone = zone_of(a);
@@ -186,6 +222,27 @@ void* allocate_memory(NodeId node, u32 order)
 void release_memory(void* memory, u32 order)
 {
     release(lookup(arch::direct_to_phys(memory)), order);
+}
+
+void* keep_memory(u32 order)
+{
+    void* memory = allocate_memory(NodeId(0), order);
+    if (memory != nullptr)
+        kept.fetch_add(order_bytes(order));
+    return memory;
+}
+
+PhysAddr keep_table_page()
+{
+    const PhysAddr page = table_page();
+    if (page != PhysAddr())
+        kept.fetch_add(page_size);
+    return page;
+}
+
+u64 kept_bytes()
+{
+    return kept.load();
 }
 
 } // namespace still::frames

@@ -20,6 +20,11 @@ void init(const still_boot_block& block, std::span<const Taken> taken);
 [[nodiscard]] Frame* allocate(NodeId node, u32 order);
 void release(Frame* frame, u32 order);
 void release(FrameChain& chain); // each block by its own order; empties the chain
+// Frames that several address spaces map, after a fork. share: one owner more for each frame of the block.
+void share(PhysAddr start, u32 order);
+// One owner fewer; frames that have no other are chained, to be released.
+void disown(FrameChain& unowned, PhysAddr start, u32 order);
+[[nodiscard]] bool is_shared(PhysAddr start, u32 order);
 // Of an address in the instance's memory; nullptr for any other.
 [[nodiscard]] Frame* lookup(PhysAddr a);
 [[nodiscard]] u64 free_bytes();
@@ -33,5 +38,9 @@ void clear(PhysAddr start, u64 bytes);
 // Kernel virtual address of a zeroed block, or nullptr. For stacks and long-lived objects.
 [[nodiscard]] void* allocate_memory(NodeId node, u32 order);
 void release_memory(void* memory, u32 order);
+// The same two for what never comes back: counted, so that the books of memory are exact to the page.
+[[nodiscard]] void* keep_memory(u32 order);
+[[nodiscard]] PhysAddr keep_table_page();
+[[nodiscard]] u64 kept_bytes();
 
 } // namespace still::frames

@@ -39,7 +39,7 @@ template <class T> class ObjectCache {
     {
         LockGuard guard(lock_);
         if (free_ == nullptr) {
-            auto* block = static_cast<u8*>(frames::allocate_memory(NodeId(0), order));
+            auto* block = static_cast<u8*>(frames::keep_memory(order));
             if (block == nullptr)
                 return nullptr;
             for (u64 at = 0; at + stride <= order_bytes(order); at += stride) {

@@ -33,14 +33,7 @@ Status VmaMap::insert(const Vma& proto)
     if (vma == nullptr)
         return fail(Errno::nomem);
     vma->range = proto.range;
-    vma->kind = proto.kind;
-    vma->prot = proto.prot;
-    vma->lazy = proto.lazy;
-    vma->stack = proto.stack;
-    vma->in_linux = proto.in_linux;
-    vma->segment = proto.segment;
-    vma->file = proto.file;
-    vma->file_offset = proto.file_offset;
+    vma->take_properties(proto);
     if (vma->file != nullptr)
         ++vma->file->refs;
     tree_.insert(*vma);
@@ -59,13 +52,7 @@ Status VmaMap::split(UserAddr at)
     if (upper == nullptr)
         return fail(Errno::nomem);
     upper->range = {at, vma->range.end};
-    upper->kind = vma->kind;
-    upper->prot = vma->prot;
-    upper->lazy = vma->lazy;
-    upper->stack = vma->stack;
-    upper->in_linux = vma->in_linux;
-    upper->segment = vma->segment;
-    upper->file = vma->file;
+    upper->take_properties(*vma);
     upper->file_offset = vma->offset_of(at);
     if (upper->file != nullptr)
         ++upper->file->refs;

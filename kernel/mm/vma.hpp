@@ -14,6 +14,7 @@ struct MappedFile {
     u32 handle = 0;
     u32 refs = 0;
     MappedFile* next_closed = nullptr; // chain of files whose last reference is gone
+    MappedFile* twin = nullptr;        // of the child, while a fork copies areas
 };
 
 enum class VmaKind : u8 {
@@ -39,6 +40,18 @@ struct Vma : TreeHook {
     MappedFile* file = nullptr;
     u64 file_offset = 0; // of range.start
 
+    // All but the place; file_offset is that of o's start. The file's references are the caller's business.
+    void take_properties(const Vma& o)
+    {
+        kind = o.kind;
+        prot = o.prot;
+        lazy = o.lazy;
+        stack = o.stack;
+        in_linux = o.in_linux;
+        segment = o.segment;
+        file = o.file;
+        file_offset = o.file_offset;
+    }
     [[nodiscard]] u64 offset_of(UserAddr a) const { return file_offset + (a - range.start); }
     bool operator<(const Vma& o) const { return range.start < o.range.start; }
 };
@@ -68,6 +81,7 @@ class VmaMap {
     [[nodiscard]] Vma* find(UserAddr a);
     // First area that ends behind a.
     [[nodiscard]] iterator first_behind(UserAddr a);
+    [[nodiscard]] iterator begin() { return tree_.begin(); }
     [[nodiscard]] iterator end() { return tree_.end(); }
     [[nodiscard]] bool overlaps(UserRange range);
     // Copies proto into a new area (its file gains a reference) and merges it with equal neighbours.

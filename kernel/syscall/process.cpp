@@ -97,29 +97,10 @@ SyscallResult sys_setrlimit(Task& task, const Call& call)
 
 SyscallResult sys_clock_gettime(Task& task, const Call& call)
 {
-    constexpr u64 realtime = 0, monotonic = 1, process_cpu = 2, thread_cpu = 3, boottime = 7;
-    u64 ns;
-    switch (call.arg[0]) {
-    case realtime:
-        ns = realtime_ns();
-        break;
-    case monotonic:
-        ns = monotonic_ns();
-        break;
-    case process_cpu:
-        ns = tsc_to_ns(process_busy_ticks(*task.owner));
-        break;
-    case thread_cpu:
-        ns = tsc_to_ns(busy_ticks(task));
-        break;
-    case boottime:
-        ns = boottime_ns();
-        break;
-    default:
-        return offload_unchanged(task, call);
-    }
-    TRY_STATUS(UserOut<u64>(call.arg[1]).write(ns / 1'000'000'000, 0));
-    TRY_STATUS(UserOut<u64>(call.arg[1]).write(ns % 1'000'000'000, 1));
+    const auto clock = find_clock(task, static_cast<i32>(call.arg[0]));
+    if (!clock)
+        return clock.error() == Errno::nosys ? offload_unchanged(task, call) : fail(clock.error());
+    TRY_STATUS(UserOut<TimeSpec>(call.arg[1]).write(to_timespec(read_clock(*task.owner, *clock))));
     return 0;
 }
 

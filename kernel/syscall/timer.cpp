@@ -126,8 +126,8 @@ SyscallResult sys_timer_settime(Task& task, const Call& call)
         return fail(Errno::inval);
     const TimerSpec spec = TRY(UserIn<TimerSpec>(call.arg[2]).read());
     const TimerSetting wanted = TRY(to_setting(spec));
-    const TimerSetting old = TRY(
-        set_timer(*task.owner, static_cast<i32>(call.arg[0]), wanted, (call.arg[1] & abstime) != 0));
+    const TimerSetting old =
+        TRY(set_timer(*task.owner, static_cast<i32>(call.arg[0]), wanted, (call.arg[1] & abstime) != 0));
     if (call.arg[3] != 0)
         TRY_STATUS(UserOut<TimerSpec>(call.arg[3]).write(to_spec(old)));
     return 0;

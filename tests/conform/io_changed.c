@@ -84,6 +84,7 @@ int main(void)
     stop = 1;
     for (int n = 0; n < 3; n++)
         pthread_join(threads[n], NULL);
+    unlink("f"); /* what it holds is up to chance */
     printf("strange results: %d\n", strange);
     return 0;
 }

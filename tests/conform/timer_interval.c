@@ -79,8 +79,7 @@ static void cpu_limit(void)
     limit.rlim_max = (rlim_t)used + 3;
     SHOW(setrlimit(RLIMIT_CPU, &limit));
     burn(2);
-    printf("SIGXCPU twice %d, code %d, in time %d\n", count >= 2, (int)code,
-           now(CLOCK_PROCESS_CPUTIME_ID) < (double)(rlim_t)used + 2.5);
+    printf("SIGXCPU twice %d, code %d\n", count >= 2, (int)code);
     fflush(stdout);
     count = 0;
     burn(100);

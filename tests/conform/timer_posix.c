@@ -36,7 +36,8 @@ static double now(clockid_t clock)
 
 static struct itimerspec in_ms(int value, int interval)
 {
-    return (struct itimerspec){{interval / 1000, interval % 1000 * 1000000L}, {value / 1000, value % 1000 * 1000000L}};
+    return (struct itimerspec){{interval / 1000, interval % 1000 * 1000000L},
+                               {value / 1000, value % 1000 * 1000000L}};
 }
 
 static void burn_until(volatile sig_atomic_t* what, int wanted)
@@ -58,7 +59,8 @@ static void sleep_until(volatile sig_atomic_t* what, int wanted)
 
 static void each_clock(const char* name, clockid_t clock, int busy)
 {
-    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 2, .sigev_value.sival_int = 77};
+    struct sigevent event = {
+        .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 2, .sigev_value.sival_int = 77};
     struct itimerspec spec = in_ms(60, 0), left;
     timer_t timer;
 
@@ -72,8 +74,8 @@ static void each_clock(const char* name, clockid_t clock, int busy)
     timer_gettime(timer, &left);
     (busy ? burn_until : sleep_until)(&count, 1);
     double took = now(clock) - start;
-    printf("%s: handled %d code %d value %d, not early %d, soon %d\n", name, (int)count, (int)last_code, (int)last_value,
-           took >= 0.0595, took < 1);
+    printf("%s: handled %d code %d value %d, not early %d, soon %d\n", name, (int)count, (int)last_code,
+           (int)last_value, took >= 0.0595, took < 1);
     timer_gettime(timer, &left);
     printf("%s: over: %d %d\n", name, left.it_value.tv_sec == 0, left.it_value.tv_nsec == 0);
     // A time of the clock, and one that has passed.
@@ -106,7 +108,8 @@ static void each_clock(const char* name, clockid_t clock, int busy)
 
 static void overruns(void)
 {
-    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 1};
+    struct sigevent event = {
+        .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 1};
     struct itimerspec spec = in_ms(20, 20);
     sigset_t set;
     siginfo_t info;

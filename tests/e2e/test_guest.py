@@ -24,7 +24,7 @@ SIGNALS = {
 
 @pytest.mark.parametrize("program", [
     ["arguments"], ["arguments_static"], ["arguments_static_pie"], ["threads"], ["efault"], ["fds"], ["compute", "1"],
-    ["null_offload"], ["signals"], ["memory_storm", "5"], ["pins", "3"],
+    ["null_offload"], ["signals"], ["memory_storm", "5"], ["pins", "3"], ["fork_storm", "4"],
 ], ids=lambda words: words[0])
 def test_it_does_what_it_does_natively(lwk, program):
     result = lwk.mcexec(str(PROGRAMS / program[0]), *program[1:], timeout=60)
@@ -41,10 +41,11 @@ def test_memory_is_whole_after_a_storm(lwk):
     def free():
         return lwk.status()["nodes"][0]["free_bytes"]
 
-    lwk.mcexec(str(PROGRAMS / "memory_storm"), "1")
-    before = free()
-    lwk.mcexec(str(PROGRAMS / "memory_storm"), "3")
-    assert free() == before
+    for program in "memory_storm", "fork_storm":
+        lwk.mcexec(str(PROGRAMS / program), "1")
+        before = free()
+        lwk.mcexec(str(PROGRAMS / program), "3")
+        assert free() == before, program
 
 
 def test_few_descriptors_are_all_the_programs_own(lwk):

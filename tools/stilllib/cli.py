@@ -92,6 +92,12 @@ def _parser():
     sub.add_argument("--native", action="store_true", help="natively twice: does a case agree with itself?")
     sub.add_argument("--write", action="store_true", help="write docs/compatibility.md")
 
+    sub = add("fuzz", _run_module("fuzz"), "random system calls on the LWK, for a time")
+    _machine_options(sub)
+    sub.add_argument("--minutes", type=float, default=10, metavar="N", help="how long (default 10)")
+    sub.add_argument("--seed", type=int, metavar="S", help="where to begin (default: by the clock)")
+    sub.add_argument("--calls", type=int, default=3000, metavar="N", help="of each thread of a program (default 3000)")
+
     add("demo", _run_module("demo"), "unmodified Debian programs on cores that Linux gave up")
 
     sub = add("lint", _run_module("lint"), "format, style, layers and static checks")

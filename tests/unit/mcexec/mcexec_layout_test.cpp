@@ -90,3 +90,20 @@ TEST(Layout, KeepsLinkAddressesAndRefusesTakenOnes)
     EXPECT_FALSE(at(0x7f0270000000, 0x7f0270001000));
     EXPECT_FALSE(at(0x7f0300000000, 0x7f0300001000));
 }
+
+TEST(Layout, GapsLieBetweenMappings)
+{
+    const char* maps = "1000-3000 r--p 0\n5000-6000 rw-p 0\n9000-a000 rw-p 0\n";
+    const auto is = [&](still_range range, std::vector<std::pair<uint64_t, uint64_t>> expected) {
+        std::vector<std::pair<uint64_t, uint64_t>> got;
+        for (const still_range& gap : gaps_within(maps, range)) {
+            got.emplace_back(gap.start, gap.end);
+        }
+        EXPECT_EQ(got, expected);
+    };
+    is({0x2000, 0xb000}, {{0x3000, 0x5000}, {0x6000, 0x9000}, {0xa000, 0xb000}});
+    is({0x3000, 0x4000}, {{0x3000, 0x4000}});
+    is({0x5000, 0x6000}, {});
+    is({0x0, 0x1000}, {{0x0, 0x1000}});
+    is({0xb000, 0xc000}, {{0xb000, 0xc000}});
+}

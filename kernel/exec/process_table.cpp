@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <exec/process_table.hpp>
+#include <exec/timers.hpp>
+
+namespace still {
+
+namespace {
+
+constexpr u32 max_processes = 1024;
+Process* table[max_processes] GUARDED_BY(process_table_lock);
+std::atomic<u32> process_count{0};
+
+Process*& place_of(u32 handle) REQUIRES(process_table_lock)
+{
+    return table[(handle & 0xffff) % max_processes];
+}
+
+} // namespace
+
+SpinLock process_table_lock;
+
+Process* lookup_process(u32 handle)
+{
+    Process* p = place_of(handle);
+    return p != nullptr && p->handle == handle ? p : nullptr;
+}
+
+Process* hold_process(u32 handle)
+{
+    LockGuard guard(process_table_lock);
+    Process* p = lookup_process(handle);
+    if (p != nullptr)
+        p->holders.fetch_add(1);
+    return p;
+}
+
+void let_process_go(Process& p)
+{
+    p.holders.fetch_sub(1);
+}
+
+bool is_known_process(u32 handle)
+{
+    LockGuard guard(process_table_lock);
+    return lookup_process(handle) != nullptr;
+}
+
+Status enter_process(Process& p)
+{
+    LockGuard guard(process_table_lock);
+    Process*& place = place_of(p.handle);
+    if (place != nullptr)
+        return fail(Errno::again);
+    place = &p;
+    process_count.fetch_add(1);
+    return {};
+}
+
+Process* remove_process(u32 handle)
+{
+    LockGuard guard(process_table_lock);
+    Process* p = lookup_process(handle);
+    if (p != nullptr) {
+        place_of(handle) = nullptr;
+        process_count.fetch_sub(1);
+    }
+    return p;
+}
+
+void kill_process(Process& p)
+{
+    p.killed.store(true);
+    p.dying.store(true);
+    LockGuard guard(p.lock);
+    stop_timers(p);
+    for (Task* t = p.tasks; t != nullptr; t = t->next_task) {
+        unpark(*t);
+        kick(*t);
+    }
+    for (Process* g = p.guests; g != nullptr; g = g->next_guest)
+        kill_process(*g);
+}
+
+u32 count_tasks(Process& p)
+{
+    LockGuard guard(p.lock);
+    u32 count = p.num_tasks;
+    for (Process* g = p.guests; g != nullptr; g = g->next_guest)
+        count += count_tasks(*g);
+    return count;
+}
+
+namespace {
+
+bool has_task_on(Process& p, u64 slot)
+{
+    LockGuard guard(p.lock);
+    for (Task* t = p.tasks; t != nullptr; t = t->next_task)
+        if (t->slot.index() == slot)
+            return true;
+    return false;
+}
+
+} // namespace
+
+Process* hold_guest(Process& p, u64 slot)
+{
+    LockGuard guard(p.lock);
+    for (Process* g = p.guests; g != nullptr; g = g->next_guest) {
+        if (has_task_on(*g, slot)) {
+            g->holders.fetch_add(1);
+            return g;
+        }
+    }
+    return nullptr;
+}
+
+u32 num_processes()
+{
+    return process_count.load();
+}
+
+void kill_all_processes()
+{
+    LockGuard guard(process_table_lock);
+    for (Process* p : table)
+        if (p != nullptr)
+            kill_process(*p);
+}
+
+} // namespace still

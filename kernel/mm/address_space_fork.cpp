@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// fork: two address spaces share their pages until one of them writes.
+#include <arch/layout.hpp>
+#include <mm/address_space.hpp>
+#include <mm/frame_allocator.hpp>
+
+namespace still {
+
+namespace {
+
+constexpr u32 order_of(u32 level)
+{
+    return 9 * level;
+}
+
+bool is_private_memory(const Vma& vma)
+{
+    return vma.kind == VmaKind::anonymous || vma.kind == VmaKind::file;
+}
+
+} // namespace
+
+// The child's half of a leaf. Linux has nothing of the child mapped yet, so SEEN is not inherited.
+Status AddressSpace::share_leaf(AddressSpace& child, arch::Leaf leaf, Departure& left)
+{
+    u64 e = leaf.entry->load(std::memory_order_acquire);
+    if ((e & STILL_PTE_DEPARTING) != 0)
+        return fail(Errno::again);
+    const arch::Leaf own = TRY(child.table_.prepare(leaf.start, leaf.level));
+    if ((e & STILL_PTE_FOREIGN) != 0) {
+        own.entry->store(e, std::memory_order_release);
+        return {};
+    }
+    frames::share(arch::leaf_frame(e, leaf.level), order_of(leaf.level));
+    child.count_resident(arch::level_bytes(leaf.level));
+    u64 next;
+    do {
+        next = (e | STILL_PTE_SHARED) & ~STILL_PTE_WRITE;
+    } while (!leaf.entry->compare_exchange_weak(e, next, std::memory_order_acq_rel));
+    own.entry->store(next & ~(STILL_PTE_SEEN | STILL_PTE_PINNED), std::memory_order_release);
+    left.flush |= (e & STILL_PTE_WRITE) != 0;
+    if ((e & STILL_PTE_SEEN) != 0) {
+        // Also where Linux can't write any more: a transfer may be under way into a page that it got earlier.
+        const UserAddr end = leaf.start + arch::level_bytes(leaf.level);
+        left.range.start = left.zap ? min(left.range.start, leaf.start) : leaf.start;
+        left.range.end = left.zap ? max(left.range.end, end) : end;
+        left.zap = true;
+    }
+    return {};
+}
+
+Status AddressSpace::copy_area(AddressSpace& child, const Vma& vma, Departure& left) NO_THREAD_SAFETY
+{
+    Vma proto;
+    proto.range = vma.range;
+    proto.take_properties(vma);
+    if (vma.file != nullptr) {
+        if (vma.file->twin == nullptr)
+            vma.file->twin = child.make_file(vma.file->handle);
+        if (vma.file->twin == nullptr)
+            return fail(Errno::nomem);
+        proto.file = vma.file->twin;
+    }
+    TRY_STATUS(child.areas_.insert(proto));
+    Status done{};
+    if (is_private_memory(vma) || vma.kind == VmaKind::foreign) {
+        table_.for_each(vma.range, [&](arch::Leaf leaf) NO_THREAD_SAFETY {
+            if (done)
+                done = share_leaf(child, leaf, left);
+        });
+    }
+    return done;
+}
+
+// child is known to its maker only: its lock is not needed.
+Status AddressSpace::begin_fork(AddressSpace& child, Departure& left) NO_THREAD_SAFETY
+{
+    LockGuard guard(lock_);
+    if (forking_ || departures_ != 0)
+        return fail(Errno::again);
+    for (const Vma& vma : areas_)
+        if (vma.kind == VmaKind::leaving)
+            return fail(Errno::again);
+    Status done{};
+    for (const Vma& vma : areas_) {
+        done = copy_area(child, vma, left);
+        if (!done)
+            break;
+    }
+    for (const Vma& vma : areas_) {
+        if (vma.file == nullptr || vma.file->twin == nullptr)
+            continue;
+        if (vma.file->twin->refs == 0) // made, but its area could not be
+            child.free_file(vma.file->twin);
+        vma.file->twin = nullptr;
+    }
+    child.brk_start = brk_start;
+    child.brk_end = brk_end;
+    child.mmap_top = mmap_top;
+    child.limit_as = limit_as;
+    child.limit_data = limit_data;
+    child.last_segment_.store(last_segment_.load());
+    forking_ = done.has_value();
+    return done;
+}
+
+Result<bool> AddressSpace::split_pinned(UserRange range)
+{
+    LockGuard guard(lock_);
+    Status done{};
+    bool any = false;
+    table_.for_each(range, [&](arch::Leaf leaf) {
+        const u64 e = leaf.entry->load(std::memory_order_acquire);
+        if (!done || leaf.level == arch::level_4k || (e & STILL_PTE_PINNED) == 0)
+            return;
+        leaf.entry->fetch_and(~STILL_PTE_PINNED); // of its parts some are
+        done = table_.split(leaf);
+        any = true;
+    });
+    if (!done)
+        return fail(done.error());
+    return any;
+}
+
+Status AddressSpace::end_fork(AddressSpace& child, Departure& left) NO_THREAD_SAFETY
+{
+    FrameChain unowned;
+    Status done{};
+    {
+        LockGuard guard(lock_);
+        table_.for_each(left.range, [&](arch::Leaf leaf) NO_THREAD_SAFETY {
+            u64 e = leaf.entry->load(std::memory_order_acquire);
+            if (leaf.level != arch::level_4k || (e & STILL_PTE_PINNED) == 0)
+                return;
+            leaf.entry->fetch_and(~STILL_PTE_PINNED);
+            const Vma* vma = child.areas_.find(leaf.start);
+            if (!done || vma == nullptr)
+                return;
+            done = child.table_.split_at(leaf.start);
+            if (done)
+                done = child.table_.split_at(leaf.start + page_size);
+            Frame* own = frames::allocate(NodeId(0), 0);
+            if (!done || own == nullptr) {
+                done = fail(Errno::nomem);
+                if (own != nullptr)
+                    frames::release(own, 0);
+                return;
+            }
+            const PhysAddr pinned = arch::leaf_frame(e, leaf.level);
+            __builtin_memcpy(arch::direct(own->address()), arch::direct(pinned), page_size);
+            child.table_.find(leaf.start)
+                .entry->store(own->address().raw() | arch::leaf_bits(vma->prot, arch::level_4k),
+                              std::memory_order_release);
+            frames::disown(unowned, pinned, 0);
+        });
+        forking_ = false;
+    }
+    frames::release(unowned);
+    release_tables(left);
+    return done;
+}
+
+Result<bool> AddressSpace::begin_copy(UserAddr a, PhysAddr& shared, Departure& left)
+{
+    LockGuard guard(lock_);
+    for (;;) {
+        const Vma* vma = areas_.find(a);
+        const arch::Leaf leaf = table_.find(a);
+        if (forking_ || vma == nullptr || vma->kind == VmaKind::leaving || (vma->prot & prot_write) == 0 ||
+            leaf.entry == nullptr)
+            return false;
+        u64 e = leaf.entry->load(std::memory_order_acquire);
+        if (!arch::is_present(e) || (e & STILL_PTE_SHARED) == 0 || (e & STILL_PTE_WRITE) != 0)
+            return false;
+        shared = arch::leaf_frame(e, leaf.level);
+        if (!frames::is_shared(shared, order_of(leaf.level))) {
+            // The others have gone: it is this process's alone, large as it is.
+            if (leaf.entry->compare_exchange_strong(e, (e & ~STILL_PTE_SHARED) | STILL_PTE_WRITE,
+                                                    std::memory_order_acq_rel))
+                return false;
+            continue;
+        }
+        if (leaf.level != arch::level_4k) {
+            TRY_STATUS(table_.split(leaf));
+            continue;
+        }
+        // Nobody may read the old page once somebody has written to the new one: first it goes everywhere.
+        if (!leaf.entry->compare_exchange_strong(e, (e & ~STILL_PTE_PRESENT) | STILL_PTE_DEPARTING,
+                                                 std::memory_order_acq_rel))
+            continue;
+        left.range = {leaf.start, leaf.start + page_size};
+        left.flush = true;
+        left.zap = (e & STILL_PTE_SEEN) != 0;
+        ++departures_;
+        return true;
+    }
+}
+
+void AddressSpace::end_copy(UserAddr a, PhysAddr shared, Frame* own, Departure& left)
+{
+    bool used = false;
+    {
+        LockGuard guard(lock_);
+        --departures_;
+        const Vma* vma = areas_.find(a);
+        const arch::Leaf leaf = table_.find(a);
+        const u64 e = leaf.entry == nullptr ? 0 : leaf.entry->load(std::memory_order_acquire);
+        // Else it was unmapped or discarded meanwhile, and its page given up by whoever did that.
+        if ((e & STILL_PTE_DEPARTING) != 0 && leaf.level == arch::level_4k &&
+            arch::leaf_frame(e, leaf.level) == shared) {
+            used = vma != nullptr && is_private_memory(*vma);
+            leaf.entry->store(used ? own->address().raw() | arch::leaf_bits(vma->prot, leaf.level) : 0,
+                              std::memory_order_release);
+            if ((e & STILL_PTE_QUARANTINED) == 0)
+                frames::disown(left.frames, shared, 0);
+        }
+    }
+    if (!used)
+        frames::release(own, 0);
+    frames::release(left.frames);
+    release_tables(left);
+}
+
+} // namespace still

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Is all memory back? The books of the LWK, to the page, and Linux's, within what its own caches do."""
+import time
+
+LINUX_SLACK_KIB = 32768
+# What the LWK keeps once taken: objects of its own, and a table for each 2 MiB of Linux where slots ever lay.
+KEPT_SLACK_BYTES = 2 << 20
+
+
+class Books:
+    """Memory of both kernels now, with nothing running on the instance."""
+
+    def __init__(self, guest):
+        guest.sh("rm -rf /tmp/fuzz /tmp/soak /tmp/conform; ipcrm --all; rm -rf /dev/shm/*")
+        self.lwk, self.kept = _settled(guest)
+        self.linux_kib = guest.mem_free_kib()
+
+    def lost_since(self, before):
+        """What is missing, in words; empty if nothing is."""
+        lost = before.lwk + before.kept - self.lwk - self.kept
+        if lost:
+            return f"the LWK lost {lost} bytes"
+        if self.kept - before.kept > KEPT_SLACK_BYTES:
+            return f"the LWK keeps {self.kept - before.kept} bytes more for its own objects"
+        if before.linux_kib - self.linux_kib > LINUX_SLACK_KIB:
+            return f"Linux lost {before.linux_kib - self.linux_kib} KiB"
+        return ""
+
+
+def _settled(guest):
+    """(free, kept) bytes of the instance, once the memory of what ended has come back."""
+    last = None
+    for _ in range(60):
+        status = guest.status()
+        now = sum(node["free_bytes"] for node in status["nodes"]), status["kept_bytes"]
+        if now == last and status["processes"] == 0 and status["quarantined_pages"] == 0:
+            break
+        last = now
+        time.sleep(0.3)
+    return now
