@@ -44,7 +44,8 @@ std::vector<still_report_area> areas_of_the_program()
     return areas;
 }
 
-// What of the area belongs into the core; as by Linux's default filter, of unchanged file pages only the first.
+// What of the area belongs into the core. Code is in the program's files; their other read-only pages may have been
+// written before they became that (relocations).
 still_range part_to_dump(const still_report_area& area)
 {
     const bool writable = (area.prot & PROT_WRITE) != 0;
@@ -55,7 +56,7 @@ still_range part_to_dump(const still_report_area& area)
     if (area.kind == STILL_AREA_DATA || area.resident_bytes == 0 || sparse) {
         return {area.start, area.start};
     }
-    if (area.kind == STILL_AREA_FILE && !writable) {
+    if (area.kind == STILL_AREA_FILE && !writable && (area.prot & PROT_EXEC) != 0) {
         return {area.start, area.file_offset == 0 ? area.start + page_size : area.start};
     }
     return {area.start, area.end};
