@@ -96,6 +96,7 @@ extern "C" unsigned long still_syscall(still::arch::TrapFrame* frame)
     } else {
         if (row.kind == Class::local)
             ++this_cpu().counters->syscalls_local;
+        task.restart_nr = -1; // a call before may have left its own, having ended well
         const Call call{nr, {frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9}, *frame};
         const SyscallResult result = row.handler(task, call);
         // The one place where an error becomes -errno. rt_sigreturn has replaced all registers.

@@ -201,7 +201,8 @@ int main(void)
         }
     }
     int before = shared_by_thread;
-    usleep(20000);
+    for (int tries = 0; tries < 1000 && before == shared_by_thread; tries++)
+        usleep(10000);
     printf("the writer goes on: %d\n", shared_by_thread != before);
     *(volatile int*)&stop = 1;
     MUST(pthread_join(writer, NULL) == 0);

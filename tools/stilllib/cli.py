@@ -87,6 +87,8 @@ def _parser():
     _machine_options(sub)
     sub.add_argument("names", nargs="*", metavar="NAME", help="cases, patterns or areas (default: all)")
     sub.add_argument("--list", action="store_true", help="name the cases")
+    sub.add_argument("--apps", action="store_true", help="real programs, installed here if they are missing")
+    sub.add_argument("--stress", action="store_true", help="the stressors of stress-ng")
     sub.add_argument("--quick", action="store_true", help="without the slow cases")
     sub.add_argument("--repeat", type=int, default=1, metavar="N", help="all of it N times")
     sub.add_argument("--native", action="store_true", help="natively twice: does a case agree with itself?")
@@ -97,6 +99,11 @@ def _parser():
     sub.add_argument("--minutes", type=float, default=10, metavar="N", help="how long (default 10)")
     sub.add_argument("--seed", type=int, metavar="S", help="where to begin (default: by the clock)")
     sub.add_argument("--calls", type=int, default=3000, metavar="N", help="of each thread of a program (default 3000)")
+
+    sub = add("soak", _run_module("soak"), "programs started and killed at random on the LWK; then no page is missing")
+    _machine_options(sub)
+    sub.add_argument("--minutes", type=float, default=30, metavar="N", help="how long (default 30)")
+    sub.add_argument("--seed", type=int, default=1, metavar="S", help="what is started and killed when (default 1)")
 
     add("demo", _run_module("demo"), "unmodified Debian programs on cores that Linux gave up")
 

@@ -218,15 +218,32 @@ def write_table(verdicts, path=TABLE):
     path.write_text(text)
 
 
+def _wanted(arguments):
+    """The cases that are asked for, with the packages that they need."""
+    groups, cases = ["vm", "e2e"], []
+    if arguments.apps:
+        groups.append("apps")
+        cases += conform_cases.apps()
+    if arguments.stress:
+        packages.need("stress")
+        cases += conform_cases.stressors()
+    if not arguments.apps and not arguments.stress or arguments.write:
+        cases = all_cases() + cases
+    if arguments.quick:
+        cases = [case for case in cases if not case.is_slow]
+    if not arguments.list:
+        packages.need(*groups)
+    return conform_cases.select(cases, arguments.names)
+
+
 def main(arguments):
-    cases = conform_cases.select(quick_cases() if arguments.quick else all_cases(), arguments.names)
+    cases = _wanted(arguments)
     if arguments.list:
         for case in cases:
             print(f"{case.name:32} {case.what}")
         return 0
     if arguments.write and (arguments.names or arguments.quick or arguments.native):
         raise StillError("--write makes the whole table: give no names with it", status=2)
-    packages.need("vm", "e2e")
     build("gcc")
     ways = ("native", "native again") if arguments.native else ("native", "lwk")
     machine = Machine(smp=arguments.smp, mem=arguments.mem, numa=arguments.numa, kernel=arguments.kernel)

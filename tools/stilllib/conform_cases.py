@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .paths import GCC, ROOT
 from .progress import StillError
+from .shell_out import output_of
 
 FOLDER = ROOT / "tests" / "conform"
 KEYS = {"run", "mixed", "argv", "stdin", "what", "timeout", "slow", "sort", "env"}
@@ -75,6 +76,46 @@ def commands(path=FOLDER / "cases.toml"):
             found.append(Case(f"{area}_{short}", argv, keys.get("what", ""), keys.get("timeout", 30),
                               keys.get("slow", False), (), more))
     return found
+
+
+def apps():
+    return commands(FOLDER / "apps.toml")
+
+
+# What stress-ng's classes hold that is not for a guest that others use, or needs what it lacks.
+NOT_STRESSED = {
+    "clock": "sets the clock",
+    "cpu-online": "takes CPUs from Linux while the module has some",
+    "oom-pipe": "fills the guest's memory on purpose",
+    "bigheap": "fills the guest's memory on purpose",
+    "brk": "fills the guest's memory on purpose",
+    "stack": "fills the guest's memory on purpose",
+    "rlimit": "ends by the limits that it tries",
+    "sysinval": "the fuzzer is ours",
+    "watchdog": "may reset the machine",
+    "reboot": "may reset the machine",
+    "module": "loads modules",
+    "apparmor": "the guest has none",
+    "ramfs": "mounts",
+    "umount": "mounts",
+    "bind-mount": "mounts",
+    "binderfs": "mounts",
+    "smi": "writes to ports",
+}
+STRESS_CLASSES = ("cpu", "memory", "vm", "scheduler", "interrupt", "pipe", "filesystem", "os")
+
+
+def stressors(classes=STRESS_CLASSES):
+    """A case for each stressor of stress-ng's classes: what is compared is its verdict, the exit status."""
+    found = {}
+    for name in classes:
+        listed = output_of(["stress-ng", "--class", f"{name}?"]) or ""
+        for stressor in listed.partition(":")[2].split():
+            if stressor not in NOT_STRESSED and stressor not in found:
+                script = (f"stress-ng --{stressor} 1 --{stressor}-ops 20 --timeout 3 --quiet >/dev/null; status=$?; "
+                          "rm -rf * ; exit $status")
+                found[stressor] = Case(f"stress_{stressor}", ["bash", "-c", script], f"class {name}", 60)
+    return list(found.values())
 
 
 def known_differences():
