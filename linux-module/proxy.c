@@ -11,6 +11,7 @@
 #include <linux/mm.h>
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "ikc.h"
@@ -237,6 +238,26 @@ void still_proc_drop_holder(struct still_proc *proc)
 		queue_work(reaper, &proc->reap_work);
 }
 
+/*
+ * Linux's parent learns of the CPU time that was spent on the LWK as it learns of Linux's own: the exiting or
+ * executing process is given it before it becomes a zombie.
+ */
+static void account_cpu_time(struct still_proc *proc)
+{
+	struct still_msg msg = { .kind = STILL_MSG_CPU_TIME, .proc = proc->id };
+	struct signal_struct *signal = current->signal;
+	unsigned long flags;
+	u64 ns = 0;
+
+	if (task_tgid(current) != proc->tgid ||
+	    still_ikc_call(proc->os, still_ikc_pick_cpu(proc->os), &msg, &ns, false) < 0)
+		return;
+	write_seqlock_irqsave(&signal->stats_lock, flags);
+	signal->utime += ns;
+	signal->sum_sched_runtime += ns;
+	write_sequnlock_irqrestore(&signal->stats_lock, flags);
+}
+
 /* The device's file was closed, by exit, by SIGKILL or on purpose: its threads on the LWK stop now. */
 void still_proc_closed(struct still_proc *proc)
 {
@@ -244,6 +265,8 @@ void still_proc_closed(struct still_proc *proc)
 
 	if (still_proc_alive(proc) && proc->stage >= STILL_STAGE_CREATED)
 		still_ikc_send(proc->os, still_ikc_pick_cpu(proc->os), &msg);
+	if (still_proc_alive(proc) && proc->stage >= STILL_STAGE_STARTED)
+		account_cpu_time(proc);
 	fput(proc->mm_file);
 	still_proc_drop_holder(proc);
 }

@@ -72,6 +72,7 @@ static int fill_page(struct still_proc *proc, const struct still_proc_create *re
 	page->poll_ticks = request->poll_ticks;
 	page->ignored_signals = request->ignored_signals;
 	page->blocked_signals = request->blocked_signals;
+	page->cpu_base_ns = request->cpu_base_ns;
 	ret = copy_app_ranges(page, request);
 	if (!ret)
 		ret = copy_cpu_mask(page, request, proc->os->num_channels);

@@ -65,13 +65,13 @@ std::expected<Target, int> target_of(const Request& request)
     return Target{std::move(through), std::move(kept)};
 }
 
-std::vector<std::string> command_line(const Target& target, const ExecState& inherited,
+std::vector<std::string> command_line(const Target& target, const ExecState& inherited, uint64_t cpu_ns,
                                       std::vector<std::string> argv)
 {
     const Options& options = process.options;
-    std::vector<std::string> words{"mcexec", fmt::format("--os={}", options.os),
-                                   fmt::format("--exec={}", target.path),
-                                   fmt::format("--blocked={}", inherited.blocked)};
+    std::vector<std::string> words{
+        "mcexec", fmt::format("--os={}", options.os), fmt::format("--exec={}", target.path),
+        fmt::format("--blocked={}", inherited.blocked), fmt::format("--cpu-ns={}", cpu_ns)};
     if (target.directory.get() >= 0) {
         words.push_back(fmt::format("--close-fd={}", target.directory.get()));
     }
@@ -135,16 +135,22 @@ int64_t execute_anew(const Request& request, const ExecState& inherited)
     if (const auto good = check_program(*program); !good) {
         return -good.error().number;
     }
+    still_report_process facts{};
+    still_report question{STILL_REPORT_PROCESS, 0, 0, reinterpret_cast<uint64_t>(&facts),
+                          sizeof facts}; // SAFETY: so the ioctl takes addresses
+    if (const int asked = process.device.report(question); asked < 0) {
+        return asked;
+    }
     const int own = process.device.own_exe();
     const bool leaves = is_mcexec(*program, own);
-    auto words = leaves ? std::move(*argv) : command_line(*target, inherited, std::move(*argv));
+    auto words = leaves ? std::move(*argv) : command_line(*target, inherited, facts.cpu_ns, std::move(*argv));
     const auto argv_pointers = pointers(words);
     const auto envp_pointers = pointers(*envp);
 
     // All stay blocked across it: what arrives meanwhile waits for the new mcexec, which knows the program's
     // own mask.
     block_signals();
-    restore_limits();
+    restore_limits(facts);
     leave_ignored(inherited.ignored);
     if (leaves) {
         set_signal_mask(inherited.blocked);
@@ -160,6 +166,7 @@ int64_t execute_anew(const Request& request, const ExecState& inherited)
         close(own);
     }
     block_signals();
+    free_own_limits();
     reinstall_relay();
     unblock_signals();
     return -number;

@@ -94,6 +94,7 @@ ihk::Result<still_proc_create> create_process(const Options& options, const std:
     request.poll_ticks = poll_ticks(options);
     request.ignored_signals = signals.ignored;
     request.blocked_signals = signals.blocked;
+    request.cpu_base_ns = options.cpu_ns;
     const int result = process.device.create(request);
     if (result >= 0) {
         return request;

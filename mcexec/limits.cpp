@@ -41,9 +41,8 @@ still_limit limit_of(int resource)
 
 void free_own_limits()
 {
-    for (size_t i = 0; i < std::size(own_limits); ++i) {
-        process.limits[i] = limit_of(own_limits[i]);
-        free_own_limit(own_limits[i]);
+    for (const int resource : own_limits) {
+        free_own_limit(resource);
     }
 }
 
@@ -71,11 +70,16 @@ ihk::Result<> ensure_bounded_stack(const Options& options, int argc, char** argv
     return ihk::fail(errno, fmt::format("cannot start /proc/self/exe again: {}", strerror(errno)));
 }
 
-void restore_limits()
+void restore_limits(const still_report_process& program)
 {
-    for (size_t i = 0; i < std::size(own_limits); ++i) {
-        const rlimit limit{process.limits[i].soft, process.limits[i].hard};
-        setrlimit(static_cast<__rlimit_resource>(own_limits[i]), &limit);
+    const std::pair<__rlimit_resource, still_limit> limits[] = {{RLIMIT_AS, program.limit_as},
+                                                                {RLIMIT_DATA, program.limit_data},
+                                                                {RLIMIT_STACK, program.limit_stack},
+                                                                {RLIMIT_MEMLOCK, program.limit_memlock},
+                                                                {RLIMIT_CPU, program.limit_cpu}};
+    for (const auto& [resource, value] : limits) {
+        const rlimit limit{value.soft, value.hard};
+        setrlimit(resource, &limit);
     }
 }
 

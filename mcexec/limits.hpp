@@ -5,7 +5,7 @@
 #include "ihk/error.hpp"
 #include "options.hpp"
 
-#include <stillcore/process.h>
+#include <stillcore/report.h>
 
 namespace still::mcexec {
 
@@ -17,7 +17,8 @@ void free_own_limits();
 // the limit in its options. Returns only if there is nothing to do.
 [[nodiscard]] ihk::Result<> ensure_bounded_stack(const Options& options, int argc, char** argv);
 
-// Undoes what launch() did to mcexec's own limits, so that an execve() inherits the program's.
-void restore_limits();
+// Undoes what launch() did to mcexec's own limits, so that an execve() inherits the program's: as the LWK has them
+// now.
+void restore_limits(const still_report_process& program);
 
 } // namespace still::mcexec

@@ -37,18 +37,27 @@ int64_t execute(ProxyThread& proxy, const Request& request, const uint64_t (&arg
     return mcexec_syscall(&proxy.interrupted, interrupt_token(request.seq), request.nr, arg);
 }
 
+// Of the calling thread, which is what the LWK thread's is.
+int64_t has_capability(uint64_t capability)
+{
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+    if (capability >= 32 * std::size(data) || syscall(SYS_capget, &header, data) != 0) {
+        return 0;
+    }
+    return data[capability / 32].effective >> (capability % 32) & 1;
+}
+
 // STILL_CALL_SCHED_RIGHTS
 int64_t scheduling_rights()
 {
-    constexpr uint32_t cap_sys_nice = 23;
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    __user_cap_data_struct data[2] = {};
+    constexpr uint64_t cap_sys_nice = 23;
     rlimit limit{};
-    if (syscall(SYS_capget, &header, data) != 0 || getrlimit(RLIMIT_RTPRIO, &limit) != 0) {
+    if (getrlimit(RLIMIT_RTPRIO, &limit) != 0) {
         return -EPERM;
     }
     const int64_t rt = static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, 99));
-    return rt | ((data[0].effective >> cap_sys_nice & 1) != 0 ? STILL_RIGHT_NICE : 0);
+    return rt | (has_capability(cap_sys_nice) != 0 ? STILL_RIGHT_NICE : 0);
 }
 
 int64_t map_file(const Request& request)
@@ -162,6 +171,8 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
         return segment_size(static_cast<int>(request.arg[0]));
     case STILL_CALL_REMAP:
         return remap(request.arg[0], request.arg[1], request.arg[2], request.arg[3]);
+    case STILL_CALL_CAPABLE:
+        return has_capability(request.arg[0]);
     default:
         return -ENOSYS;
     }

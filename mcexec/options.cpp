@@ -54,6 +54,10 @@ ihk::Result<> set_value(std::string_view option, const char* value, Options& opt
         options.stack_limit = ihk::parse_decimal(value);
         return {};
     }
+    if (option == "--cpu-ns") {
+        options.cpu_ns = ihk::parse_decimal(value).value_or(0);
+        return {};
+    }
     if (option == "--blocked") {
         options.blocked = ihk::parse_decimal(value);
         return {};
@@ -119,7 +123,7 @@ ihk::Result<Options> parse_options(int argc, const char* const* argv)
             const size_t equals = word.starts_with("--") ? word.find('=') : std::string_view::npos;
             const std::string_view name = word.substr(0, equals);
             if (name != "-c" && name != "--os" && name != "--poll-us" && name != "--stack-limit" &&
-                name != "--exec" && name != "--blocked" && name != "--close-fd") {
+                name != "--exec" && name != "--blocked" && name != "--close-fd" && name != "--cpu-ns") {
                 return ihk::fail(EINVAL, fmt::format("unknown option '{}'", word), see_help);
             }
             const char* value = equals != std::string_view::npos ? argv[at] + equals + 1 : argv[++at];

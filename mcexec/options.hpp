@@ -24,6 +24,7 @@ struct Options {
     std::optional<std::string> exec;
     std::optional<uint64_t> blocked; // likewise: the program's signal mask
     std::optional<int> close_fd; // likewise: what the path of exec goes through; of no use once that is open
+    uint64_t cpu_ns = 0;         // likewise: the CPU time that it has used
     int program = 0;             // index of PROGRAM in argv
 };
 

@@ -42,7 +42,7 @@ struct ProcPath {
 
 inline constexpr uint32_t any_thread = ~0u;
 
-// The first look, at a path's first bytes (at most eight, NUL padded): can it be one of ours?
+// The first look, at a path's first eight bytes; what follows its NUL does not matter: can it be one of ours?
 [[nodiscard]] bool may_be_special(const char (&head)[8]);
 // Likewise for a whole relative path: it can, if the folder that it starts from is /, /proc or below /sys.
 [[nodiscard]] bool may_be_special_below(std::string_view relative);

@@ -30,7 +30,6 @@ struct Process {
     HiddenFd stats_output; // with --stats: stderr, which many programs close before they end
     Options options;
     SignalState signals;          // what mcexec was started with
-    still_limit limits[4] = {};   // likewise: AS, DATA, MEMLOCK, CPU
     std::vector<still_range> app; // the program's addresses
     uint64_t tsc_khz = 0;
     uint64_t poll_limit = 0; // TSC ticks

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "program_files.hpp"
 
+#include "elf_image.hpp"
 #include "proc_path.hpp"
 #include "process.hpp"
 #include "program_facts.hpp"
@@ -67,12 +68,12 @@ std::string link_target(const std::string& link)
 ProcPath special_path(const Request& request, const PathCall& call)
 {
     const uint64_t address = request.arg[call.path];
-    char head[8] = {};
-    if (mcexec_copy_string(head, address, sizeof head) <= 0) {
-        return {};
+    char head[8] = {'/', '/'}; // at a page's end: worth a second look
+    if (address % page_size <= page_size - sizeof head) {
+        const uint64_t word = mcexec_load_word(address);
+        memcpy(head, &word, sizeof head);
     }
-    const bool absolute = head[0] == '/';
-    if (absolute && !may_be_special(head)) {
+    if (head[0] == '/' && !may_be_special(head)) {
         return {};
     }
     char path[PATH_MAX];
@@ -81,7 +82,7 @@ ProcPath special_path(const Request& request, const PathCall& call)
         return {};
     }
     const std::string_view name(path, static_cast<size_t>(length));
-    if (absolute) {
+    if (name.starts_with('/')) {
         return recognise(name);
     }
     if (!may_be_special_below(name)) {

@@ -83,6 +83,10 @@ void relay(int signo, siginfo_t* info, void* context)
             ip = reinterpret_cast<greg_t>(mcexec_copy_fault);
             return;
         }
+        if (ip == reinterpret_cast<greg_t>(mcexec_load_word)) {
+            ip = reinterpret_cast<greg_t>(mcexec_load_fault);
+            return;
+        }
         // mcexec's own fault: the instruction repeats under the default action.
         const KernelAction standard{};
         kernel_sigaction(signo, &standard, nullptr);

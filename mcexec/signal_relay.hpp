@@ -66,6 +66,8 @@ constexpr uint64_t interrupt_token(uint32_t seq)
 extern "C" {
 long mcexec_syscall(const volatile uint64_t* interrupted, uint64_t token, long nr, const uint64_t* args);
 long mcexec_copy_string(char* to, uint64_t from, size_t room);
+uint64_t mcexec_load_word(uint64_t from);
+extern const char mcexec_load_fault[];
 extern const char mcexec_copy_begin[];
 extern const char mcexec_copy_fault[];
 extern const char mcexec_syscall_begin[];

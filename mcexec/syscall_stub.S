@@ -42,6 +42,27 @@ mcexec_syscall_abort:
 	.size mcexec_syscall, . - mcexec_syscall
 
 /*
+ * uint64_t mcexec_load_word(uint64_t from)
+ *
+ * Eight bytes of the program's memory, all in one page; 0 if they are not readable: the handler of the fault
+ * moves the instruction pointer from mcexec_load_word to mcexec_load_fault.
+ */
+	.globl mcexec_load_word
+	.hidden mcexec_load_word
+	.type mcexec_load_word, @function
+mcexec_load_word:
+	.cfi_startproc
+	mov (%rdi), %rax
+	ret
+	.globl mcexec_load_fault
+	.hidden mcexec_load_fault
+mcexec_load_fault:
+	xor %eax, %eax
+	ret
+	.cfi_endproc
+	.size mcexec_load_word, . - mcexec_load_word
+
+/*
  * long mcexec_copy_string(char *to, uint64_t from, size_t room)
  *
  * Copies a string of the program's up to and including its NUL: its length, or room if it has no NUL so far, or

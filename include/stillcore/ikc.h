@@ -48,6 +48,8 @@ enum still_msg_kind {
 	/* Facts of the process (report.h), written to the report area. arg[0]: enum still_report_kind, arg[1]: cursor.
 	 * Reply arg[0]: number of records, arg[1]: the cursor for the rest, 0: that was all. One at a time. */
 	STILL_MSG_REPORT = 28,
+	/* Reply arg[1]: ns on LWK CPUs of all its threads, ended ones included. */
+	STILL_MSG_CPU_TIME = 29,
 
 	/* A signal. arg[0]: number 1..64 | 1 + slot of a thread of the receiving process, or 0, << 8 | thread id (0:
 	 * the process) << 32; arg[1]: si_code | si_errno << 32;

@@ -75,7 +75,8 @@ struct still_proc_page {
 	uint64_t ignored_signals; /* bit n-1: signal n starts as SIG_IGN; else as SIG_DFL */
 	uint64_t blocked_signals; /* signal mask of the first thread */
 	uint64_t flushed;         /* LWK: the last STILL_MSG_FLUSH that was carried out */
-	uint64_t reserved1[4];
+	uint64_t cpu_base_ns;     /* CPU time of the same process before its execve */
+	uint64_t reserved1[3];
 	struct still_exec exec;
 	struct still_limit limit_sigpending;
 	struct still_limit limit_cpu;

@@ -88,6 +88,8 @@ enum still_call {
 	/* Linux's mapping at arg[0] of arg[1] bytes becomes one of arg[2] bytes at arg[3]; 0: where it is. What it
 	 * leaves the pseudo file takes over, unless arg[1] is 0. The new address, or -errno. */
 	STILL_CALL_REMAP = 0x10022,
+	/* Has the thread capability arg[0] (capabilities(7))? Answer: 0 or 1. */
+	STILL_CALL_CAPABLE = 0x10040,
 };
 
 #define STILL_RIGHT_RT_LIMIT 0xff /* RLIMIT_RTPRIO, at most 99 */

@@ -60,7 +60,7 @@ u64 read_clock_locked(Process& p, const Clock& clock)
     case Clock::Kind::boottime:
         return boottime_ns();
     case Clock::Kind::process_cpu:
-        return tsc_to_ns(process_busy_ticks_locked(p));
+        return p.cpu_base_ns + tsc_to_ns(process_busy_ticks_locked(p));
     case Clock::Kind::thread_cpu:
         break;
     }

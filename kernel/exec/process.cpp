@@ -28,6 +28,7 @@ Status create(const still_msg& m, u64& root)
     p->pid = copy.pid;
     p->limit_stack = copy.limit_stack;
     p->limit_memlock = copy.limit_memlock;
+    p->cpu_base_ns = copy.cpu_base_ns;
     p->limit_sigpending = copy.limit_sigpending;
     p->limit_cpu = copy.limit_cpu;
     {
@@ -332,6 +333,9 @@ void handle_deferred(const still_msg& m)
         break;
     case STILL_MSG_FAULT_IN:
         fault_in(*p, m);
+        break;
+    case STILL_MSG_CPU_TIME:
+        ikc::reply(m, 0, tsc_to_ns(process_busy_ticks(*p)));
         break;
     case STILL_MSG_SIGNAL:
         ikc::reply(m, to_status(take_relayed(*p, m)));

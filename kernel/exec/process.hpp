@@ -110,6 +110,7 @@ struct Process {
     ProcessTimers timers GUARDED_BY(lock);
     u64 dead_ticks GUARDED_BY(lock) = 0; // CPU time of tasks that have ended
     std::atomic<u64> page_faults{0};
+    u64 cpu_base_ns = 0; // CPU time before the execve that made this process
     bool started = false;
 
     std::atomic<u32> membarrier{0};   // what it is registered for (membarrier(2))
@@ -122,6 +123,21 @@ struct Process {
     still_limit limit_memlock{};
     still_limit limit_sigpending{};
     still_limit limit_cpu{~0ull, ~0ull}; // seconds
+};
+
+// A process of the LWK by its number; it stays while this lives.
+class HeldProcess {
+  public:
+    explicit HeldProcess(u32 pid);
+    ~HeldProcess();
+    HeldProcess(const HeldProcess&) = delete;
+    HeldProcess& operator=(const HeldProcess&) = delete;
+    explicit operator bool() const { return process_ != nullptr; }
+    Process* operator->() const { return process_; }
+    Process& operator*() const { return *process_; }
+
+  private:
+    Process* process_ = nullptr;
 };
 
 [[nodiscard]] inline Task& current_task()
@@ -175,6 +191,8 @@ Result<i64> offload_quickly(Task& task, u32 nr, u64 a0 = 0, u64 a1 = 0, u64 a2 =
 [[nodiscard]] Task* find_task(Process& p, u32 tid) REQUIRES(p.lock);
 [[nodiscard]] u64 process_busy_ticks(Process& p);
 [[nodiscard]] u64 process_busy_ticks_locked(Process& p) REQUIRES(p.lock);
+// With what it had used before an execve.
+[[nodiscard]] u64 process_cpu_ns(Process& p);
 [[nodiscard]] u32 num_processes();
 void kill_all_processes();
 

@@ -34,6 +34,22 @@ Process* hold_process(u32 handle)
     return p;
 }
 
+HeldProcess::HeldProcess(u32 pid)
+{
+    LockGuard guard(process_table_lock);
+    for (Process* p : table)
+        if (p != nullptr && p->pid == pid && process_ == nullptr)
+            process_ = p;
+    if (process_ != nullptr)
+        process_->holders.fetch_add(1);
+}
+
+HeldProcess::~HeldProcess()
+{
+    if (process_ != nullptr)
+        let_process_go(*process_);
+}
+
 void let_process_go(Process& p)
 {
     p.holders.fetch_sub(1);

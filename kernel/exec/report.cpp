@@ -63,12 +63,13 @@ u64 report_process(Process& p)
     add_memory(p, r);
     r.brk_start = p.space.brk_start.raw();
     r.brk_end = p.space.brk_end.raw();
-    r.cpu_ns = tsc_to_ns(process_busy_ticks(p));
+    r.cpu_ns = process_cpu_ns(p);
     r.page_faults = p.page_faults.load(std::memory_order_relaxed);
     r.limit_as = p.space.limit_as;
     r.limit_data = p.space.limit_data;
     r.limit_stack = p.limit_stack;
     r.limit_memlock = p.limit_memlock;
+    r.limit_cpu = p.limit_cpu;
     for (u32 i = 0; i < STILL_MAX_CPUS / 64; ++i)
         r.cpu_mask[i] = p.page->cpu_mask[i];
     {

@@ -10,6 +10,7 @@
 #include <mm/frame_allocator.hpp>
 #include <mm/object_cache.hpp>
 #include <offload/ikc.hpp>
+#include <sched/clock.hpp>
 
 namespace still {
 
@@ -167,6 +168,11 @@ u64 process_busy_ticks_locked(Process& p)
     for (Task* t = p.tasks; t != nullptr; t = t->next_task)
         sum += busy_ticks(*t);
     return sum;
+}
+
+u64 process_cpu_ns(Process& p)
+{
+    return p.cpu_base_ns + tsc_to_ns(process_busy_ticks(p));
 }
 
 namespace {

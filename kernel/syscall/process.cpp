@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Limits, times and attributes of the process.
-#include <arch/cpu.hpp>
+// Limits and attributes of the process.
 #include <exec/timers.hpp>
 #include <exec/user_memory.hpp>
-#include <sched/clock.hpp>
 #include <syscall/dispatch.hpp>
 
 namespace still {
@@ -32,14 +30,22 @@ still_limit* local_limit(Process& p, u64 resource)
     }
 }
 
-Status set_limit(Process& p, still_limit& limit, const still_limit& wanted)
+// Linux alone knows what the thread may do (capabilities(7)).
+bool is_capable(Task& task, u64 capability)
 {
+    const auto answer = offload(task, STILL_CALL_CAPABLE, capability);
+    return answer && *answer == 1;
+}
+
+Status set_limit(Task& task, still_limit& limit, const still_limit& wanted)
+{
+    constexpr u64 cap_sys_resource = 24;
     if (wanted.soft > wanted.hard)
         return fail(Errno::inval);
-    if (wanted.hard > limit.hard)
+    if (wanted.hard > limit.hard && !is_capable(task, cap_sys_resource))
         return fail(Errno::perm);
     limit = wanted;
-    return &limit == &p.limit_cpu ? watch_cpu_limit(p) : Status{};
+    return &limit == &task.owner->limit_cpu ? watch_cpu_limit(*task.owner) : Status{};
 }
 
 // Linux keeps this one, for children and /proc; the LWK goes by it.
@@ -51,14 +57,21 @@ SyscallResult offload_limit(Task& task, const Call& call, u64 resource, u64 want
     return result;
 }
 
-struct TimeVal {
-    i64 seconds;
-    i64 microseconds;
-};
-
-TimeVal to_timeval(u64 ns)
+// prlimit(2) of another process of the LWK: of the same user, or by root.
+SyscallResult limit_of_other(Task& task, const Call& call)
 {
-    return {static_cast<i64>(ns / 1'000'000'000), static_cast<i64>(ns % 1'000'000'000 / 1000)};
+    HeldProcess other(static_cast<u32>(call.arg[0]));
+    if (!other)
+        return offload_unchanged(task, call);
+    if (other->uid != task.owner->uid && task.owner->uid != 0)
+        return fail(Errno::perm);
+    still_limit& limit = *local_limit(*other, call.arg[1]);
+    const still_limit old = limit;
+    if (call.arg[2] != 0)
+        TRY_STATUS(set_limit(task, limit, TRY(UserIn<still_limit>(call.arg[2]).read())));
+    if (call.arg[3] != 0)
+        TRY_STATUS(UserOut<still_limit>(call.arg[3]).write(old));
+    return 0;
 }
 
 } // namespace
@@ -67,11 +80,13 @@ SyscallResult sys_prlimit64(Task& task, const Call& call)
 {
     still_limit* limit = local_limit(*task.owner, call.arg[1]);
     const bool own = call.arg[0] == 0 || call.arg[0] == task.owner->pid;
-    if (limit == nullptr || !own)
+    if (limit == nullptr)
         return own ? offload_limit(task, call, call.arg[1], call.arg[2]) : offload_unchanged(task, call);
+    if (!own)
+        return limit_of_other(task, call);
     const still_limit old = *limit;
     if (call.arg[2] != 0)
-        TRY_STATUS(set_limit(*task.owner, *limit, TRY(UserIn<still_limit>(call.arg[2]).read())));
+        TRY_STATUS(set_limit(task, *limit, TRY(UserIn<still_limit>(call.arg[2]).read())));
     if (call.arg[3] != 0)
         TRY_STATUS(UserOut<still_limit>(call.arg[3]).write(old));
     return 0;
@@ -91,71 +106,71 @@ SyscallResult sys_setrlimit(Task& task, const Call& call)
     still_limit* limit = local_limit(*task.owner, call.arg[0]);
     if (limit == nullptr)
         return offload_limit(task, call, call.arg[0], call.arg[1]);
-    TRY_STATUS(set_limit(*task.owner, *limit, TRY(UserIn<still_limit>(call.arg[1]).read())));
+    TRY_STATUS(set_limit(task, *limit, TRY(UserIn<still_limit>(call.arg[1]).read())));
     return 0;
-}
-
-SyscallResult sys_clock_gettime(Task& task, const Call& call)
-{
-    const auto clock = find_clock(task, static_cast<i32>(call.arg[0]));
-    if (!clock)
-        return clock.error() == Errno::nosys ? offload_unchanged(task, call) : fail(clock.error());
-    TRY_STATUS(UserOut<TimeSpec>(call.arg[1]).write(to_timespec(read_clock(*task.owner, *clock))));
-    return 0;
-}
-
-SyscallResult sys_getrusage(Task& task, const Call& call)
-{
-    constexpr i32 self = 0, thread = 1;
-    const auto who = static_cast<i32>(call.arg[0]);
-    // Switches, faults, blocks and the children are as Linux counts them for the proxy.
-    const SyscallResult base = offload_unchanged(task, call);
-    if (!base || static_cast<i64>(*base) < 0 || (who != self && who != thread))
-        return base;
-    const u64 ticks = who == self ? process_busy_ticks(*task.owner) : busy_ticks(task);
-    TRY_STATUS(UserOut<TimeVal>(call.arg[1]).write(to_timeval(tsc_to_ns(ticks))));
-    return 0;
-}
-
-SyscallResult sys_times(Task& task, const Call& call)
-{
-    const SyscallResult base = offload_unchanged(task, call);
-    if (base && call.arg[0] != 0) {
-        const u64 clock_ticks = tsc_to_ns(process_busy_ticks(*task.owner)) / 10'000'000;
-        TRY_STATUS(UserOut<u64>(call.arg[0]).write(clock_ticks));
-    }
-    return base;
 }
 
 SyscallResult sys_prctl(Task& task, const Call& call)
 {
-    // What is about the process or thread as Linux knows it goes to the proxy; what would change how the
-    // proxy itself executes (seccomp, memory map, speculation) is refused.
+    constexpr u64 set_tsc = 26, get_tid_address = 40, tsc_enable = 1;
+    // What is about the process or thread as Linux knows it goes to the proxy. The rest acts on memory or on how the
+    // thread executes, which are not the proxy's: EINVAL, as from a Linux that was built without.
     switch (call.arg[0]) {
-    case 1:  // PR_SET_PDEATHSIG
-    case 2:  // PR_GET_PDEATHSIG
-    case 3:  // PR_GET_DUMPABLE
-    case 4:  // PR_SET_DUMPABLE
-    case 7:  // PR_GET_KEEPCAPS
-    case 8:  // PR_SET_KEEPCAPS
-    case 15: // PR_SET_NAME
-    case 16: // PR_GET_NAME
-    case 21: // PR_GET_SECCOMP
-    case 23: // PR_CAPBSET_READ
-    case 24: // PR_CAPBSET_DROP
-    case 27: // PR_GET_SECUREBITS
-    case 28: // PR_SET_SECUREBITS
-    case 29: // PR_SET_TIMERSLACK
-    case 30: // PR_GET_TIMERSLACK
-    case 36: // PR_SET_CHILD_SUBREAPER
-    case 37: // PR_GET_CHILD_SUBREAPER
-    case 38: // PR_SET_NO_NEW_PRIVS
-    case 39: // PR_GET_NO_NEW_PRIVS
-    case 47: // PR_CAP_AMBIENT
+    case 1:          // PR_SET_PDEATHSIG
+    case 2:          // PR_GET_PDEATHSIG
+    case 3:          // PR_GET_DUMPABLE
+    case 4:          // PR_SET_DUMPABLE
+    case 7:          // PR_GET_KEEPCAPS
+    case 8:          // PR_SET_KEEPCAPS
+    case 13:         // PR_GET_TIMING
+    case 14:         // PR_SET_TIMING: one value only
+    case 15:         // PR_SET_NAME
+    case 16:         // PR_GET_NAME
+    case 21:         // PR_GET_SECCOMP
+    case 23:         // PR_CAPBSET_READ
+    case 24:         // PR_CAPBSET_DROP
+    case 25:         // PR_GET_TSC
+    case 27:         // PR_GET_SECUREBITS
+    case 28:         // PR_SET_SECUREBITS
+    case 29:         // PR_SET_TIMERSLACK
+    case 30:         // PR_GET_TIMERSLACK
+    case 31:         // PR_TASK_PERF_EVENTS_DISABLE: it has none
+    case 32:         // PR_TASK_PERF_EVENTS_ENABLE
+    case 33:         // PR_MCE_KILL
+    case 34:         // PR_MCE_KILL_GET
+    case 36:         // PR_SET_CHILD_SUBREAPER
+    case 37:         // PR_GET_CHILD_SUBREAPER
+    case 38:         // PR_SET_NO_NEW_PRIVS
+    case 39:         // PR_GET_NO_NEW_PRIVS
+    case 41:         // PR_SET_THP_DISABLE: kept and told, pages are as large as they can be
+    case 42:         // PR_GET_THP_DISABLE
+    case 47:         // PR_CAP_AMBIENT
+    case 52:         // PR_GET_SPECULATION_CTRL
+    case 57:         // PR_SET_IO_FLUSHER
+    case 58:         // PR_GET_IO_FLUSHER
+    case 0x59616d61: // PR_SET_PTRACER
         return offload_unchanged(task, call);
+    case set_tsc:
+        return call.arg[1] == tsc_enable ? offload_unchanged(task, call) : fail(Errno::inval);
+    case get_tid_address:
+        TRY_STATUS(UserOut<u64>(call.arg[1]).write(task.clear_tid));
+        return 0;
     default:
         return fail(Errno::inval);
     }
+}
+
+SyscallResult sys_personality(Task& task, const Call& call)
+{
+    // Of an execution domain's flags those that change how Linux treats the process: what execve inherits, and what
+    // uname says. Those about the layout of memory would hit mcexec.
+    constexpr u64 question = 0xffffffff, linux32 = 8, uname26 = 0x20000, fdpic = 0x80000,
+                  no_randomize = 0x40000, short_inode = 0x1000000, whole_seconds = 0x2000000,
+                  sticky_timeouts = 0x4000000;
+    constexpr u64 served =
+        linux32 | uname26 | fdpic | no_randomize | short_inode | whole_seconds | sticky_timeouts;
+    const u64 wanted = call.arg[0] & 0xffffffff;
+    return wanted == question || (wanted & ~served) == 0 ? offload_unchanged(task, call) : fail(Errno::inval);
 }
 
 } // namespace still

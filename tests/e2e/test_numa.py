@@ -26,3 +26,16 @@ def test_more_than_a_node_has(no_lwk):
     result = no_lwk.run(["ihkosctl", "up", "--mem=3g@1"])
     assert result.status != 0 and "node 1" in result.stderr, result
     assert no_lwk.accounts()["pages_held"] == 0
+
+
+def test_a_program_sees_nodes_from_zero(no_lwk):
+    no_lwk.up("--cpus=3", "--mem=256m@1")
+    assert no_lwk.mcexec("cat", "/sys/devices/system/node/online").stdout == "0\n"
+    assert no_lwk.mcexec("cat", "/sys/devices/system/node/node0/cpulist").stdout == "0\n"
+    assert "Mems_allowed_list:\t0\n" in no_lwk.mcexec("cat", "/proc/self/status").stdout
+    no_lwk.down()
+    no_lwk.up("--cpus=1,3", "--mem=256m@0,512m@1")
+    program = 'for n in 0, 1: print(open(f"/sys/devices/system/node/node{n}/meminfo").readline().split()[3])'
+    assert no_lwk.mcexec("python3", "-c", program).stdout == f"{256 << 10}\n{512 << 10}\n"
+    distance = no_lwk.mcexec("cat", "/sys/devices/system/node/node1/distance").stdout.split()
+    assert distance[1] == "10" and int(distance[0]) > 10

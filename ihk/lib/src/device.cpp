@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "ihk/device.hpp"
 
+#include "ihk/machine.hpp"
+
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -311,6 +313,8 @@ Result<uint64_t> Instance::boot(uint32_t timeout_ms)
         !done) {
         return std::unexpected(done.error());
     }
+    // Without it programs see Linux's CPUs and nodes below /sys: worse, but no reason not to boot.
+    (void)publish_machine(*this);
     return request.boot_us;
 }
 
