@@ -13,6 +13,7 @@
 
 #include <cerrno>
 #include <climits>
+#include <csignal>
 #include <expected>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -148,8 +149,13 @@ int64_t execute_anew(const Request& request, const ExecState& inherited)
     const auto envp_pointers = pointers(*envp);
 
     // All stay blocked across it: what arrives meanwhile waits for the new mcexec, which knows the program's
-    // own mask.
+    // own mask. What the LWK has and the program blocks waits there as well.
     block_signals();
+    for (int signo = 1; signo <= 64; ++signo) {
+        if ((request.arg[5] >> (signo - 1) & 1) != 0) {
+            kill(getpid(), signo);
+        }
+    }
     restore_limits(facts);
     leave_ignored(inherited.ignored);
     if (leaves) {

@@ -51,13 +51,14 @@ int64_t has_capability(uint64_t capability)
 // STILL_CALL_SCHED_RIGHTS
 int64_t scheduling_rights()
 {
-    constexpr uint64_t cap_sys_nice = 23;
+    constexpr uint64_t cap_ipc_lock = 14, cap_sys_nice = 23;
     rlimit limit{};
     if (getrlimit(RLIMIT_RTPRIO, &limit) != 0) {
         return -EPERM;
     }
     const int64_t rt = static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, 99));
-    return rt | (has_capability(cap_sys_nice) != 0 ? STILL_RIGHT_NICE : 0);
+    return rt | (has_capability(cap_sys_nice) != 0 ? STILL_RIGHT_NICE : 0) |
+           (has_capability(cap_ipc_lock) != 0 ? STILL_RIGHT_LOCK : 0);
 }
 
 int64_t map_file(const Request& request)
@@ -115,6 +116,8 @@ int64_t serve_linux_call(ProxyThread& proxy, const Request& request)
 
 int64_t remember_exec_state(ProxyThread& proxy, const Request& request)
 {
+    block_signals();
+    proxy.is_about_to_execute = true;
     proxy.exec_state.ignored = request.arg[0];
     proxy.exec_state.blocked = request.arg[1];
     std::copy(std::begin(request.arg) + 2, std::end(request.arg), proxy.exec_state.cpus);
@@ -215,6 +218,10 @@ void serve(uint32_t slot)
         follow_tty_blocks(proxy, request->nr);
         request->nr &= ~(STILL_CALL_BLOCKS_TTIN | STILL_CALL_BLOCKS_TTOU);
         finish_if_last(*request);
+        if (proxy.is_about_to_execute && request->nr != STILL_CALL_EXEC) {
+            proxy.is_about_to_execute = false;
+            unblock_signals();
+        }
         if (request->nr == STILL_CALL_THREAD_EXIT) {
             block_signals();
             this_proxy = nullptr;

@@ -30,6 +30,7 @@ struct ProxyThread {
     // 1 << 32 | number of the request that shall end with EINTR; compared by mcexec_syscall().
     volatile uint64_t interrupted = 0;
     ExecState exec_state;
+    bool is_about_to_execute = false; // exec_state has come: signals are blocked
     // STILL_CALL_BLOCKS_* of the last request: what this thread blocks of the terminal's signals.
     uint32_t tty_blocks = 0;
 };

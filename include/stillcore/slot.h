@@ -56,13 +56,14 @@ enum still_call {
 	 * Answer: file handle (0 or more) for FILL, or the error that Linux's mmap would give. */
 	STILL_CALL_MAP_FILE = 0x10005,
 	/* execveat: arg[0]: path, arg[1]: argv, arg[2]: envp, arg[3]: directory's descriptor, arg[4]:
-	 * AT_* flags, all as the program passed them; what else is inherited came by EXEC_STATE just
-	 * before. mcexec checks all that can be wrong, then executes itself anew on that program, which
+	 * AT_* flags, all as the program passed them; arg[5]: signals that are pending and blocked, to be
+	 * pending for the new program; what else is inherited came by EXEC_STATE just before. mcexec checks all that can be wrong, then executes itself anew on that program, which
 	 * ends this LWK process as the device's file is closed. An answer is always an error. */
 	STILL_CALL_EXEC = 0x10006,
 	/* What the program inherits from the LWK if the EXEC that follows succeeds. arg[0]: the signals
 	 * that are ignored, arg[1]: the thread's signal mask (bit n-1: signal n); arg[2..5]: its affinity
-	 * to the LWK's CPUs. */
+	 * to the LWK's CPUs. From here on the proxy thread takes no signals until it serves another call
+	 * than EXEC: they wait in Linux for the new program. */
 	STILL_CALL_EXEC_STATE = 0x10007,
 	/* fork: arg[0]: flags for Linux's clone, exit signal included, without CLONE_VM. mcexec makes the
 	 * new process known to the module (STILL_IOC_PROC_FORK), forks, and answers with the child's pid
@@ -79,7 +80,7 @@ enum still_call {
 	STILL_CALL_DISPOSITION = 0x10030,
 	/* Signal arg[0] shall stop the process, as its default action does. Answer: 0, when it goes on. */
 	STILL_CALL_STOP = 0x10031,
-	/* What the proxy thread may do about scheduling; no arguments. Answer: STILL_RIGHT_*. */
+	/* What the proxy thread may do about scheduling and locking; no arguments. Answer: STILL_RIGHT_*. */
 	STILL_CALL_SCHED_RIGHTS = 0x10010,
 	/* The pseudo file takes a range over again: arg[0]: start, arg[1]: bytes. */
 	STILL_CALL_MAP_BACK = 0x10020,
@@ -94,5 +95,6 @@ enum still_call {
 
 #define STILL_RIGHT_RT_LIMIT 0xff /* RLIMIT_RTPRIO, at most 99 */
 #define STILL_RIGHT_NICE 0x100    /* CAP_SYS_NICE */
+#define STILL_RIGHT_LOCK 0x200    /* CAP_IPC_LOCK */
 
 #endif

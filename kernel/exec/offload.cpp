@@ -27,12 +27,12 @@ Result<i64> offload(Task& task, u32 nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, 
     return task.slot.call({nr | tty_flags(task.signals.mask), {a0, a1, a2, a3, a4, a5}}, until);
 }
 
-Result<i64> offload_quickly(Task& task, u32 nr, u64 a0, u64 a1, u64 a2, u64 a3)
+Result<i64> offload_quickly(Task& task, u32 nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 {
     const WaitConditions until{is_ending, [](void*) { return false; }, &task};
     for (;;) {
         const auto result =
-            task.slot.call({nr | tty_flags(task.signals.mask), {a0, a1, a2, a3, 0, 0}}, until);
+            task.slot.call({nr | tty_flags(task.signals.mask), {a0, a1, a2, a3, a4, a5}}, until);
         // An interrupt that was meant for the call before.
         if (!result || *result != -static_cast<i64>(Errno::intr))
             return result;

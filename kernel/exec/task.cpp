@@ -252,6 +252,7 @@ void inherit(Task& child, const Task& parent, const CloneRequest& request)
     __builtin_memcpy(child.fpu, parent.fpu, arch::fpu_size());
     child.clear_tid = request.child_tid_clear;
     inherit_scheduling(child, parent);
+    child.policy = parent.policy;
 }
 
 Result<u32> clone_task(Task& parent, const CloneRequest& request)

@@ -72,10 +72,33 @@ Result<u64> fill_from_file(Process& p, const Chunk& chunk, PhysAddr block)
     return min((bytes + page_size - 1) & ~(page_size - 1), chunk.range.size());
 }
 
+// That of the task on whose behalf memory is filled; Linux's faults have none.
+MemPolicy task_policy(const Process& p)
+{
+    const Thread& t = current_thread();
+    return t.process == &p ? static_cast<const Task&>(t).policy : MemPolicy{};
+}
+
+bool task_interleaves(const Process& p)
+{
+    return task_policy(p).mode == PolicyMode::interleave;
+}
+
+Frame* allocate_for(const Process& p, const Chunk& chunk)
+{
+    const MemPolicy policy = chunk.policy.mode != PolicyMode::none ? chunk.policy : task_policy(p);
+    const auto choice =
+        policy.choose(chunk.range.start.raw() / page_size, chunk.order, this_cpu().arch.node.value);
+    Frame* block = frames::allocate(NodeId(choice.first), chunk.order, choice.allowed);
+    if (block == nullptr && !choice.strict && choice.allowed != ~0ull)
+        block = frames::allocate(NodeId(choice.first), chunk.order);
+    return block;
+}
+
 // Clears, fills and installs one block. false in *useful: not a byte of the file was there.
 Status fill_chunk(Process& p, Chunk& chunk, bool* useful)
 {
-    Frame* block = frames::allocate(this_cpu().arch.node, chunk.order);
+    Frame* block = allocate_for(p, chunk);
     if (block == nullptr) {
         p.space.abandon(chunk);
         return fail(Errno::nomem);
@@ -190,13 +213,14 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
 {
     ++this_cpu().counters->page_faults;
     p.page_faults.fetch_add(1, std::memory_order_relaxed);
-    Fault fault = p.space.examine(a, access);
+    const bool interleaves = task_interleaves(p);
+    Fault fault = p.space.examine(a, access, interleaves);
     while (fault.kind == FaultKind::busy || fault.kind == FaultKind::copy) {
         if (fault.kind == FaultKind::busy)
             wait_a_moment();
         else if (!copy_on_write(p, a))
             return out_of_memory(p, a);
-        fault = p.space.examine(a, access);
+        fault = p.space.examine(a, access, interleaves);
     }
     switch (fault.kind) {
     case FaultKind::busy:
@@ -206,6 +230,8 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
         arch::invalidate_page(a.raw());
         return no_fault;
     case FaultKind::no_area:
+        if (p.space.grow_down(a, p.limit_stack.soft))
+            return resolve_fault(p, a, access, asker);
         return {sig_segv, segv_maperr};
     case FaultKind::no_right:
         return {sig_segv, segv_accerr};
@@ -283,7 +309,7 @@ Status populate(Process& p, UserRange range)
             continue;
         }
         const u32 largest = area.kind == VmaKind::anonymous && arch::has_1g_pages() ? order_1g : order_2m;
-        Chunk chunk = p.space.next_empty(a, range, largest);
+        Chunk chunk = p.space.next_empty(a, range, largest, task_interleaves(p));
         if (chunk.range.empty()) {
             a = area.range.end;
             continue;
@@ -294,7 +320,8 @@ Status populate(Process& p, UserRange range)
         if (!done && done.error() == Errno::nomem && chunk.order > 0) {
             // No block of that size: go on with single pages.
             a = chunk.range.start;
-            Chunk small = p.space.next_empty(a, range, chunk.order > order_2m ? order_2m : 0);
+            Chunk small =
+                p.space.next_empty(a, range, chunk.order > order_2m ? order_2m : 0, task_interleaves(p));
             if (small.range.empty())
                 continue;
             a = small.range.end;

@@ -88,6 +88,7 @@ Result<UserRange> AddressSpace::map(const MapRequest& request)
     proto.prot = request.prot;
     proto.lazy = request.lazy;
     proto.stack = request.stack;
+    proto.traits = request.traits;
     proto.in_linux = request.in_linux;
     proto.segment = request.segment;
     proto.file = request.file;
@@ -106,16 +107,17 @@ Result<UserRange> AddressSpace::map(const MapRequest& request)
             return fail(Errno::exist);
     } else if (request.hint.raw() < lowest_hint || !is_app_range(proto.range) ||
                areas_.overlaps(proto.range)) {
-        const u64 align = request.length >= page_size_1g   ? page_size_1g
-                          : request.length >= page_size_2m ? page_size_2m
-                                                           : page_size;
+        const u64 align = request.huge && request.length < page_size_1g ? page_size_2m
+                          : request.length >= page_size_1g              ? page_size_1g
+                          : request.length >= page_size_2m              ? page_size_2m
+                                                                        : page_size;
         Result<UserAddr> place = fail(Errno::nomem);
         for (u32 i = num_app_; i-- > 0 && !place;) {
             const UserRange bounds{max(app_[i].start, UserAddr(lowest_hint)), min(app_[i].end, mmap_top)};
             if (bounds.empty())
                 continue;
             place = areas_.find_gap(request.length, align, bounds);
-            if (!place && align != page_size)
+            if (!place && align != page_size && !request.huge)
                 place = areas_.find_gap(request.length, page_size, bounds);
         }
         if (!place)

@@ -25,6 +25,8 @@ struct MapRequest {
     bool over_leaving = false; // hint's range is a leaving area of the caller's own making
     bool lazy = false;
     bool stack = false;
+    bool huge = false; // MAP_HUGETLB: aligned to that, whatever it takes
+    AreaTraits traits;
     bool in_linux = false;
     u32 segment = 0;
     MappedFile* file = nullptr;
@@ -50,6 +52,7 @@ struct Chunk {
     VmaKind kind = VmaKind::anonymous;
     MappedFile* file = nullptr; // with a reference, dropped by install() or abandon()
     u64 file_offset = 0;
+    MemPolicy policy; // the area's; none: the task's
 };
 
 enum class Access : u8 { read, write, execute };
@@ -106,10 +109,12 @@ class AddressSpace {
     void end_copy(UserAddr a, PhysAddr shared, Frame* own, Departure& left) EXCLUDES(lock_);
 
     // What a fault at a needs. A chunk to fill comes with a reference to its file.
-    Fault examine(UserAddr a, Access access) EXCLUDES(lock_);
+    // interleaves: the task's policy does, so blocks are of one page, or of 2 MiB.
+    Fault examine(UserAddr a, Access access, bool interleaves = false) EXCLUDES(lock_);
     // The next empty piece at or behind a, in the area of a only, at most limit.end. nullopt-like: order of
     // an empty range when nothing is left. At most 2^max_chunk frames.
-    [[nodiscard]] Chunk next_empty(UserAddr a, UserRange limit, u32 max_chunk) EXCLUDES(lock_);
+    [[nodiscard]] Chunk next_empty(UserAddr a, UserRange limit, u32 max_chunk, bool interleaves = false)
+        EXCLUDES(lock_);
     // Puts the block in place where the area still is what it was; what did not fit is freed.
     // valid_bytes: pages behind it (end of file) are left empty and freed.
     void install(Chunk& chunk, Frame* block, u64 valid_bytes) EXCLUDES(lock_);
@@ -129,8 +134,37 @@ class AddressSpace {
     // The number for the next attachment of a System V segment.
     [[nodiscard]] u32 next_segment() { return ++last_segment_; }
 
+    // Changes the traits of all areas in the range, by change(AreaTraits&). nomem: there are holes (after the rest
+    // was done), or no room for more areas.
+    template <class Change> Status change_traits(UserRange range, Change&& change) EXCLUDES(lock_)
+    {
+        LockGuard guard(lock_);
+        TRY_STATUS(areas_.split_around(range));
+        UserAddr covered = range.start;
+        for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end;
+             ++it) {
+            if (it->range.start == covered)
+                covered = it->range.end;
+            change(it->traits);
+        }
+        areas_.merge_around(range);
+        return covered < range.end ? Status(fail(Errno::nomem)) : Status{};
+    }
+    // Bytes of areas that are locked, and of private writable ones that are no stacks (RLIMIT_DATA).
+    struct Counted {
+        u64 locked;
+        u64 data;
+    };
+    [[nodiscard]] Counted count_bytes() EXCLUDES(lock_);
+    // A fault at a below a MAP_GROWSDOWN area: extends it, if it gets no larger than limit. false: it can't.
+    bool grow_down(UserAddr a, u64 limit) EXCLUDES(lock_);
+    // The node of the page at a. noent: there is none.
+    Result<NodeId> node_at(UserAddr a) EXCLUDES(lock_);
+    std::atomic<u8> lock_future{0}; // mlockall's MCL_FUTURE and MCL_ONFAULT, for areas to come
+
     struct AreaInfo {
         UserRange range;
+        AreaTraits traits;
         u8 prot = prot_none;
         VmaKind kind = VmaKind::anonymous;
         bool lazy = false;
@@ -180,7 +214,8 @@ class AddressSpace {
     Status copy_area(AddressSpace& child, const Vma& vma, Departure& left) REQUIRES(lock_);
     Status share_leaf(AddressSpace& child, arch::Leaf leaf, Departure& left) REQUIRES(lock_);
     void release_tables(Departure& left);
-    [[nodiscard]] Chunk chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest) REQUIRES(lock_);
+    [[nodiscard]] Chunk chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest, bool interleaves)
+        REQUIRES(lock_);
     [[nodiscard]] bool is_empty(UserRange range) REQUIRES(lock_);
     Fault examine_mirrored(const Vma& vma, UserAddr a, Access access) REQUIRES(lock_);
     static void retire_table(void* self, PhysAddr page);

@@ -12,21 +12,26 @@ bool AddressSpace::is_empty(UserRange range)
     return empty;
 }
 
-Chunk AddressSpace::chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest)
+Chunk AddressSpace::chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest, bool interleaves)
 {
-    u32 order = largest;
+    if (vma.traits.policy.mode != PolicyMode::none)
+        interleaves = vma.traits.policy.mode == PolicyMode::interleave;
+    // Neighbours of one page, or of 2 MiB, come from different nodes then.
+    u32 order = !interleaves ? largest : largest >= order_2m ? order_2m : 0;
     for (;; --order) {
         const UserAddr start = a.align_down(order_bytes(order));
         const UserRange block{start, start + order_bytes(order)};
         const bool inside = block.start >= vma.range.start && block.end <= vma.range.end &&
                             block.start >= limit.start && block.end <= limit.end;
         if (order == 0 || (inside && is_empty(block))) {
-            Chunk chunk{block, order, vma.kind, vma.file, vma.offset_of(block.start)};
+            Chunk chunk{block, order, vma.kind, vma.file, vma.offset_of(block.start), vma.traits.policy};
             if (chunk.file != nullptr)
                 ++chunk.file->refs;
             return chunk;
         }
-        if (order == order_1g)
+        if (interleaves)
+            order = 1;
+        else if (order == order_1g)
             order = order_2m + 1;
         else if (order == order_2m)
             order = 5;
@@ -34,7 +39,7 @@ Chunk AddressSpace::chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest)
     }
 }
 
-Fault AddressSpace::examine(UserAddr a, Access access)
+Fault AddressSpace::examine(UserAddr a, Access access, bool interleaves)
 {
     LockGuard guard(lock_);
     Vma* vma = areas_.find(a);
@@ -57,10 +62,10 @@ Fault AddressSpace::examine(UserAddr a, Access access)
         return {FaultKind::resolved, {}};
     if (vma->kind == VmaKind::foreign)
         return {FaultKind::no_area, {}};
-    return {FaultKind::fill, chunk_at(*vma, a, vma->range, 4)};
+    return {FaultKind::fill, chunk_at(*vma, a, vma->range, 4, interleaves)};
 }
 
-Chunk AddressSpace::next_empty(UserAddr a, UserRange limit, u32 max_chunk)
+Chunk AddressSpace::next_empty(UserAddr a, UserRange limit, u32 max_chunk, bool interleaves)
 {
     LockGuard guard(lock_);
     while (a < limit.end) {
@@ -72,7 +77,7 @@ Chunk AddressSpace::next_empty(UserAddr a, UserRange limit, u32 max_chunk)
             a = leaf.start + arch::level_bytes(leaf.level);
             continue;
         }
-        return chunk_at(*vma, a, limit, max_chunk);
+        return chunk_at(*vma, a, limit, max_chunk, interleaves);
     }
     return {};
 }
@@ -153,9 +158,15 @@ bool AddressSpace::area(UserAddr a, AreaInfo& info)
     auto it = areas_.first_behind(a);
     if (it == areas_.end())
         return false;
-    info = {it->range,   it->prot,       it->kind,
-            it->lazy,    it->stack,      it->file != nullptr ? static_cast<i32>(it->file->handle) : -1,
-            it->segment, it->file_offset};
+    info = {it->range,
+            it->traits,
+            it->prot,
+            it->kind,
+            it->lazy,
+            it->stack,
+            it->file != nullptr ? static_cast<i32>(it->file->handle) : -1,
+            it->segment,
+            it->file_offset};
     return true;
 }
 

@@ -20,8 +20,9 @@ bool is_private_memory(const Vma& vma)
 
 } // namespace
 
-// The child's half of a leaf. Linux has nothing of the child mapped yet, so SEEN is not inherited.
-Status AddressSpace::share_leaf(AddressSpace& child, arch::Leaf leaf, Departure& left)
+// The child's half of a leaf; nobody else knows the child yet. Linux has nothing of it mapped yet, so SEEN is not
+// inherited.
+Status AddressSpace::share_leaf(AddressSpace& child, arch::Leaf leaf, Departure& left) NO_THREAD_SAFETY
 {
     u64 e = leaf.entry->load(std::memory_order_acquire);
     if ((e & STILL_PTE_DEPARTING) != 0)
@@ -51,9 +52,12 @@ Status AddressSpace::share_leaf(AddressSpace& child, arch::Leaf leaf, Departure&
 
 Status AddressSpace::copy_area(AddressSpace& child, const Vma& vma, Departure& left) NO_THREAD_SAFETY
 {
+    if (vma.traits.dont_fork)
+        return {};
     Vma proto;
     proto.range = vma.range;
     proto.take_properties(vma);
+    proto.traits.locked = false; // mlock(2): not inherited
     if (vma.file != nullptr) {
         if (vma.file->twin == nullptr)
             vma.file->twin = child.make_file(vma.file->handle);
@@ -63,7 +67,7 @@ Status AddressSpace::copy_area(AddressSpace& child, const Vma& vma, Departure& l
     }
     TRY_STATUS(child.areas_.insert(proto));
     Status done{};
-    if (is_private_memory(vma) || vma.kind == VmaKind::foreign) {
+    if ((is_private_memory(vma) && !vma.traits.wipe_on_fork) || vma.kind == VmaKind::foreign) {
         table_.for_each(vma.range, [&](arch::Leaf leaf) NO_THREAD_SAFETY {
             if (done)
                 done = share_leaf(child, leaf, left);

@@ -102,13 +102,40 @@ void init(const still_boot_block& block, std::span<const Taken> taken)
 
 Frame* allocate(NodeId node, u32 order)
 {
+    return allocate(node, order, ~0ull);
+}
+
+Frame* allocate(NodeId node, u32 order, NodeSet allowed)
+{
     for (u32 i = 0; i < num_nodes; ++i) {
-        Node& n = nodes[nodes[node.value].nearest[i]];
+        const u32 which = nodes[node.value].nearest[i];
+        if ((allowed >> which & 1) == 0)
+            continue;
+        Node& n = nodes[which];
         LockGuard guard(n.lock);
         if (Frame* frame = n.buddy.allocate(order); frame != nullptr)
             return frame;
     }
     return nullptr;
+}
+
+NodeSet nodes_with_memory()
+{
+    NodeSet set = 0;
+    for (u32 i = 0; i < num_nodes; ++i)
+        set |= nodes[i].total != 0 ? 1ull << i : 0;
+    return set;
+}
+
+u32 count_nodes()
+{
+    return num_nodes;
+}
+
+NodeId node_of(PhysAddr a)
+{
+    const Zone* zone = zone_of(a);
+    return zone == nullptr ? NodeId(0) : zone->node;
 }
 
 void release(Frame* frame, u32 order)

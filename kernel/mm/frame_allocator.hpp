@@ -3,6 +3,7 @@
 #pragma once
 
 #include <mm/frame.hpp>
+#include <mm/policy.hpp>
 #include <span>
 #include <stillcore/boot_block.h>
 
@@ -18,6 +19,11 @@ void init(const still_boot_block& block, std::span<const Taken> taken);
 // A block of 2^order frames, from that node if it has one, else from the nearest that does. nullptr: none.
 // The contents are undefined.
 [[nodiscard]] Frame* allocate(NodeId node, u32 order);
+// Likewise from the nodes of a set only, by their distance from node.
+[[nodiscard]] Frame* allocate(NodeId node, u32 order, NodeSet allowed);
+[[nodiscard]] NodeSet nodes_with_memory();
+[[nodiscard]] u32 count_nodes();
+[[nodiscard]] NodeId node_of(PhysAddr a);
 void release(Frame* frame, u32 order);
 void release(FrameChain& chain); // each block by its own order; empties the chain
 // Frames that several address spaces map, after a fork. share: one owner more for each frame of the block.

@@ -29,6 +29,8 @@ bool VmaMap::overlaps(UserRange range)
 
 Status VmaMap::insert(const Vma& proto)
 {
+    if (count_ >= max_areas)
+        return fail(Errno::nomem);
     Vma* vma = source_.allocate(source_.context);
     if (vma == nullptr)
         return fail(Errno::nomem);
@@ -48,6 +50,8 @@ Status VmaMap::split(UserAddr at)
     Vma* vma = find(at);
     if (vma == nullptr || vma->range.start == at)
         return {};
+    if (count_ >= max_areas)
+        return fail(Errno::nomem);
     Vma* upper = source_.allocate(source_.context);
     if (upper == nullptr)
         return fail(Errno::nomem);
@@ -74,6 +78,20 @@ Status VmaMap::split_around(UserRange range)
 
 MappedFile* VmaMap::erase(iterator it)
 {
+    const UserAddr start = it->range.start;
+    const UserAddr end = it->range.end;
+    MappedFile* last = remove(it);
+    auto above = tree_.lower_bound(start);
+    auto below = above;
+    const UserAddr gap_start = below == tree_.begin() ? UserAddr(0) : (--below)->range.end;
+    const u64 gap = above == tree_.end() ? ~0ull : above->range.start - gap_start;
+    if (end > searched_down_to_)
+        largest_gap_above_ = max(largest_gap_above_, gap);
+    return last;
+}
+
+MappedFile* VmaMap::remove(iterator it)
+{
     Vma* vma = &*it;
     MappedFile* last = nullptr;
     if (vma->file != nullptr && --vma->file->refs == 0)
@@ -90,7 +108,7 @@ bool VmaMap::continues(const Vma& a, const Vma& b)
     // What leaves belongs to whoever unmaps it.
     if (a.kind == VmaKind::leaving || a.range.end != b.range.start || a.kind != b.kind || a.prot != b.prot ||
         a.lazy != b.lazy || a.stack || b.stack || a.file != b.file || a.in_linux != b.in_linux ||
-        a.segment != 0 || b.segment != 0)
+        a.segment != 0 || b.segment != 0 || a.traits != b.traits)
         return false;
     return a.file == nullptr || a.offset_of(a.range.end) == b.file_offset;
 }
@@ -109,7 +127,7 @@ void VmaMap::merge_around(UserRange range)
             const UserAddr end = next->range.end;
             const u64 size = next->range.size();
             // Cannot be the file's last reference: *it holds one.
-            (void)erase(next);
+            (void)remove(next);
             bytes_ += size;
             it->range.end = end;
         } else {
@@ -123,7 +141,12 @@ Result<UserAddr> VmaMap::find_gap(u64 size, u64 align, UserRange bounds)
     if (size == 0 || size > bounds.size())
         return fail(Errno::nomem);
     UserAddr top = bounds.end;
-    auto it = tree_.lower_bound(bounds.end);
+    // Where the last search has come by, there is no gap as large: programs map much and seldom unmap.
+    const bool resumes = bounds.end == searched_from_ && size > largest_gap_above_;
+    if (resumes)
+        top = min(top, searched_down_to_);
+    u64 largest = resumes ? largest_gap_above_ : 0;
+    auto it = tree_.lower_bound(top);
     for (;;) {
         UserAddr floor = bounds.start;
         UserAddr next_top = bounds.start;
@@ -132,12 +155,21 @@ Result<UserAddr> VmaMap::find_gap(u64 size, u64 align, UserRange bounds)
             --it;
             floor = max(floor, it->range.end);
             next_top = it->range.start;
+            // A stack grows into the gap below it, and keeps away from what is there.
+            if (it->traits.grows_down)
+                next_top = UserAddr(next_top.raw() - min(next_top.raw(), stack_gap));
         }
         if (top.raw() >= size) {
             const UserAddr place = UserAddr(top.raw() - size).align_down(align);
-            if (place >= floor)
+            if (place >= floor) {
+                searched_from_ = bounds.end;
+                searched_down_to_ = place + size;
+                largest_gap_above_ = max(largest, top - searched_down_to_);
                 return place;
+            }
         }
+        if (top > floor)
+            largest = max(largest, top - floor);
         if (!has_area || next_top <= bounds.start)
             return fail(Errno::nomem);
         top = min(top, next_top);

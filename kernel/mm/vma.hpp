@@ -6,6 +6,7 @@
 #include <base/result.hpp>
 #include <base/types.hpp>
 #include <boost/intrusive/set.hpp>
+#include <mm/policy.hpp>
 
 namespace still {
 
@@ -28,6 +29,18 @@ enum class VmaKind : u8 {
 using TreeHook = boost::intrusive::set_base_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>,
                                                  boost::intrusive::optimize_size<true>>;
 
+// What madvise, mlock and mbind have said of an area; areas that differ in it are not merged.
+struct AreaTraits {
+    bool grows_down = false;   // MAP_GROWSDOWN: a fault just below extends it
+    bool dont_fork = false;    // MADV_DONTFORK: a child does not have it
+    bool wipe_on_fork = false; // MADV_WIPEONFORK: a child finds zeros
+    bool locked = false;       // mlock
+    bool huge = false;         // MAP_HUGETLB: changed in multiples of 2 MiB only
+    MemPolicy policy;
+
+    bool operator==(const AreaTraits&) const = default;
+};
+
 struct Vma : TreeHook {
     UserRange range;
     VmaKind kind = VmaKind::anonymous;
@@ -37,6 +50,7 @@ struct Vma : TreeHook {
     // Mirrored, also while it leaves: the proxy has a mapping there that is not the pseudo file's.
     bool in_linux = false;
     u32 segment = 0; // mirrored: which attachment of a System V segment, 0: of none
+    AreaTraits traits;
     MappedFile* file = nullptr;
     u64 file_offset = 0; // of range.start
 
@@ -47,6 +61,7 @@ struct Vma : TreeHook {
         prot = o.prot;
         lazy = o.lazy;
         stack = o.stack;
+        traits = o.traits;
         in_linux = o.in_linux;
         segment = o.segment;
         file = o.file;
@@ -67,6 +82,9 @@ struct VmaSource {
     void (*release)(void* context, Vma* vma);
     void* context;
 };
+
+constexpr u64 max_areas = 65530;           // Linux's vm.max_map_count
+constexpr u64 stack_gap = 256 * page_size; // its stack_guard_gap
 
 class VmaMap {
   public:
@@ -101,12 +119,17 @@ class VmaMap {
 
   private:
     Status split(UserAddr at);
+    MappedFile* remove(iterator it);
     [[nodiscard]] static bool continues(const Vma& a, const Vma& b);
 
     VmaSource source_;
     Tree tree_;
     u64 count_ = 0;
     u64 bytes_ = 0;
+    // find_gap: between these two no gap is larger than that.
+    UserAddr searched_from_;
+    UserAddr searched_down_to_;
+    u64 largest_gap_above_ = ~0ull;
 };
 
 } // namespace still

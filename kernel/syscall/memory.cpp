@@ -5,29 +5,22 @@
 #include <mm/frame_allocator.hpp>
 #include <offload/ikc.hpp>
 #include <syscall/dispatch.hpp>
+#include <syscall/memory.hpp>
 
 namespace still {
 
 namespace {
 
-constexpr u32 nr_mprotect = 10, nr_msync = 26, nr_mincore = 27, nr_madvise = 28, nr_mlock = 149,
-              nr_munlock = 150, nr_mlock2 = 325;
+constexpr u32 nr_mprotect = 10, nr_msync = 26, nr_mincore = 27;
 constexpr u64 map_shared = 1, map_private = 2, map_shared_validate = 3, map_type = 0xf, map_fixed = 0x10,
-              map_anonymous = 0x20, map_growsdown = 0x100, map_noreserve = 0x4000, map_populate = 0x8000,
-              map_stack = 0x20000, map_hugetlb = 0x40000, map_fixed_noreplace = 0x100000;
+              map_anonymous = 0x20, map_growsdown = 0x100, map_locked = 0x2000, map_noreserve = 0x4000,
+              map_populate = 0x8000, map_stack = 0x20000, map_hugetlb = 0x40000,
+              map_fixed_noreplace = 0x100000;
 
 // Files up to this size are read when they are mapped; larger ones on demand.
 constexpr u64 eager_file_bytes = 8 * MiB;
 
-Result<UserRange> page_range(u64 start, u64 length)
-{
-    if ((start & (page_size - 1)) != 0)
-        return fail(Errno::inval);
-    const u64 rounded = (length + page_size - 1) & ~(page_size - 1);
-    if (rounded < length || start + rounded < start)
-        return fail(Errno::inval);
-    return UserRange{UserAddr(start), UserAddr(start + rounded)};
-}
+constexpr u64 map_huge_shift = 26;
 
 // Eager memory is for what is meant to be used: see docs/architecture.md.
 bool is_eager(u64 prot, u64 flags, u64 length)
@@ -87,7 +80,57 @@ SyscallResult map_file(Task& task, const Call& call, MapRequest request, bool re
     return placed->raw();
 }
 
+// There is no pool: what is there is used, and has to be there at once. Only sizes that the CPU has.
+SyscallResult map_huge(Process& p, u64 flags, MapRequest request, bool replace)
+{
+    const u64 shift = flags >> map_huge_shift & 0x3f;
+    if (shift != 0 && shift != 21 && shift != 30)
+        return fail(Errno::inval);
+    const u64 size = shift == 30 ? page_size_1g : page_size_2m;
+    if (request.fixed && (request.hint.raw() & (size - 1)) != 0)
+        return fail(Errno::inval);
+    request.length = (request.length + size - 1) & ~(size - 1);
+    request.hint = request.fixed ? request.hint : UserAddr();
+    request.huge = request.traits.huge = true;
+    if (request.length > frames::free_bytes())
+        return fail(Errno::nomem);
+    return TRY(map_area(p, request, replace, true)).raw();
+}
+
+// The pieces of MAP_HUGETLB are taken apart by their pages only.
+bool splits_huge(Process& p, UserRange range)
+{
+    for (const UserAddr edge : {range.start, range.end}) {
+        AddressSpace::AreaInfo area;
+        if ((edge.raw() & (page_size_2m - 1)) != 0 && p.space.area(edge, area) && area.traits.huge &&
+            area.range.start < edge)
+            return true;
+    }
+    return false;
+}
+
 } // namespace
+
+// As Linux's overcommit mode 0: what obviously can't be had is refused. RLIMIT_DATA counts what may be written.
+bool may_map(Process& p, u64 length, bool writable, bool reserve)
+{
+    if (!writable)
+        return true;
+    if (reserve && length > frames::total_bytes())
+        return false;
+    const u64 limit = p.space.limit_data.soft;
+    return limit == ~0ull || (length <= limit && p.space.count_bytes().data <= limit - length);
+}
+
+Result<UserRange> page_range(u64 start, u64 length)
+{
+    if ((start & (page_size - 1)) != 0)
+        return fail(Errno::inval);
+    const u64 rounded = (length + page_size - 1) & ~(page_size - 1);
+    if (rounded < length || start + rounded < start)
+        return fail(Errno::inval);
+    return UserRange{UserAddr(start), UserAddr(start + rounded)};
+}
 
 SyscallResult sys_mmap(Task& task, const Call& call)
 {
@@ -111,18 +154,29 @@ SyscallResult sys_mmap(Task& task, const Call& call)
     request.prot = prot & 7;
     request.fixed = fixed;
     const bool replace = (flags & map_fixed_noreplace) == 0;
+    Process& p = *task.owner;
+    const u8 future = p.space.lock_future.load();
+    const bool locked = (flags & map_locked) != 0 || future != 0;
+    if (locked && !may_lock(task, request.length))
+        return fail((flags & map_locked) != 0 && p.limit_memlock.soft == 0 ? Errno::perm : Errno::again);
+    request.traits.locked = locked;
     if (type != map_private)
         return map_shared_memory(task, call, request, replace);
-    if ((flags & map_hugetlb) != 0)
-        return fail(Errno::nomem); // as on a Linux whose pool is empty; large pages come by themselves
-    if ((flags & map_anonymous) == 0)
-        return map_file(task, call, request, replace);
-    const bool eager = is_eager(prot, flags, request.length) || (flags & map_populate) != 0;
-    request.lazy = !eager;
-    // Linux's overcommit mode 0: what obviously can't be had is refused.
-    if ((flags & map_noreserve) == 0 && (prot & prot_write) != 0 && request.length > frames::total_bytes())
+    if (!may_map(p, request.length, (prot & prot_write) != 0, (flags & map_noreserve) == 0))
         return fail(Errno::nomem);
-    const auto placed = map_area(*task.owner, request, replace, eager);
+    if ((flags & map_anonymous) == 0) {
+        if ((flags & (map_hugetlb | map_growsdown)) != 0)
+            return fail(Errno::inval);
+        return map_file(task, call, request, replace);
+    }
+    if ((flags & map_hugetlb) != 0)
+        return map_huge(p, flags, request, replace);
+    request.traits.grows_down = (flags & map_growsdown) != 0;
+    const bool fill =
+        (flags & (map_populate | map_locked)) != 0 || (future != 0 && (future & mcl_on_fault) == 0);
+    const bool eager = is_eager(prot, flags, request.length) || fill;
+    request.lazy = !eager;
+    const auto placed = map_area(p, request, replace, eager);
     if (!placed)
         return fail(placed.error());
     return placed->raw();
@@ -131,7 +185,7 @@ SyscallResult sys_mmap(Task& task, const Call& call)
 SyscallResult sys_munmap(Task& task, const Call& call)
 {
     const UserRange range = TRY(page_range(call.arg[0], call.arg[1]));
-    if (range.empty() || range.end.raw() > 0x7ffffffff000)
+    if (range.empty() || range.end.raw() > task_size || splits_huge(*task.owner, range))
         return fail(Errno::inval);
     TRY_STATUS(unmap(*task.owner, range));
     return 0;
@@ -139,15 +193,49 @@ SyscallResult sys_munmap(Task& task, const Call& call)
 
 SyscallResult sys_mprotect(Task& task, const Call& call)
 {
-    if ((call.arg[2] & ~7ull) != 0)
-        return fail(Errno::inval); // PROT_GROWSDOWN and PROT_GROWSUP: stacks are mapped whole
-    const UserRange range = TRY(page_range(call.arg[0], call.arg[1]));
-    if (range.empty())
+    constexpr u64 prot_sem = 8, grows_down = 0x01000000, grows_up = 0x02000000;
+    const u64 grows = call.arg[2] & (grows_down | grows_up);
+    const u64 prot = call.arg[2] & ~grows;
+    if (grows == (grows_down | grows_up) || (call.arg[0] & (page_size - 1)) != 0)
+        return fail(Errno::inval);
+    if (call.arg[1] == 0)
         return 0;
+    auto whole = page_range(call.arg[0], call.arg[1]);
+    if (!whole || whole->empty())
+        return fail(Errno::nomem);
+    if ((prot & ~(7 | prot_sem)) != 0 || grows == grows_up)
+        return fail(Errno::inval);
+    Process& p = *task.owner;
+    AddressSpace::AreaInfo area;
+    if (grows == grows_down) {
+        if (!p.space.area(whole->start, area) || area.range.start >= whole->end)
+            return fail(Errno::nomem);
+        if (!area.traits.grows_down && !area.stack)
+            return fail(Errno::inval);
+        whole->start = area.range.start;
+    }
+    if (splits_huge(p, *whole))
+        return fail(Errno::inval);
     task.restart_nr = static_cast<i32>(call.nr);
-    TRY_STATUS(each_in_linux(task, range, nr_mprotect, linux_prot(call.arg[2])));
-    TRY_STATUS(protect(*task.owner, range, static_cast<u8>(call.arg[2])));
+    TRY_STATUS(each_in_linux(task, *whole, nr_mprotect, linux_prot(prot & 7)));
+    TRY_STATUS(protect(p, *whole, static_cast<u8>(prot & 7)));
     return 0;
+}
+
+// As on a CPU without protection keys.
+SyscallResult sys_pkey_mprotect(Task& task, const Call& call)
+{
+    if (static_cast<i32>(call.arg[3]) != -1)
+        return fail(Errno::inval);
+    return sys_mprotect(task, call);
+}
+SyscallResult sys_pkey_alloc(Task&, const Call& call)
+{
+    return fail(call.arg[0] != 0 || (call.arg[1] & ~3ull) != 0 ? Errno::inval : Errno::nospc);
+}
+SyscallResult sys_pkey_free(Task&, const Call&)
+{
+    return fail(Errno::inval);
 }
 
 SyscallResult sys_brk(Task& task, const Call& call)
@@ -156,7 +244,7 @@ SyscallResult sys_brk(Task& task, const Call& call)
     AddressSpace& space = p.space;
     const UserAddr wanted(call.arg[0]);
     const UserAddr old_top = space.brk_end.align_up(page_size);
-    if (wanted < space.brk_start || wanted.raw() > 0x7ffffffff000 ||
+    if (wanted < space.brk_start || wanted.raw() > task_size ||
         wanted - space.brk_start > space.limit_data.soft)
         return space.brk_end.raw();
     const UserAddr new_top = wanted.align_up(page_size);
@@ -169,137 +257,28 @@ SyscallResult sys_brk(Task& task, const Call& call)
         request.length = new_top - old_top;
         request.prot = prot_read | prot_write;
         request.fixed = true;
-        const bool eager = request.length <= frames::free_bytes() / 8;
-        request.lazy = !eager;
-        if (!map_area(p, request, false, eager))
+        const u8 future = space.lock_future.load();
+        request.traits.locked = future != 0;
+        request.lazy = request.length > frames::free_bytes() / 8;
+        const bool eager = !request.lazy || (future != 0 && (future & mcl_on_fault) == 0);
+        if (request.length > frames::total_bytes() || (future != 0 && !may_lock(task, request.length)) ||
+            !map_area(p, request, false, eager))
             return space.brk_end.raw();
     }
     space.brk_end = wanted;
     return wanted.raw();
 }
 
-SyscallResult sys_madvise(Task& task, const Call& call)
-{
-    constexpr u64 normal = 0, random = 1, sequential = 2, willneed = 3, dontneed = 4, free = 8, hugepage = 14,
-                  nohugepage = 15, dontdump = 16, dodump = 17, cold = 20, pageout = 21, populate_read = 22,
-                  populate_write = 23;
-    const UserRange range = TRY(page_range(call.arg[0], call.arg[1]));
-    if (range.empty())
-        return 0;
-    Process& p = *task.owner;
-    task.restart_nr = static_cast<i32>(call.nr);
-    TRY_STATUS(each_in_linux(task, range, nr_madvise, call.arg[2]));
-    switch (call.arg[2]) {
-    case normal:
-    case random:
-    case sequential:
-    case hugepage:
-    case nohugepage:
-    case dontdump:
-    case dodump:
-    case cold:
-    case pageout: // advice: memory is never swapped, pages are as large as they can be
-    case free:    // Linux may keep the contents until it needs the memory, which we never do
-        break;
-    case dontneed:
-        TRY_STATUS(discard(p, range));
-        break;
-    case willneed:
-    case populate_read:
-    case populate_write:
-        TRY_STATUS(populate(p, range));
-        break;
-    default: {
-        // Advice that only Linux knows (MADV_REMOVE), for memory that is wholly Linux's.
-        UserAddr at = range.start;
-        TRY_STATUS(for_each_in_linux(p, range, [&](UserRange piece) -> Status {
-            at = piece.start == at ? piece.end : at;
-            return {};
-        }));
-        if (at != range.end)
-            return fail(Errno::inval);
-    }
-    }
-    // ENOMEM for holes, after the rest was done (madvise(2)).
-    UserAddr at = range.start;
-    AddressSpace::AreaInfo area;
-    while (at < range.end) {
-        if (!p.space.area(at, area) || area.range.start > at)
-            return fail(Errno::nomem);
-        at = area.range.end;
-    }
-    return 0;
-}
-
-SyscallResult sys_mremap(Task& task, const Call& call)
-{
-    constexpr u64 may_move = 1, fixed = 2;
-    Process& p = *task.owner;
-    const u64 flags = call.arg[3];
-    if ((flags & ~(may_move | fixed)) != 0 || ((flags & fixed) != 0 && (flags & may_move) == 0))
-        return fail(Errno::inval);
-    const UserRange old = TRY(page_range(call.arg[0], call.arg[1]));
-    const u64 new_size = TRY(page_range(0, call.arg[2])).size();
-    AddressSpace::AreaInfo area;
-    if (new_size != 0 && p.space.area(old.start, area) && area.kind == VmaKind::mirrored &&
-        area.range.start <= old.start) {
-        UserRange target{};
-        if ((flags & fixed) != 0) {
-            target = TRY(page_range(call.arg[4], new_size));
-            if (target.overlaps(old) || target.start.raw() == 0)
-                return fail(Errno::inval);
-        }
-        if (area.range.end < old.end)
-            return fail(Errno::fault);
-        task.restart_nr = static_cast<i32>(call.nr);
-        return TRY(remap_in_linux(task, old, new_size, (flags & may_move) != 0, target.start)).raw();
-    }
-    if (new_size == 0 || old.empty())
-        return fail(Errno::inval);
-    if (!p.space.area(old.start, area) || area.range.start > old.start || area.range.end < old.end)
-        return fail(Errno::fault);
-    if (area.kind != VmaKind::anonymous)
-        return fail(Errno::inval); // private file pages are not moved yet: callers copy
-    if ((flags & fixed) == 0 && new_size <= old.size()) {
-        if (new_size < old.size())
-            TRY_STATUS(unmap(p, {old.start + new_size, old.end}));
-        return old.start.raw();
-    }
-    MapRequest request;
-    request.prot = area.prot;
-    request.lazy = area.lazy;
-    if ((flags & fixed) == 0) {
-        request.hint = old.end;
-        request.length = new_size - old.size();
-        request.fixed = true;
-        if (map_area(p, request, false, !area.lazy))
-            return old.start.raw();
-        if ((flags & may_move) == 0)
-            return fail(Errno::nomem);
-        request.fixed = false;
-        request.hint = UserAddr();
-    } else {
-        const UserRange target = TRY(page_range(call.arg[4], new_size));
-        if (target.overlaps(old))
-            return fail(Errno::inval);
-        request.hint = target.start;
-        request.fixed = true;
-    }
-    request.length = new_size;
-    request.prot = prot_read | prot_write;
-    const auto placed = map_area(p, request, true, !area.lazy);
-    if (!placed)
-        return fail(placed.error());
-    TRY_STATUS(copy_pages(p, old.start, *placed, min(old.size(), new_size)));
-    TRY_STATUS(unmap(p, old));
-    if (area.prot != request.prot)
-        TRY_STATUS(protect(p, {*placed, *placed + new_size}, area.prot));
-    return placed->raw();
-}
-
 SyscallResult sys_mincore(Task& task, const Call& call)
 {
-    const UserRange range = TRY(page_range(call.arg[0], call.arg[1]));
+    if ((call.arg[0] & (page_size - 1)) != 0)
+        return fail(Errno::inval);
+    const auto whole = page_range(call.arg[0], call.arg[1]);
+    if (!whole || whole->end.raw() > task_size)
+        return fail(Errno::nomem);
+    const UserRange range = *whole;
+    if (call.arg[2] > task_size || range.size() / page_size > task_size - call.arg[2])
+        return fail(Errno::fault);
     AddressSpace& space = task.owner->space;
     task.restart_nr = static_cast<i32>(call.nr);
     for (UserAddr a = range.start; a < range.end; a += page_size) {
@@ -323,7 +302,19 @@ SyscallResult sys_msync(Task& task, const Call& call)
     constexpr u64 async = 1, invalidate = 2, sync = 4;
     if ((call.arg[2] & ~(async | invalidate | sync)) != 0 || (call.arg[2] & (async | sync)) == (async | sync))
         return fail(Errno::inval);
-    const UserRange range = TRY(page_range(call.arg[0], call.arg[1]));
+    if ((call.arg[0] & (page_size - 1)) != 0)
+        return fail(Errno::inval);
+    const auto whole = page_range(call.arg[0], call.arg[1]);
+    if (!whole)
+        return fail(Errno::nomem);
+    const UserRange range = *whole;
+    AddressSpace::AreaInfo locked;
+    for (UserAddr a = range.start; (call.arg[2] & invalidate) != 0 && a < range.end; a = locked.range.end) {
+        if (!task.owner->space.area(a, locked) || locked.range.start >= range.end)
+            break;
+        if (locked.traits.locked)
+            return fail(Errno::busy);
+    }
     task.restart_nr = static_cast<i32>(call.nr);
     TRY_STATUS(each_in_linux(task, range, nr_msync, call.arg[2]));
     // The rest is private: there is nothing to write back, only holes to report.
@@ -333,57 +324,6 @@ SyscallResult sys_msync(Task& task, const Call& call)
             return fail(Errno::nomem);
         a = area.range.end;
     }
-    return 0;
-}
-
-// Nothing is ever swapped: locking means making present.
-SyscallResult sys_mlock(Task& task, const Call& call)
-{
-    const UserAddr start = UserAddr(call.arg[0]).align_down(page_size);
-    const UserRange range = TRY(page_range(start.raw(), call.arg[1] + (call.arg[0] - start.raw())));
-    if (range.size() > task.owner->limit_memlock.soft)
-        return fail(Errno::nomem);
-    task.restart_nr = static_cast<i32>(call.nr);
-    TRY_STATUS(each_in_linux(task, range, nr_mlock, 0));
-    TRY_STATUS(populate(*task.owner, range));
-    return 0;
-}
-SyscallResult sys_mlock2(Task& task, const Call& call)
-{
-    if ((call.arg[2] & ~1ull) != 0)
-        return fail(Errno::inval);
-    if (call.arg[2] == 1) { // MLOCK_ONFAULT
-        const UserAddr start = UserAddr(call.arg[0]).align_down(page_size);
-        task.restart_nr = static_cast<i32>(call.nr);
-        TRY_STATUS(each_in_linux(
-            task, TRY(page_range(start.raw(), call.arg[1] + (call.arg[0] - start.raw()))), nr_mlock2, 1));
-        return 0;
-    }
-    return sys_mlock(task, call);
-}
-SyscallResult sys_munlock(Task& task, const Call& call)
-{
-    const UserAddr start = UserAddr(call.arg[0]).align_down(page_size);
-    const UserRange range = TRY(page_range(start.raw(), call.arg[1] + (call.arg[0] - start.raw())));
-    task.restart_nr = static_cast<i32>(call.nr);
-    TRY_STATUS(each_in_linux(task, range, nr_munlock, 0));
-    return 0;
-}
-SyscallResult sys_mlockall(Task& task, const Call& call)
-{
-    constexpr u64 current = 1, future = 2, on_fault = 4;
-    if (call.arg[0] == 0 || (call.arg[0] & ~(current | future | on_fault)) != 0 || call.arg[0] == on_fault)
-        return fail(Errno::inval);
-    if ((call.arg[0] & current) == 0 || (call.arg[0] & on_fault) != 0)
-        return 0;
-    AddressSpace::AreaInfo area;
-    for (UserAddr a(0); task.owner->space.area(a, area); a = area.range.end)
-        if (area.kind != VmaKind::leaving && area.kind != VmaKind::foreign && !area.lazy)
-            TRY_STATUS(populate(*task.owner, area.range));
-    return 0;
-}
-SyscallResult sys_munlockall(Task&, const Call&)
-{
     return 0;
 }
 

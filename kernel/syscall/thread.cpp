@@ -163,7 +163,7 @@ SyscallResult sys_exit_group(Task& task, const Call& call)
 namespace {
 
 // The proxy executes mcexec anew; with it the device's file is closed and this process killed.
-SyscallResult execute(Task& task, u64 directory, u64 path, u64 argv, u64 envp, u64 flags)
+SyscallResult execute(Task& task, u32 nr, u64 directory, u64 path, u64 argv, u64 envp, u64 flags)
 {
     Process& p = *task.owner;
     u64 ignored = 0;
@@ -177,7 +177,20 @@ SyscallResult execute(Task& task, u64 directory, u64 path, u64 argv, u64 envp, u
     static_assert(STILL_MAX_CPUS == 256, "the affinity is four words");
     (void)TRY(offload(task, STILL_CALL_EXEC_STATE, ignored, mask, task.affinity[0], task.affinity[1],
                       task.affinity[2], task.affinity[3]));
-    return static_cast<u64>(TRY(offload(task, STILL_CALL_EXEC, path, argv, envp, directory, flags)));
+    // Signals wait in Linux from now on. One that came here before would be lost: it is taken first.
+    if (signal_pending(task)) {
+        (void)offload_quickly(task, STILL_CALL_IDENTIFY);
+        task.restart_nr = static_cast<i32>(nr);
+        task.restart_always = true;
+        return fail(Errno::restart);
+    }
+    u64 pending = task.signals.pending.set();
+    {
+        LockGuard guard(p.lock);
+        pending |= p.pending.set();
+    }
+    return static_cast<u64>(
+        TRY(offload_quickly(task, STILL_CALL_EXEC, path, argv, envp, directory, flags, pending)));
 }
 
 constexpr u64 at_fdcwd = static_cast<u64>(-100);
@@ -186,12 +199,12 @@ constexpr u64 at_fdcwd = static_cast<u64>(-100);
 
 SyscallResult sys_execve(Task& task, const Call& call)
 {
-    return execute(task, at_fdcwd, call.arg[0], call.arg[1], call.arg[2], 0);
+    return execute(task, call.nr, at_fdcwd, call.arg[0], call.arg[1], call.arg[2], 0);
 }
 
 SyscallResult sys_execveat(Task& task, const Call& call)
 {
-    return execute(task, call.arg[0], call.arg[1], call.arg[2], call.arg[3], call.arg[4]);
+    return execute(task, call.nr, call.arg[0], call.arg[1], call.arg[2], call.arg[3], call.arg[4]);
 }
 
 SyscallResult sys_getpid(Task& task, const Call&)

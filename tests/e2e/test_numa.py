@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """On a guest with two nodes: what is taken, is taken where it was asked for."""
+from pathlib import Path
+
 import pytest
 
 pytestmark = pytest.mark.numa
+
+PROGRAMS = Path(__file__).resolve().parents[2] / "build/gcc/tests/guest"
 
 
 def test_default_partition_is_near_its_cpus(no_lwk):
@@ -26,6 +30,16 @@ def test_more_than_a_node_has(no_lwk):
     result = no_lwk.run(["ihkosctl", "up", "--mem=3g@1"])
     assert result.status != 0 and "node 1" in result.stderr, result
     assert no_lwk.accounts()["pages_held"] == 0
+
+
+def test_memory_lies_where_policies_want_it(no_lwk):
+    no_lwk.up("--cpus=1,3", "--mem=256m@0,512m@1")
+    result = no_lwk.mcexec(str(PROGRAMS / "numa"))
+    assert result.stdout == "ok numa\n", result
+    for how in ["--membind=1", "--membind=0", "--interleave=0,1", "--preferred=1"]:
+        result = no_lwk.sh(f"mcexec numactl {how} numactl --show")
+        assert result.status == 0, result
+        assert how.split("=")[1].replace(",", " ") in result.stdout, result
 
 
 def test_a_program_sees_nodes_from_zero(no_lwk):

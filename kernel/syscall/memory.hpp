@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the files of mmap's family share.
+#pragma once
+
+#include <exec/user_memory.hpp>
+
+namespace still {
+
+constexpr u64 task_size = 0x7ffffffff000;                        // Linux's: where a program's addresses end
+constexpr u64 mcl_current = 1, mcl_future = 2, mcl_on_fault = 4; // mlockall
+
+// inval: not aligned, or it wraps.
+Result<UserRange> page_range(u64 start, u64 length);
+// As Linux's overcommit mode 0: what obviously can't be had is refused. RLIMIT_DATA counts what may be written.
+[[nodiscard]] bool may_map(Process& p, u64 length, bool writable, bool reserve);
+// May the program lock that much more? Linux is asked (CAP_IPC_LOCK) only if the limit says no.
+[[nodiscard]] bool may_lock(Task& task, u64 more);
+
+} // namespace still

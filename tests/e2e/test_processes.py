@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Programs that make processes: on the LWK each has a proxy of its own, and Linux's rules hold among them."""
+import time
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = Path(__file__).resolve().parents[2] / "build/gcc/tests/guest"
+
+
+def free_bytes(lwk):
+    status = lwk.status()
+    return status["nodes"][0]["free_bytes"] + status["kept_bytes"]
+
+
+def wait_for_nobody(lwk, seconds=20):
+    """Processes that were killed are gone, also in the LWK."""
+    deadline = time.monotonic() + seconds
+    while lwk.status()["processes"] and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert lwk.status()["processes"] == 0
+
+
+@pytest.mark.parametrize("script", [
+    "for i in 1 2 3; do (echo $i); done | sort -r | tr '\\n' ' '; seq 1 1000 | grep 7 | wc -l",
+    "(exit 7); echo $?; sh -c 'kill -TERM $$'; echo $?; false | true; echo ${PIPESTATUS[@]}",
+    "diff <(echo a) <(echo b); echo $(echo nested $(echo deeper))",
+    "trap 'echo usr1' USR1; kill -USR1 $$; sleep 0.1 & wait; echo done",
+    "printf 'a.o: a.c\\n\\tgcc -c a.c\\n' > Makefile; echo 'int f(void){return 3;}' > a.c; make -s && nm a.o | cut -c18-",
+])
+def test_a_shell_does_what_it_does_natively(lwk, script):
+    def run(prefix):
+        return lwk.run(["bash", "-c", f'cd "$(mktemp -d)"; exec {prefix} bash -c "$0"', script], timeout=120)
+
+    native, ours = run(""), run("mcexec")
+    assert (ours.stdout, ours.status) == (native.stdout, native.status), ours
+
+
+def test_pipelines_mix_both_kernels(lwk):
+    result = lwk.sh("seq 1 20000 | mcexec grep 7 | sort -n | mcexec tail -1; echo ${PIPESTATUS[@]}")
+    assert result.stdout == "19997\n0 0 0 0\n", result
+
+
+def test_python_makes_processes(lwk):
+    program = """
+import multiprocessing, os, subprocess
+def square(x):
+    return x * x
+if __name__ == "__main__":
+    print(subprocess.run(["echo", "from a child"], capture_output=True, text=True).stdout, end="")
+    with multiprocessing.Pool(2) as pool:
+        print(pool.map(square, range(10)))
+    pid = os.fork()
+    if pid == 0:
+        os._exit(5)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    result = lwk.run(["bash", "-c", "cat > /tmp/makes.py; mcexec python3 /tmp/makes.py"], stdin=program.encode(),
+                     timeout=120)
+    assert result.stdout == "from a child\n[0, 1, 4, 9, 16, 25, 36, 49, 64, 81]\n5\n", result
+
+
+def test_linux_signals_a_child_on_the_lwk(lwk):
+    command = lwk.spawn(["mcexec", "bash", "-c", "sleep 100 & echo $!; wait $!; echo status $?"])
+    command.close_stdin()
+    deadline = time.monotonic() + 30
+    while not command.stdout.endswith("\n") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    lwk.check(["kill", "-TERM", command.stdout.strip()])
+    assert command.wait(30).stdout.splitlines()[1] == "status 143"
+
+
+def test_a_program_on_the_lwk_starts_mcexec_on_linux(lwk):
+    result = lwk.mcexec("bash", "-c", "mcexec echo nested; echo $?")
+    assert result.stdout == "nested\n0\n", result
+
+
+def test_killed_in_the_middle_everything_comes_back(lwk):
+    lwk.mcexec(str(PROGRAMS / "fork_storm"), "1")
+    before = free_bytes(lwk)
+    for delay in (0.3, 0.9, 1.4, 0.6):
+        command = lwk.spawn(["mcexec", str(PROGRAMS / "fork_storm"), "30"])
+        time.sleep(delay)
+        command.kill(9)
+        lwk.run(["pkill", "-9", "fork_storm"])
+        command.wait(30)
+        wait_for_nobody(lwk)
+    assert free_bytes(lwk) == before
