@@ -68,6 +68,7 @@ static int fill_page(struct still_proc *proc, const struct still_proc_create *re
 	page->limit_stack = request->limit_stack;
 	page->limit_memlock = request->limit_memlock;
 	page->limit_sigpending = request->limit_sigpending;
+	page->limit_cpu = request->limit_cpu;
 	page->poll_ticks = request->poll_ticks;
 	page->ignored_signals = request->ignored_signals;
 	page->blocked_signals = request->blocked_signals;

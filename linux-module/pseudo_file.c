@@ -73,7 +73,8 @@ static int pseudo_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EPERM;
 	vma->vm_pgoff += still_proc_window(proc) >> PAGE_SHIFT;
 	vma->vm_ops = &still_proxy_vm_ops;
-	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
+	/* Not VM_DONTDUMP: a program's core is that of its proxy. By default Linux dumps no shared mapping. */
+	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND);
 	return 0;
 }
 

@@ -90,6 +90,7 @@ ihk::Result<still_proc_create> create_process(const Options& options, const std:
     request.limit_stack = limit_of(RLIMIT_STACK);
     request.limit_memlock = limit_of(RLIMIT_MEMLOCK);
     request.limit_sigpending = limit_of(RLIMIT_SIGPENDING);
+    request.limit_cpu = limit_of(RLIMIT_CPU);
     request.poll_ticks = poll_ticks(options);
     request.ignored_signals = signals.ignored;
     request.blocked_signals = signals.blocked;

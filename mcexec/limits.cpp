@@ -17,7 +17,7 @@ namespace {
 constexpr rlim_t bounded_stack = 8ull << 20;
 // Beyond this Linux's gap for the stack eats into what mcexec wants for the program.
 constexpr rlim_t largest_own_stack = 64ull << 30;
-constexpr int own_limits[] = {RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK};
+constexpr int own_limits[] = {RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_CPU};
 
 void free_own_limit(int resource)
 {
@@ -75,7 +75,8 @@ void restore_limits(const still_report_process& program)
     const std::pair<__rlimit_resource, still_limit> limits[] = {{RLIMIT_AS, program.limit_as},
                                                                 {RLIMIT_DATA, program.limit_data},
                                                                 {RLIMIT_STACK, program.limit_stack},
-                                                                {RLIMIT_MEMLOCK, program.limit_memlock}};
+                                                                {RLIMIT_MEMLOCK, program.limit_memlock},
+                                                                {RLIMIT_CPU, program.limit_cpu}};
     for (const auto& [resource, value] : limits) {
         const rlimit limit{value.soft, value.hard};
         setrlimit(resource, &limit);

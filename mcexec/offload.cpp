@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "offload.hpp"
 
+#include "core.hpp"
 #include "exec.hpp"
 #include "fd_guard.hpp"
 #include "fork.hpp"
@@ -188,7 +189,11 @@ void finish_if_last(const Request& request)
     }
     if (request.nr == STILL_CALL_EXIT_SIGNAL) {
         print_stats();
-        die_by_signal(static_cast<int>(request.arg[0]));
+        const int signo = static_cast<int>(request.arg[0]);
+        if (request.arg[1] != 0 && wants_core()) {
+            die_with_core(signo, request.arg[2], request.arg[3]);
+        }
+        die_by_signal(signo);
     }
 }
 

@@ -211,11 +211,16 @@ void follow_tty_blocks(ProxyThread& proxy, uint32_t nr)
                               ((wanted & STILL_CALL_BLOCKS_TTOU) != 0 ? bit(SIGTTOU) : 0));
 }
 
-void stop_by_signal(int signo)
+void take_default_action(int signo)
 {
     const KernelAction standard{};
+    kernel_sigaction(signo, &standard, nullptr);
+}
+
+void stop_by_signal(int signo)
+{
     if (signo != SIGSTOP) {
-        kernel_sigaction(signo, &standard, nullptr);
+        take_default_action(signo);
     }
     syscall(SYS_tgkill, getpid(), gettid(), signo);
     if (signo != SIGSTOP) {

@@ -48,6 +48,7 @@ void reinstall_relay();
 // The dispositions that an execve() shall pass on.
 void leave_ignored(uint64_t ignored);
 void follow_tty_blocks(ProxyThread& proxy, uint32_t nr);
+void take_default_action(int signo);
 // Stops this process by the signal's default action; returns when it goes on.
 void stop_by_signal(int signo);
 void block_signals();

@@ -49,6 +49,7 @@ struct still_proc_create {
 	uint64_t tsc_khz;                    /* out */
 	struct still_limit limit_sigpending; /* in: like limit_as */
 	uint64_t cpu_base_ns;                /* in: what the process had used before its execve */
+	struct still_limit limit_cpu;        /* in: like limit_as */
 };
 
 struct still_map_file {

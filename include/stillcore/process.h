@@ -79,6 +79,7 @@ struct still_proc_page {
 	uint64_t reserved1[3];
 	struct still_exec exec;
 	struct still_limit limit_sigpending;
+	struct still_limit limit_cpu;
 	uint32_t
 		stopped; /* module: 1 while Linux has the proxy stopped (job control), see STILL_MSG_PROC_STOP */
 	uint32_t reserved2;

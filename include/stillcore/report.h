@@ -41,7 +41,8 @@ struct still_report_process {
 	struct still_limit limit_stack;
 	struct still_limit limit_memlock;
 	uint64_t cpu_mask[STILL_MAX_CPUS / 64]; /* LWK CPUs that the process may use */
-	uint64_t reserved[4];
+	struct still_limit limit_cpu;
+	uint64_t reserved[2];
 };
 STILL_ASSERT_SIZE(struct still_report_process, 248);
 

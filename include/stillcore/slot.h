@@ -48,8 +48,9 @@ enum still_call {
 	STILL_CALL_THREAD_EXIT = 0x10002,
 	/* The process has ended; arg[0]: status as for exit_group. No answer. */
 	STILL_CALL_EXIT_GROUP = 0x10003,
-	/* The process was ended by signal arg[0]; arg[1]: 1 if Linux would dump core. mcexec ends by the
-	 * same signal. No answer. */
+	/* The process was ended by signal arg[0]; arg[1]: 1 if Linux would dump core; then arg[2]: address of a
+	 * signal frame (as rt_sigreturn takes it) with the thread's last registers, 0: none; arg[3]: its FS base.
+	 * mcexec ends by the same signal. No answer. */
 	STILL_CALL_EXIT_SIGNAL = 0x10004,
 	/* A file is to be mapped: arg[0]: fd, arg[1]: PROT_*, arg[2]: MAP_*, arg[3]: length, arg[4]: offset.
 	 * Answer: file handle (0 or more) for FILL, or the error that Linux's mmap would give. */

@@ -50,7 +50,7 @@ Result<Clock> find_clock(Task& task, i32 id)
     }
 }
 
-u64 read_clock(Process& p, const Clock& clock)
+u64 read_clock_locked(Process& p, const Clock& clock)
 {
     switch (clock.kind) {
     case Clock::Kind::realtime:
@@ -60,13 +60,18 @@ u64 read_clock(Process& p, const Clock& clock)
     case Clock::Kind::boottime:
         return boottime_ns();
     case Clock::Kind::process_cpu:
-        return tsc_to_ns(process_busy_ticks(p));
+        return p.cpu_base_ns + tsc_to_ns(process_busy_ticks_locked(p));
     case Clock::Kind::thread_cpu:
         break;
     }
-    LockGuard guard(p.lock);
     const Task* t = find_task(p, clock.tid);
     return t != nullptr ? tsc_to_ns(busy_ticks(*t)) : 0;
+}
+
+u64 read_clock(Process& p, const Clock& clock)
+{
+    LockGuard guard(p.lock);
+    return read_clock_locked(p, clock);
 }
 
 u64 look_again_in(Process& p, const Clock& clock, u64 left)

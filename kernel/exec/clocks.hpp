@@ -21,6 +21,7 @@ struct Clock {
 // inval: no such thread.
 Result<Clock> find_clock(Task& task, i32 id);
 [[nodiscard]] u64 read_clock(Process& p, const Clock& clock);
+[[nodiscard]] u64 read_clock_locked(Process& p, const Clock& clock) REQUIRES(p.lock);
 // When to read the clock again to see left ns pass: not later than that, in ns of real time. It may be set, or
 // several CPUs may advance it.
 [[nodiscard]] u64 look_again_in(Process& p, const Clock& clock, u64 left);

@@ -6,6 +6,7 @@
 #include <debug/panic.hpp>
 #include <exec/fork.hpp>
 #include <exec/process_table.hpp>
+#include <exec/timers.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <sched/clock.hpp>
@@ -25,6 +26,7 @@ void inherit_process(Process& child, const Process& parent, bool clear_handlers)
     child.limit_stack = parent.limit_stack;
     child.limit_memlock = parent.limit_memlock;
     child.limit_sigpending = parent.limit_sigpending;
+    child.limit_cpu = parent.limit_cpu;
     child.started = true;
 }
 
@@ -109,6 +111,7 @@ void end_guest(Process& host, Process& guest, u32 slot)
     while (guest.holders.load() != 0)
         wait_a_moment();
     free_signals(guest, nullptr);
+    free_timers(guest);
     free_process(&guest);
     // Its last request will not be answered.
     still_slot& s = slot_at(host, slot);
@@ -156,6 +159,7 @@ Status fork_process(const still_msg& m, u64& root)
     }
     // It waits for the proxy that is yet to be forked, and asks it for its pid.
     start_thread(**task, choose_cpu((*task)->affinity));
+    (void)watch_cpu_limit(*child); // without memory it goes unwatched
     return {};
 }
 
@@ -165,7 +169,12 @@ void forget_guests(Process& p) NO_THREAD_SAFETY
     while (p.guests != nullptr) {
         Process* guest = p.guests;
         unlink_guest(p, *guest);
+        while (guest->holders.load() != 0) {
+            kill_process(*guest);
+            wait_a_moment();
+        }
         free_signals(*guest, nullptr);
+        free_timers(*guest);
         free_process(guest);
     }
 }

@@ -9,6 +9,7 @@
 #include <exec/fork.hpp>
 #include <exec/process_table.hpp>
 #include <exec/report.hpp>
+#include <exec/timers.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <mm/object_cache.hpp>
@@ -29,6 +30,7 @@ Status create(const still_msg& m, u64& root)
     p->limit_memlock = copy.limit_memlock;
     p->cpu_base_ns = copy.cpu_base_ns;
     p->limit_sigpending = copy.limit_sigpending;
+    p->limit_cpu = copy.limit_cpu;
     {
         LockGuard guard(p->lock);
         for (u32 i = 0; i < num_signals; ++i)
@@ -113,7 +115,7 @@ Status start(Process& p, u64 entry, u64 stack)
     p.started = true;
     link_task(p, *task);
     start_thread(*task, c);
-    return {};
+    return watch_cpu_limit(p);
 }
 
 void release(const still_msg& m)
@@ -132,6 +134,7 @@ void release(const still_msg& m)
     }
     forget_guests(*p);
     free_signals(*p, nullptr);
+    free_timers(*p);
     destroy_memory(*p);
     // CPUs may keep translations of these pages; nobody uses those addresses until they are lent again.
     arch::unmap_lent(p->lent_start, p->lent_bytes);
@@ -146,6 +149,11 @@ void release(const still_msg& m)
 
 void fault_in(Process& p, const still_msg& m)
 {
+    // Whoever reads a dead program's memory (its core is being written) shall not make it grow.
+    if (p.dying.load() && !p.space.is_resident(UserAddr(m.arg[0] & ~(page_size - 1)))) {
+        ikc::reply(m, -static_cast<i64>(Errno::fault));
+        return;
+    }
     const FaultError e =
         resolve_fault(p, UserAddr(m.arg[0]), m.arg[1] != 0 ? Access::write : Access::read, Asker::linux);
     i64 status = 0;

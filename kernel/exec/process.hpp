@@ -66,6 +66,18 @@ struct MoreSlots {
     PhysAddr start;
 };
 
+struct CpuTimer { // ITIMER_VIRTUAL, ITIMER_PROF
+    u64 due = 0;  // ns of the process's CPU time, 0: not armed
+    u64 interval = 0;
+};
+
+struct ProcessTimers { // exec/timers.hpp
+    PosixTimer* first = nullptr;
+    i32 next_id = 0;
+    CpuTimer virt, prof;
+    Thread* thread = nullptr; // that waits for the next of them
+};
+
 // A guest is a process that shares its host's memory, slots and handle (vfork), until it executes another
 // program or ends; meanwhile the thread of the host that made it waits.
 struct Process {
@@ -96,7 +108,8 @@ struct Process {
     SignalActions actions GUARDED_BY(lock);
     SignalQueue pending GUARDED_BY(lock);    // of the process as a whole
     u64 queued_signals GUARDED_BY(lock) = 0; // with memory of their own, see RLIMIT_SIGPENDING
-    u64 dead_ticks GUARDED_BY(lock) = 0;     // CPU time of tasks that have ended
+    ProcessTimers timers GUARDED_BY(lock);
+    u64 dead_ticks GUARDED_BY(lock) = 0; // CPU time of tasks that have ended
     std::atomic<u64> page_faults{0};
     u64 cpu_base_ns = 0; // CPU time before the execve that made this process
     bool started = false;
@@ -110,6 +123,7 @@ struct Process {
     still_limit limit_stack{};
     still_limit limit_memlock{};
     still_limit limit_sigpending{};
+    still_limit limit_cpu{~0ull, ~0ull}; // seconds
 };
 
 // A process of the LWK by its number; it stays while this lives.
@@ -160,7 +174,7 @@ Result<u32> clone_task(Task& parent, const CloneRequest& request);
 // The end of the current task, or of its process; status as the proxy shall exit.
 [[noreturn]] void exit_task(Task& task, u64 status);
 [[noreturn]] void exit_process(Task& task, u64 status);
-[[noreturn]] void exit_process_by_signal(Task& task, u32 signo, bool core);
+[[noreturn]] void exit_process_by_signal(Task& task, u32 signo, bool core, u64 frame = 0);
 // What a thread that ends owes others: its robust futexes and its clear_child_tid (exec/futex.cpp).
 void leave_robustly(Task& task);
 // At each way back to user mode: ends the task if its process is dying.
@@ -178,6 +192,7 @@ Result<i64> offload_quickly(Task& task, u32 nr, u64 a0 = 0, u64 a1 = 0, u64 a2 =
 
 [[nodiscard]] Task* find_task(Process& p, u32 tid) REQUIRES(p.lock);
 [[nodiscard]] u64 process_busy_ticks(Process& p);
+[[nodiscard]] u64 process_busy_ticks_locked(Process& p) REQUIRES(p.lock);
 // With what it had used before an execve.
 [[nodiscard]] u64 process_cpu_ns(Process& p);
 [[nodiscard]] u32 num_processes();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <exec/process_table.hpp>
+#include <exec/timers.hpp>
 
 namespace still {
 
@@ -87,6 +88,7 @@ void kill_process(Process& p)
     p.killed.store(true);
     p.dying.store(true);
     LockGuard guard(p.lock);
+    stop_timers(p);
     for (Task* t = p.tasks; t != nullptr; t = t->next_task) {
         unpark(*t);
         kick(*t);

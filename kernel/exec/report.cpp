@@ -69,6 +69,7 @@ u64 report_process(Process& p)
     r.limit_data = p.space.limit_data;
     r.limit_stack = p.limit_stack;
     r.limit_memlock = p.limit_memlock;
+    r.limit_cpu = p.limit_cpu;
     for (u32 i = 0; i < STILL_MAX_CPUS / 64; ++i)
         r.cpu_mask[i] = p.page->cpu_mask[i];
     {

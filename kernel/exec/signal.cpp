@@ -2,6 +2,7 @@
 #include <exec/process.hpp>
 #include <exec/rseq.hpp>
 #include <exec/signal_frame.hpp>
+#include <exec/timers.hpp>
 #include <mm/object_cache.hpp>
 
 namespace still {
@@ -67,7 +68,9 @@ void give_back(Process& p, QueuedSignal* chain) REQUIRES(p.lock)
 {
     while (chain != nullptr) {
         QueuedSignal* next = chain->next;
-        if (chain->timer == nullptr) {
+        if (chain->timer != nullptr) {
+            timer_signal_gone(p, *chain->timer, nullptr);
+        } else {
             nodes.destroy(chain);
             --p.queued_signals;
         }
@@ -144,9 +147,12 @@ bool take_from(Process& p, SignalQueue& q, u64 set, SignalInfo& info) REQUIRES(p
     if ((ready & synchronous) != 0)
         ready &= synchronous;
     QueuedSignal* node = q.take(static_cast<u32>(__builtin_ctzll(ready)) + 1, info);
-    if (node != nullptr)
+    if (node != nullptr && node->timer != nullptr) {
+        timer_signal_gone(p, *node->timer, &info);
+    } else if (node != nullptr) {
         node->next = nullptr;
-    give_back(p, node);
+        give_back(p, node);
+    }
     return true;
 }
 
@@ -179,13 +185,23 @@ Taken take(Task& task)
     return taken;
 }
 
-void act_by_default(Task& task, u32 signo)
+// The registers for a core file, as a signal frame on the program's stack, from which the proxy takes them.
+u64 put_core_frame(Task& task, const arch::TrapFrame& frame, const SignalInfo& info)
 {
-    const Default what = default_action(signo);
-    if (what == Default::stop)
-        (void)offload(task, STILL_CALL_STOP, signo); // Linux stops the proxy, or not (orphaned group)
-    else
-        exit_process_by_signal(task, signo, what == Default::core);
+    arch::TrapFrame scratch = frame;
+    const bool guest = task.owner->host != nullptr; // its memory is its host's, who goes on
+    return !guest && push_signal_frame(task, scratch, {}, info, 0) ? scratch.rsp : 0;
+}
+
+void act_by_default(Task& task, const arch::TrapFrame& frame, const SignalInfo& info)
+{
+    const Default what = default_action(info.signo);
+    if (what == Default::stop) {
+        (void)offload(task, STILL_CALL_STOP, info.signo); // Linux stops the proxy, or not (orphaned group)
+        return;
+    }
+    const bool core = what == Default::core;
+    exit_process_by_signal(task, info.signo, core, core ? put_core_frame(task, frame, info) : 0);
 }
 
 } // namespace
@@ -235,6 +251,30 @@ void post_signal(Process& p, Task* task, const SignalInfo& info)
 {
     LockGuard guard(p.lock);
     (void)queue(p, task, info, nullptr);
+}
+
+void post_locked(Process& p, const SignalInfo& info)
+{
+    (void)queue(p, nullptr, info, nullptr);
+}
+
+bool send_timer_signal(Process& p, u32 tid, QueuedSignal& node)
+{
+    Task* task = tid != 0 ? find_task(p, tid) : nullptr;
+    if ((tid != 0 && task == nullptr) || is_dropped(p, task, node.info.signo))
+        return false;
+    (task != nullptr ? task->signals.pending : p.pending).append(node);
+    wake_taker(p, task, node.info.signo);
+    return true;
+}
+
+void forget_timer_signal(Process& p, QueuedSignal& node)
+{
+    if (!node.queued)
+        return;
+    p.pending.remove(node);
+    for (Task* t = p.tasks; t != nullptr && node.queued; t = t->next_task)
+        t->signals.pending.remove(node);
 }
 
 bool force_signal(Task& task, const SignalInfo& info)
@@ -310,7 +350,7 @@ void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr)
         if (taken.info.signo == 0)
             break;
         if (taken.action.handler == handler_default) {
-            act_by_default(task, taken.info.signo);
+            act_by_default(task, frame, taken.info);
             continue;
         }
         if (undecided) {

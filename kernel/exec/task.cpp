@@ -159,50 +159,20 @@ Task* find_task(Process& p, u32 tid)
 u64 process_busy_ticks(Process& p)
 {
     LockGuard guard(p.lock);
+    return process_busy_ticks_locked(p);
+}
+
+u64 process_busy_ticks_locked(Process& p)
+{
     u64 sum = p.dead_ticks;
     for (Task* t = p.tasks; t != nullptr; t = t->next_task)
         sum += busy_ticks(*t);
     return sum;
 }
 
-namespace {
-
-bool is_ending(void* task)
-{
-    return static_cast<Task*>(task)->owner->dying.load(std::memory_order_relaxed);
-}
-
-// Whether the thread blocks SIGTTIN and SIGTTOU decides in Linux what a terminal lets it do in the background.
-u32 tty_flags(u64 mask)
-{
-    return ((mask & signal_bit(sig_ttin)) != 0 ? STILL_CALL_BLOCKS_TTIN : 0) |
-           ((mask & signal_bit(sig_ttou)) != 0 ? STILL_CALL_BLOCKS_TTOU : 0);
-}
-
-} // namespace
-
 u64 process_cpu_ns(Process& p)
 {
     return p.cpu_base_ns + tsc_to_ns(process_busy_ticks(p));
-}
-
-Result<i64> offload(Task& task, u32 nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
-{
-    const WaitConditions until{is_ending, [](void* t) { return signal_pending(*static_cast<Task*>(t)); },
-                               &task};
-    return task.slot.call({nr | tty_flags(task.signals.mask), {a0, a1, a2, a3, a4, a5}}, until);
-}
-
-Result<i64> offload_quickly(Task& task, u32 nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
-{
-    const WaitConditions until{is_ending, [](void*) { return false; }, &task};
-    for (;;) {
-        const auto result =
-            task.slot.call({nr | tty_flags(task.signals.mask), {a0, a1, a2, a3, a4, a5}}, until);
-        // An interrupt that was meant for the call before.
-        if (!result || *result != -static_cast<i64>(Errno::intr))
-            return result;
-    }
 }
 
 namespace {
@@ -392,9 +362,11 @@ void exit_process(Task& task, u64 status)
     end_process(task, {STILL_CALL_EXIT_GROUP, {status}});
 }
 
-void exit_process_by_signal(Task& task, u32 signo, bool core)
+void exit_process_by_signal(Task& task, u32 signo, bool core, u64 frame)
 {
-    end_process(task, {STILL_CALL_EXIT_SIGNAL, {signo, core ? 1ull : 0ull}});
+    arch::UserSegments s;
+    arch::save_segments(s);
+    end_process(task, {STILL_CALL_EXIT_SIGNAL, {signo, core ? 1ull : 0ull, frame, s.fs_base}});
 }
 
 void wait_while_stopped(Task& task)

@@ -5,7 +5,6 @@
 #include <debug/panic.hpp>
 #include <mm/address_space.hpp>
 #include <mm/frame_allocator.hpp>
-#include <mm/object_cache.hpp>
 #include <sched/clock.hpp>
 #include <sched/run_queue.hpp>
 #include <sched/scheduler.hpp>
@@ -16,7 +15,6 @@ namespace {
 
 Cpu* cpus[STILL_MAX_CPUS];
 u32 cpu_count = 0;
-ObjectCache<Thread> kernel_threads;
 constexpr u32 stack_order = 2;
 static_assert(order_bytes(stack_order) == arch::kernel_stack_size);
 constexpr u64 canary = 0x5354494c4c434f52;
@@ -226,17 +224,6 @@ void free_thread_memory(Thread& t)
     t.fpu = nullptr;
 }
 
-Thread* make_kernel_thread(Cpu& c, const char* name, void (*entry)(void*), void* argument)
-{
-    Thread* t = kernel_threads.make();
-    if (t == nullptr || !prepare_thread(*t, c.arch.node, entry, argument))
-        return nullptr;
-    t->name = name;
-    t->cpu = &c;
-    t->affinity[c.arch.id.value / 64] = 1ull << (c.arch.id.value % 64);
-    return t;
-}
-
 Cpu& choose_cpu(const CpuMask& allowed)
 {
     Cpu* best = nullptr;
@@ -395,14 +382,9 @@ void obey_affinity() NO_THREAD_SAFETY
         home.lock.unlock();
         start_thread(moved, choose_cpu(moved.affinity));
     };
-    Thread* helper = make_kernel_thread(c, "migrate", hand_over, &t);
+    Thread* helper = make_helper_thread(c, "migrate", hand_over, &t);
     if (helper == nullptr)
-        return;                                    // stays where it is; the next wakeup tries again
-    helper->sched = {Policy::fifo, 255, 0, false}; // before every program
-    helper->on_reap = [](Thread* dead) {
-        free_thread_memory(*dead);
-        kernel_threads.destroy(dead);
-    };
+        return; // stays where it is; the next wakeup tries again
     c.lock.lock();
     make_ready(c, *helper);
     t.permit = false;

@@ -19,6 +19,9 @@ void adopt_idle(Cpu& c);
 
 // A kernel thread on one CPU. Parked until unpark().
 Thread* make_kernel_thread(Cpu& c, const char* name, void (*entry)(void*), void* argument);
+// Likewise, for one that runs before every program and may end: its memory is freed then.
+Thread* make_helper_thread(Cpu& c, const char* name, void (*entry)(void*), void* argument);
+void discard_helper_thread(Thread& t); // if it was never unparked
 // Gives a thread a kernel stack whose first switch calls entry. false: no memory.
 bool prepare_thread(Thread& t, NodeId node, void (*entry)(void*), void* argument);
 void free_thread_memory(Thread& t);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Limits and attributes of the process.
+#include <exec/timers.hpp>
 #include <exec/user_memory.hpp>
 #include <syscall/dispatch.hpp>
 
@@ -7,10 +8,10 @@ namespace still {
 
 namespace {
 
-constexpr u32 rlimit_sigpending = 11;
+constexpr u32 rlimit_cpu = 0, rlimit_sigpending = 11;
 constexpr u32 rlimit_data = 2, rlimit_stack = 3, rlimit_memlock = 8, rlimit_as = 9;
 
-// Limits on memory live here: they are about LWK memory, and must not bind the proxy.
+// Limits on memory and CPU time live here: they are about the LWK's, and must not bind the proxy.
 still_limit* local_limit(Process& p, u64 resource)
 {
     switch (resource) {
@@ -22,6 +23,8 @@ still_limit* local_limit(Process& p, u64 resource)
         return &p.limit_memlock;
     case rlimit_as:
         return &p.space.limit_as;
+    case rlimit_cpu:
+        return &p.limit_cpu;
     default:
         return nullptr;
     }
@@ -42,7 +45,7 @@ Status set_limit(Task& task, still_limit& limit, const still_limit& wanted)
     if (wanted.hard > limit.hard && !is_capable(task, cap_sys_resource))
         return fail(Errno::perm);
     limit = wanted;
-    return {};
+    return &limit == &task.owner->limit_cpu ? watch_cpu_limit(*task.owner) : Status{};
 }
 
 // Linux keeps this one, for children and /proc; the LWK goes by it.
@@ -105,21 +108,6 @@ SyscallResult sys_setrlimit(Task& task, const Call& call)
         return offload_limit(task, call, call.arg[0], call.arg[1]);
     TRY_STATUS(set_limit(task, *limit, TRY(UserIn<still_limit>(call.arg[1]).read())));
     return 0;
-}
-
-SyscallResult sys_setitimer(Task& task, const Call& call)
-{
-    // ITIMER_REAL counts wall time: its SIGALRM reaches the proxy and comes back to us.
-    if (call.arg[0] != 0)
-        return fail(Errno::nosys);
-    return offload_unchanged(task, call);
-}
-
-SyscallResult sys_getitimer(Task& task, const Call& call)
-{
-    if (call.arg[0] != 0)
-        return fail(Errno::nosys);
-    return offload_unchanged(task, call);
 }
 
 SyscallResult sys_prctl(Task& task, const Call& call)

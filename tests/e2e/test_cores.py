@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Core files: Linux writes them, gdb reads in them what the program was."""
+import re
+
+PROGRAM = r"""
+mkdir -p /tmp/cores; cd /tmp/cores
+echo '/tmp/cores/core.%e' > /proc/sys/kernel/core_pattern
+cat > victim.c <<'END'
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+#include <signal.h>
+static __thread int mine = 11;
+static char words[] = "in the data";
+char* heap;
+__attribute__((noinline)) static void inner(int depth, const char* how)
+{
+    volatile int local = 4711 + depth;
+    mine += depth;
+    if (depth < 2)
+        inner(depth + 1, how);
+    else if (how[0] == 'a')
+        abort();
+    else if (how[0] == 'q')
+        raise(SIGQUIT);
+    else
+        *(volatile int*)16 = local;
+    local++;
+}
+int main(int argc, char** argv)
+{
+    heap = strdup("in the heap");
+    if (argc > 2)
+        words[0] = 'I';
+    inner(0, argv[1]);
+    return heap[0] + words[0];
+}
+END
+gcc -g -O0 -o victim victim.c
+"""
+
+GDB = ("gdb -batch -nx -ex 'bt' -ex 'frame function inner' -ex 'p local' -ex 'p how' -ex 'p heap' -ex 'p words' -ex "
+       "'p $_siginfo.si_signo' -ex 'p $_siginfo._sifields._sigfault.si_addr' ./victim core.victim 2>&1")
+
+
+def dump(lwk, how, prefix):
+    script = f"""
+cd /tmp/cores; rm -f core.victim; ulimit -c unlimited
+python3 -c '
+import os, subprocess, sys
+pid = os.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+status = os.waitpid(pid, 0)[1]
+print("signal", os.WTERMSIG(status), "core", os.WCOREDUMP(status))' {prefix} ./victim {how}
+{GDB}
+"""
+    text = lwk.run(["bash", "-c", script], timeout=120).stdout
+    # Addresses differ; what they name does not.
+    text = re.sub(r"0x[0-9a-f]+", "0x", text)
+    kept = [line for line in text.splitlines()
+            if re.match(r"signal|Program terminated|#\d|\$\d", line)]
+    return re.sub(r"tid=\d+|threadid=\d+|pid=\d+", "", "\n".join(kept))
+
+
+def test_gdb_sees_what_it_sees_natively(lwk):
+    lwk.check(["bash", "-c", PROGRAM])
+    for how in ("segv", "abort", "quit"):
+        native, ours = dump(lwk, how, ""), dump(lwk, how, "mcexec")
+        assert "core True" in native and "4713" in native, native
+        assert ours == native, how
+
+
+def test_no_core_where_the_limit_says_so(lwk):
+    lwk.check(["bash", "-c", PROGRAM])
+    result = lwk.run(["bash", "-c", """
+cd /tmp/cores; rm -f core.*; ulimit -c 0
+mcexec ./victim segv
+echo $?; ls core.* 2>/dev/null"""])
+    assert result.stdout == "139\n", result
