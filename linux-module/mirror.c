@@ -214,23 +214,31 @@ static u64 entry_of(const struct vm_area_struct *vma, unsigned long pfn, bool wr
 
 static int look_at_pages(struct request *request, struct vm_area_struct *vma)
 {
+	unsigned long touched = HMM_PFN_REQ_FAULT | (request->write ? HMM_PFN_REQ_WRITE : 0);
 	unsigned long pfns[STILL_MIRROR_PAGES] = {};
-	unsigned int target = (request->address - request->start) >> PAGE_SHIFT, i;
 	struct hmm_range range = {
 		.notifier = &request->proc->notifier,
 		.notifier_seq = request->seq,
-		.start = request->start,
-		.end = request->end,
-		.hmm_pfns = pfns,
+		.start = request->address,
+		.end = request->address + PAGE_SIZE,
+		.hmm_pfns = &touched,
 		.pfn_flags_mask = HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE,
 	};
+	unsigned int i;
 	int ret;
 
-	/* Its neighbours come along if Linux has them anyhow. */
-	pfns[target] = HMM_PFN_REQ_FAULT | (request->write ? HMM_PFN_REQ_WRITE : 0);
+	/* Alone: where there is no page table yet, all of a range would be faulted in. */
 	ret = hmm_range_fault(&range);
 	if (ret) /* the VMA allows it, so it is the file's end, or no memory */
 		return ret == -EBUSY || ret == -ENOMEM ? ret : -ENXIO;
+	/* Its neighbours come along if Linux has them anyhow. */
+	range.start = request->start;
+	range.end = request->end;
+	range.hmm_pfns = pfns;
+	range.pfn_flags_mask = 0;
+	ret = hmm_range_fault(&range);
+	if (ret)
+		return ret;
 	for (i = 0; i < (request->end - request->start) >> PAGE_SHIFT; i++)
 		if ((pfns[i] & HMM_PFN_VALID) && !(pfns[i] & HMM_PFN_ERROR))
 			request->entries[i] = entry_of(vma, page_to_pfn(hmm_pfn_to_page(pfns[i])),

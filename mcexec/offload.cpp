@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstring>
 #include <linux/capability.h>
+#include <linux/futex.h>
 #include <optional>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -224,6 +225,8 @@ void serve(uint32_t slot)
         }
         if (request->nr == STILL_CALL_THREAD_EXIT) {
             block_signals();
+            // The program may free what it named as its robust list, which the LWK has looked through.
+            syscall(SYS_set_robust_list, nullptr, sizeof(robust_list_head));
             this_proxy = nullptr;
             server->retire(*request);
             return;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <debug/log.hpp>
 #include <exec/linux_memory.hpp>
+#include <offload/ikc.hpp>
 
 namespace still {
 
@@ -41,6 +43,50 @@ Status commit(Process& p, MapRequest request, UserRange range)
 }
 
 } // namespace
+
+FaultError mirror_page(Process& p, UserRange window, UserAddr a, Access access)
+{
+    if (window.empty()) {
+        log("out of memory: process {} is killed (fault at {:x})", p.pid, a);
+        return {sig_kill, si_kernel};
+    }
+    still_msg m{};
+    m.kind = STILL_MSG_MIRROR;
+    m.proc = p.handle;
+    m.arg[0] = a.align_down(page_size).raw();
+    m.arg[1] = access == Access::write ? 1 : 0;
+    m.arg[2] = window.start.raw();
+    m.arg[3] = window.size();
+    const auto done = ikc::ask(m);
+    if (done)
+        return {0, 0};
+    switch (done.error()) {
+    case Errno::fault:
+        return {sig_segv, segv_maperr};
+    case Errno::acces:
+        return {sig_segv, segv_accerr};
+    case Errno::nomem:
+        return {sig_kill, si_kernel};
+    default:
+        return {sig_bus, bus_adrerr};
+    }
+}
+
+Status take_back(Process& p, const Departure& left)
+{
+    UserRange piece;
+    while (left.in_linux && p.space.next_in_linux(left.range, piece)) {
+        const auto done = offload(current_task(), STILL_CALL_MAP_BACK, piece.start.raw(), piece.size());
+        if (!done)
+            return fail(done.error()); // the process is ending
+        if (*done < 0) {
+            p.space.keep_in_linux(left.range);
+            return fail(static_cast<Errno>(-*done));
+        }
+        p.space.taken_back(piece);
+    }
+    return {};
+}
 
 Result<u64> ask_linux(Task& task, u32 nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 {

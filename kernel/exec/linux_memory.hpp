@@ -7,6 +7,11 @@
 
 namespace still {
 
+// A fault at a: the module is asked to fill the entries of the window.
+FaultError mirror_page(Process& p, UserRange window, UserAddr a, Access access);
+// Of a range that leaves: where Linux has mappings of its own, the pseudo file takes over.
+Status take_back(Process& p, const Departure& left);
+
 // A system call, made by the task's proxy, that acts on memory. Negative results become errors; one that a signal
 // kept from being made comes back as restart.
 Result<u64> ask_linux(Task& task, u32 nr, u64 a0, u64 a1, u64 a2, u64 a3 = 0, u64 a4 = 0, u64 a5 = 0);

@@ -22,6 +22,7 @@ u32 tty_flags(u64 mask)
 
 Result<i64> offload(Task& task, u32 nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 {
+    tell_robust_list(task);
     const WaitConditions until{is_ending, [](void* t) { return signal_pending(*static_cast<Task*>(t)); },
                                &task};
     return task.slot.call({nr | tty_flags(task.signals.mask), {a0, a1, a2, a3, a4, a5}}, until);

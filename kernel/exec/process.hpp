@@ -42,6 +42,7 @@ struct Task : Thread {
     SignalState signals;     // under the process's lock
     u64 clear_tid = 0;       // user address, see set_tid_address(2)
     u64 robust_list = 0;     // user address
+    u64 robust_told = 0;     // what Linux knows as the proxy's, see tell_robust_list()
     arch::TrapFrame start{}; // registers of its first instruction
     bool ending = false;     // exit(2) was called
     i32 restart_nr = -1;     // after a handler with SA_RESTART: this system call again; -1: EINTR
@@ -177,6 +178,9 @@ Result<u32> clone_task(Task& parent, const CloneRequest& request);
 [[noreturn]] void exit_process_by_signal(Task& task, u32 signo, bool core, u64 frame = 0);
 // What a thread that ends owes others: its robust futexes and its clear_child_tid (exec/futex.cpp).
 void leave_robustly(Task& task);
+// Where memory is shared, Linux looks through the proxy's robust list when that dies, for whatever reason: it has the
+// thread's.
+void tell_robust_list(Task& task);
 // At each way back to user mode: ends the task if its process is dying.
 void leave_if_dying(Task& task);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a thread that ends owes others: robust futexes (get_robust_list(2)), PI futexes, its clear_child_tid.
 #include <exec/futex_queue.hpp>
+#include <exec/linux_memory.hpp>
 
 namespace still {
 
@@ -14,6 +15,16 @@ struct RobustHead {
 };
 constexpr u32 robust_limit = 2048; // as Linux: a list may be circular by mistake
 
+// Whoever waits, in the LWK or, for shared memory, in Linux.
+void wake_one(Task& task, u64 word)
+{
+    constexpr u32 nr_futex = 202, op_wake = 1;
+    if (is_in_linux(*task.owner, word))
+        (void)offload(task, nr_futex, word, op_wake, 1);
+    else
+        (void)futex::wake(*task.owner, word, 1, futex::any_bit);
+}
+
 // Bit 0 of an entry marks a PI futex: its waiters are served by release_owned().
 void release_robust(Task& task, u64 entry, i64 offset, bool pending)
 {
@@ -25,7 +36,7 @@ void release_robust(Task& task, u64 entry, i64 offset, bool pending)
     if (!copy_from_user(&value, word, sizeof(value)))
         return;
     if (pending && !pi && (value & futex::tid_mask) == 0) {
-        (void)futex::wake(*task.owner, word, 1, futex::any_bit);
+        wake_one(task, word);
         return;
     }
     while ((value & futex::tid_mask) == task.tid) {
@@ -35,7 +46,7 @@ void release_robust(Task& task, u64 entry, i64 offset, bool pending)
             return;
         if (seen == value) {
             if (!pi && (value & futex::waiters_bit) != 0)
-                (void)futex::wake(*task.owner, word, 1, futex::any_bit);
+                wake_one(task, word);
             return;
         }
         value = seen;
@@ -70,8 +81,17 @@ void leave_robustly(Task& task)
         const u64 at = task.clear_tid;
         task.clear_tid = 0;
         if (copy_to_user(at, &zero, sizeof(zero)))
-            (void)futex::wake(*task.owner, at, 1, futex::any_bit);
+            wake_one(task, at);
     }
+}
+
+void tell_robust_list(Task& task)
+{
+    if (task.robust_told == task.robust_list || !task.owner->space.shares_memory())
+        return;
+    constexpr u32 nr_set_robust_list = 273, head_bytes = 24;
+    task.robust_told = task.robust_list;
+    (void)offload_quickly(task, nr_set_robust_list, task.robust_told, head_bytes);
 }
 
 } // namespace still

@@ -3,7 +3,7 @@
 #include <arch/layout.hpp>
 #include <arch/user_copy.hpp>
 #include <debug/log.hpp>
-#include <exec/user_memory.hpp>
+#include <exec/linux_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <offload/ikc.hpp>
 #include <sched/clock.hpp>
@@ -154,49 +154,6 @@ Status copy_on_write(Process& p, UserAddr a)
     return {};
 }
 
-// A page whose home is Linux.
-FaultError mirror(Process& p, const Fault& fault, UserAddr a, Access access)
-{
-    const UserRange window = fault.chunk.range;
-    if (window.empty())
-        return out_of_memory(p, a);
-    still_msg m = message(p, STILL_MSG_MIRROR);
-    m.arg[0] = a.align_down(page_size).raw();
-    m.arg[1] = access == Access::write ? 1 : 0;
-    m.arg[2] = window.start.raw();
-    m.arg[3] = window.size();
-    const auto done = ikc::ask(m);
-    if (done)
-        return no_fault;
-    switch (done.error()) {
-    case Errno::fault:
-        return {sig_segv, segv_maperr};
-    case Errno::acces:
-        return {sig_segv, segv_accerr};
-    case Errno::nomem:
-        return {sig_kill, si_kernel};
-    default:
-        return {sig_bus, bus_adrerr};
-    }
-}
-
-// Of a range that leaves: where Linux has mappings of its own, the pseudo file takes over.
-Status take_back(Process& p, const Departure& left)
-{
-    UserRange piece;
-    while (left.in_linux && p.space.next_in_linux(left.range, piece)) {
-        const auto done = offload(current_task(), STILL_CALL_MAP_BACK, piece.start.raw(), piece.size());
-        if (!done)
-            return fail(done.error()); // the process is ending
-        if (*done < 0) {
-            p.space.keep_in_linux(left.range);
-            return fail(static_cast<Errno>(-*done));
-        }
-        p.space.taken_back(piece);
-    }
-    return {};
-}
-
 Status begin_unmap(Process& p, UserRange range, Departure& left)
 {
     for (;;) {
@@ -238,7 +195,8 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
     case FaultKind::mirror:
         // Linux faulted on the pseudo file, where its own mapping is about to be or was just now. It may hold
         // mmap_lock, which to serve us would need.
-        return asker == Asker::linux ? FaultError{sig_segv, segv_maperr} : mirror(p, fault, a, access);
+        return asker == Asker::linux ? FaultError{sig_segv, segv_maperr}
+                                     : mirror_page(p, fault.chunk.range, a, access);
     case FaultKind::fill:
         break;
     }

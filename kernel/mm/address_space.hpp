@@ -131,6 +131,8 @@ class AddressSpace {
     void keep_in_linux(UserRange range) EXCLUDES(lock_);
     // Gives up a range that was reserved as a leaving area, and that no mapping came into.
     void drop_reserved(UserRange range) EXCLUDES(lock_);
+    // Has the process ever had such memory? Without the lock: what a thread mapped itself it sees.
+    [[nodiscard]] bool shares_memory() const NO_THREAD_SAFETY { return areas_.had_in_linux(); }
     // The number for the next attachment of a System V segment.
     [[nodiscard]] u32 next_segment() { return ++last_segment_; }
 

@@ -38,6 +38,7 @@ Status VmaMap::insert(const Vma& proto)
     vma->take_properties(proto);
     if (vma->file != nullptr)
         ++vma->file->refs;
+    had_in_linux_ |= vma->in_linux;
     tree_.insert(*vma);
     ++count_;
     bytes_ += vma->range.size();

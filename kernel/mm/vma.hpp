@@ -116,6 +116,8 @@ class VmaMap {
     [[nodiscard]] u64 count() const { return count_; }
     [[nodiscard]] u64 mapped_bytes() const { return bytes_; }
     void clear();
+    // Was there ever an area with in_linux set?
+    [[nodiscard]] bool had_in_linux() const { return had_in_linux_; }
 
   private:
     Status split(UserAddr at);
@@ -126,6 +128,7 @@ class VmaMap {
     Tree tree_;
     u64 count_ = 0;
     u64 bytes_ = 0;
+    bool had_in_linux_ = false;
     // find_gap: between these two no gap is larger than that.
     UserAddr searched_from_;
     UserAddr searched_down_to_;

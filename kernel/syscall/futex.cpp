@@ -232,6 +232,7 @@ SyscallResult sys_set_robust_list(Task& task, const Call& call)
     if (call.arg[1] != 24)
         return fail(Errno::inval);
     task.robust_list = call.arg[0];
+    tell_robust_list(task);
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -114,6 +115,24 @@ static void on(const char* where)
     printf("\n%c%c\n", p[9 * PAGE], p[14 * PAGE]);
     SHOW(munmap(p, PAGES * PAGE));
     touch("all gone", p, 0);
+    // The only page of the file, next to its end; a single page of a large hole.
+    SHOW(ftruncate(fd, PAGE));
+    p = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    MUST(p != MAP_FAILED);
+    touch("the only page", p, 1);
+    SHOW(munmap(p, PAGES * PAGE));
+    SHOW(ftruncate(fd, 0));
+    SHOW(ftruncate(fd, 1000 * PAGE));
+    p = mmap(NULL, 1000 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    MUST(p != MAP_FAILED);
+    touch("one of many", p + 333 * PAGE, 1);
+    struct stat info;
+    SHOW(fstat(fd, &info));
+    printf("%ld KiB\n", (long)info.st_blocks / 2);
+    SHOW(munmap(p, 1000 * PAGE));
+    SHOW(ftruncate(fd, 0));
+    SHOW(ftruncate(fd, PAGES * PAGE));
+    SHOW(pwrite(fd, "a", 1, 0));
     SHOW(close(fd));
     fd = open(where, O_RDONLY);
     SHOW_OK(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));

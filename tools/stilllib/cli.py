@@ -92,7 +92,7 @@ def _parser():
     sub.add_argument("--quick", action="store_true", help="without the slow cases")
     sub.add_argument("--repeat", type=int, default=1, metavar="N", help="all of it N times")
     sub.add_argument("--native", action="store_true", help="natively twice: does a case agree with itself?")
-    sub.add_argument("--write", action="store_true", help="write the results into docs/compatibility.md")
+    sub.add_argument("--write", action="store_true", help="write docs/compatibility.md")
 
     sub = add("fuzz", _run_module("fuzz"), "random system calls on the LWK, for a time")
     _machine_options(sub)

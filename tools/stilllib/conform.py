@@ -3,7 +3,6 @@
 files it leaves must be the same. The guest's side is tools/guest/conform.py."""
 import difflib
 import json
-import re
 import signal
 import time
 from dataclasses import dataclass
@@ -199,30 +198,23 @@ def _row(verdict):
     return f"| {verdict.case.name} | {verdict.verdict} | {note_text} |"
 
 
-def _rows_of(path):
-    """The rows that a table has already, by case: a run of some cases leaves the others as they were."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    return {line.split("|")[1].strip(): line for line in lines if re.match(r"\| \w+_", line)}
-
-
 HEAD = """# Compatibility
 
 Written by `still conform --write`: each case runs natively and under mcexec in one guest, and what it prints, how it
 ends and which files it leaves are compared. The programs are `tests/conform/*.c`, the commands
-`tests/conform/cases.toml`, real programs (`--apps`) `tests/conform/apps.toml`, the known differences
-`tests/conform/differs.toml`; of stress-ng's stressors (`--stress`) the verdict is compared. A run of some cases leaves
-the rows of the others as they were.
+`tests/conform/cases.toml`, the known differences `tests/conform/differs.toml`.
 """
 
 
 def write_table(verdicts, path=TABLE):
-    rows = _rows_of(path) | {verdict.case.name: _row(verdict) for verdict in verdicts}
-    kinds = [row.split("|")[2].strip() for row in rows.values()]
-    counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in (SAME, KNOWN, DIFFERS))
-    text = HEAD + f"\n{len(rows)} cases: {counts}.\n"
-    for area in sorted({name.split("_")[0] for name in rows}):
-        lines = "\n".join(rows[name] for name in sorted(rows) if name.split("_")[0] == area)
-        text += f"\n## {area}\n| case | verdict | note |\n|---|---|---|\n{lines}\n"
+    by_area = {}
+    for verdict in verdicts:
+        by_area.setdefault(verdict.case.area, []).append(verdict)
+    counts = ", ".join(f"{sum(v.verdict == kind for v in verdicts)} {kind}" for kind in (SAME, KNOWN, DIFFERS))
+    text = HEAD + f"\n{len(verdicts)} cases: {counts}.\n"
+    for area in sorted(by_area):
+        rows = "\n".join(map(_row, sorted(by_area[area], key=lambda verdict: verdict.case.name)))
+        text += f"\n## {area}\n| case | verdict | note |\n|---|---|---|\n{rows}\n"
     path.write_text(text)
 
 
@@ -235,7 +227,7 @@ def _wanted(arguments):
     if arguments.stress:
         packages.need("stress")
         cases += conform_cases.stressors()
-    if not arguments.apps and not arguments.stress:
+    if not arguments.apps and not arguments.stress or arguments.write:
         cases = all_cases() + cases
     if arguments.quick:
         cases = [case for case in cases if not case.is_slow]
@@ -250,8 +242,8 @@ def main(arguments):
         for case in cases:
             print(f"{case.name:32} {case.what}")
         return 0
-    if arguments.write and arguments.native:
-        raise StillError("--write is for what the LWK does", status=2)
+    if arguments.write and (arguments.names or arguments.quick or arguments.native):
+        raise StillError("--write makes the whole table: give no names with it", status=2)
     build("gcc")
     ways = ("native", "native again") if arguments.native else ("native", "lwk")
     machine = Machine(smp=arguments.smp, mem=arguments.mem, numa=arguments.numa, kernel=arguments.kernel)
