@@ -57,8 +57,9 @@ enum still_call {
 	STILL_CALL_MAP_FILE = 0x10005,
 	/* execveat: arg[0]: path, arg[1]: argv, arg[2]: envp, arg[3]: directory's descriptor, arg[4]:
 	 * AT_* flags, all as the program passed them; arg[5]: signals that are pending and blocked, to be
-	 * pending for the new program; what else is inherited came by EXEC_STATE just before. mcexec checks all that can be wrong, then executes itself anew on that program, which
-	 * ends this LWK process as the device's file is closed. An answer is always an error. */
+	 * pending for the new program; what else is inherited came by EXEC_STATE just before. mcexec checks
+	 * all that can be wrong, then executes itself anew on that program, which ends this LWK process as
+	 * the device's file is closed. An answer is always an error. */
 	STILL_CALL_EXEC = 0x10006,
 	/* What the program inherits from the LWK if the EXEC that follows succeeds. arg[0]: the signals
 	 * that are ignored, arg[1]: the thread's signal mask (bit n-1: signal n); arg[2..5]: its affinity

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arch/cpu.hpp>
 #include <arch/layout.hpp>
-#include <arch/user_copy.hpp>
 #include <debug/log.hpp>
 #include <exec/linux_memory.hpp>
 #include <mm/frame_allocator.hpp>
@@ -378,36 +377,6 @@ void destroy_memory(Process& p)
     shoot_down(p.space); // CPUs that idle on it let go
     p.space.destroy();
     close_files(p, p.space.take_closed());
-}
-
-namespace {
-
-bool is_user_range(u64 address, u64 bytes)
-{
-    return address < arch::user_limit && bytes <= arch::user_limit - address;
-}
-
-} // namespace
-
-Status copy_from_user(void* to, u64 from, u64 bytes)
-{
-    if (!is_user_range(from, bytes) || arch::still_user_copy_in(to, from, bytes) != 0)
-        return fail(Errno::fault);
-    return {};
-}
-
-Status copy_to_user(u64 to, const void* from, u64 bytes)
-{
-    if (!is_user_range(to, bytes) || arch::still_user_copy_out(to, from, bytes) != 0)
-        return fail(Errno::fault);
-    return {};
-}
-
-Status clear_user(u64 to, u64 bytes)
-{
-    if (!is_user_range(to, bytes) || arch::still_user_clear(to, bytes) != 0)
-        return fail(Errno::fault);
-    return {};
 }
 
 } // namespace still

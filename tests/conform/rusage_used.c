@@ -81,8 +81,7 @@ int main(void)
         mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     memset(memory, 1, bytes);
     getrusage(RUSAGE_SELF, &now);
-    printf("peak: %d, faults: %d\n", now.ru_maxrss >= 32 << 10,
-           now.ru_minflt > before.ru_minflt);
+    printf("peak: %d, faults: %d\n", now.ru_maxrss >= 32 << 10, now.ru_minflt > before.ru_minflt);
     munmap(memory, bytes);
     getrusage(RUSAGE_SELF, &before);
     printf("it stays the peak: %d\n", before.ru_maxrss >= now.ru_maxrss);

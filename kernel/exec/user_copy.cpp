@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copies between the kernel and the memory of the current process.
+#include <arch/layout.hpp>
+#include <arch/user_copy.hpp>
+#include <exec/user_memory.hpp>
+
+namespace still {
+
+namespace {
+
+bool is_user_range(u64 address, u64 bytes)
+{
+    return address < arch::user_limit && bytes <= arch::user_limit - address;
+}
+
+} // namespace
+
+Status copy_from_user(void* to, u64 from, u64 bytes)
+{
+    if (!is_user_range(from, bytes) || arch::still_user_copy_in(to, from, bytes) != 0)
+        return fail(Errno::fault);
+    return {};
+}
+
+Status copy_to_user(u64 to, const void* from, u64 bytes)
+{
+    if (!is_user_range(to, bytes) || arch::still_user_copy_out(to, from, bytes) != 0)
+        return fail(Errno::fault);
+    return {};
+}
+
+Status clear_user(u64 to, u64 bytes)
+{
+    if (!is_user_range(to, bytes) || arch::still_user_clear(to, bytes) != 0)
+        return fail(Errno::fault);
+    return {};
+}
+
+} // namespace still
