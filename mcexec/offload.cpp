@@ -173,6 +173,10 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
         return process.device.map_back({request.arg[0], request.arg[0] + request.arg[1]});
     case STILL_CALL_SHM_SIZE:
         return segment_size(static_cast<int>(request.arg[0]));
+    case STILL_CALL_AIO_SETUP:
+        return aio_setup(static_cast<uint32_t>(request.arg[0]));
+    case STILL_CALL_AIO_SIZE:
+        return aio_ring_size(request.arg[0]);
     case STILL_CALL_REMAP:
         return remap(request.arg[0], request.arg[1], request.arg[2], request.arg[3]);
     case STILL_CALL_CAPABLE:

@@ -2,8 +2,11 @@
 #include "shared_memory.hpp"
 
 #include <cerrno>
+#include <linux/aio_abi.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace still::mcexec {
 
@@ -29,6 +32,22 @@ int64_t remap(uint64_t old_start, uint64_t old_size, uint64_t new_size, uint64_t
         moved = mremap(start, old_size, new_size, 0);
     }
     return moved == MAP_FAILED ? -errno : static_cast<int64_t>(reinterpret_cast<uint64_t>(moved));
+}
+
+int64_t aio_setup(uint32_t events)
+{
+    aio_context_t context = 0;
+    return syscall(SYS_io_setup, events, &context) < 0 ? -errno : static_cast<int64_t>(context);
+}
+
+int64_t aio_ring_size(uint64_t context)
+{
+    // struct aio_ring of Linux's fs/aio.c, which libaio reads as well: id, number of entries, ...
+    constexpr uint64_t header = 32;
+    const auto* ring =
+        reinterpret_cast<const uint32_t*>(context); // SAFETY: aio_setup() has just had it mapped
+    const uint64_t bytes = header + ring[1] * sizeof(io_event);
+    return static_cast<int64_t>((bytes + 4095) & ~uint64_t{4095});
 }
 
 } // namespace still::mcexec

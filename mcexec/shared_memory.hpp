@@ -11,4 +11,8 @@ namespace still::mcexec {
 // mremap: a mapping of Linux's in the program's range grows or moves. target 0: in place.
 [[nodiscard]] int64_t remap(uint64_t old_start, uint64_t old_size, uint64_t new_size, uint64_t target);
 
+// A context of asynchronous I/O, which is its ring's address; and the bytes of that ring.
+[[nodiscard]] int64_t aio_setup(uint32_t events);
+[[nodiscard]] int64_t aio_ring_size(uint64_t context);
+
 } // namespace still::mcexec
