@@ -135,7 +135,12 @@ def test_twenty_rounds_leave_no_trace(no_lwk):
     assert after["pages_taken"] > books["pages_taken"]
     assert after["pages_taken"] == after["pages_returned"] and after["cpus_taken"] == after["cpus_returned"]
     assert (after["pages_held"], after["cpus_held"]) == (0, 0)
-    wait_for(lambda: abs(guest.mem_free_kib() - free) <= 4096, 10)
+    # More than before is Linux's own doing: what its caches held when the test began.
+    missing = [free - guest.mem_free_kib()]
+    deadline = time.monotonic() + 10
+    while missing[-1] > 4096 and time.monotonic() < deadline:
+        missing.append(free - guest.mem_free_kib())
+    assert missing[-1] <= 4096, f"KiB that are missing: {missing}"
 
 
 def test_warm_reboots(lwk):
