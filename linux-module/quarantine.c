@@ -8,6 +8,7 @@
 #include <linux/io.h>
 #include <linux/list.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 
 #include "ikc.h"
 #include "lwk_tables.h"
@@ -54,12 +55,21 @@ static void quarantine_page(struct still_proc *proc, const struct still_leaf *se
 
 /*
  * References beyond ours and those of Linux's mappings (of other processes that share the page since a fork;
- * each of them answers for its own). The two numbers are not read at once: a page whose mapping comes or goes
- * just now may look pinned, but one that is pinned never looks free.
+ * each of them answers for its own). A page that is pinned never looks free: the page lock keeps new mappings
+ * away, and one that goes is seen as long as its reference is, since that is dropped last. A page that
+ * somebody else has locked, or whose mapping goes just now, may look pinned.
  */
 static bool is_pinned(struct page *page)
 {
-	return page_count(page) - max(page_mapcount(page), 0) > 1;
+	int references;
+
+	if (!trylock_page(page))
+		return true;
+	references = page_count(page);
+	smp_rmb();
+	references -= max(page_mapcount(page), 0);
+	unlock_page(page);
+	return references > 1;
 }
 
 static unsigned long pinned_pages(const struct still_leaf *leaf)

@@ -2,6 +2,7 @@
 #include <arch/cpu.hpp>
 #include <arch/layout.hpp>
 #include <debug/log.hpp>
+#include <debug/panic.hpp>
 #include <exec/linux_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <offload/ikc.hpp>
@@ -39,7 +40,10 @@ u64 ask_zap(Process& p, UserRange range, bool mark_pinned)
     m.arg[1] = range.size();
     m.arg[2] = mark_pinned ? 1 : 0;
     u64 pinned = 0;
-    (void)ikc::ask(m, &pinned);
+    // Pages that Linux may still have mapped must never be freed; and it only refuses for a process it does not know.
+    if (const auto done = ikc::ask(m, &pinned); !done)
+        panic("Linux refused to zap {:x}-{:x} of process {}: error {}", m.arg[0], m.arg[0] + m.arg[1], p.pid,
+              static_cast<u32>(done.error()));
     return pinned;
 }
 

@@ -164,6 +164,8 @@ Status AddressSpace::begin_unmap(UserRange range, Departure& left)
 {
     LockGuard guard(lock_);
     left.range = range;
+    if (forking_)
+        return fail(Errno::again); // what the child gets must stay where it is until it has it
     auto it = areas_.first_behind(range.start);
     for (auto v = it; v != areas_.end() && v->range.start < range.end; ++v)
         if (v->kind == VmaKind::leaving)
@@ -294,6 +296,8 @@ Status AddressSpace::begin_discard(UserRange range, Departure& left)
 {
     LockGuard guard(lock_);
     left.range = range;
+    if (forking_)
+        return fail(Errno::again);
     for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end; ++it)
         if (it->kind == VmaKind::leaving)
             return fail(Errno::again);

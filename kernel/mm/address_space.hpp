@@ -95,9 +95,9 @@ class AddressSpace {
     bool split_departed(UserRange range) EXCLUDES(lock_);
 
     // fork: makes child a copy of this one, page by page shared, and takes the right to write away from both.
-    // again: areas or entries are being changed: try again. Whatever comes back, the departure is to be settled
-    // first (with Linux asked for pinned pages); then, after success, end_fork() has to follow. Meanwhile writes to
-    // shared pages wait. child is fresh.
+    // again: areas or entries are being changed: try again. Whatever else comes back, the departure is to be settled
+    // (with Linux asked for pinned pages), and then end_fork() has to follow. Meanwhile writes to shared pages wait,
+    // and nothing is unmapped or discarded. child is fresh.
     Status begin_fork(AddressSpace& child, Departure& left) EXCLUDES(lock_);
     // Splits large leaves with pinned pages. false: there were none; else Linux is to be asked once more.
     Result<bool> split_pinned(UserRange range) EXCLUDES(lock_);
@@ -213,6 +213,7 @@ class AddressSpace {
     void drop_file(MappedFile* file, MappedFile*& chain) REQUIRES(lock_);
     void remove_leaf(arch::Leaf leaf, Departure& left) REQUIRES(lock_);
     void reap_departed(Departure& left) REQUIRES(lock_);
+    bool leads_to(UserAddr a, PhysAddr frame) const;
     Status copy_area(AddressSpace& child, const Vma& vma, Departure& left) REQUIRES(lock_);
     Status share_leaf(AddressSpace& child, arch::Leaf leaf, Departure& left) REQUIRES(lock_);
     void release_tables(Departure& left);

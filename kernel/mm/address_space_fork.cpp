@@ -104,7 +104,7 @@ Status AddressSpace::begin_fork(AddressSpace& child, Departure& left) NO_THREAD_
     child.limit_as = limit_as;
     child.limit_data = limit_data;
     child.last_segment_.store(last_segment_.load());
-    forking_ = done.has_value();
+    forking_ = true;
     return done;
 }
 
@@ -126,6 +126,14 @@ Result<bool> AddressSpace::split_pinned(UserRange range)
     return any;
 }
 
+// Whether the page at a, 4 KiB of a leaf of any size, is this one.
+bool AddressSpace::leads_to(UserAddr a, PhysAddr frame) const NO_THREAD_SAFETY
+{
+    const arch::Leaf leaf = table_.find(a);
+    const u64 e = leaf.entry == nullptr ? 0 : leaf.entry->load(std::memory_order_acquire);
+    return arch::is_present(e) && arch::leaf_frame(e, leaf.level) + (a - leaf.start) == frame;
+}
+
 Status AddressSpace::end_fork(AddressSpace& child, Departure& left) NO_THREAD_SAFETY
 {
     FrameChain unowned;
@@ -137,9 +145,10 @@ Status AddressSpace::end_fork(AddressSpace& child, Departure& left) NO_THREAD_SA
             if (leaf.level != arch::level_4k || (e & STILL_PTE_PINNED) == 0)
                 return;
             leaf.entry->fetch_and(~STILL_PTE_PINNED);
+            const PhysAddr pinned = arch::leaf_frame(e, leaf.level);
             const Vma* vma = child.areas_.find(leaf.start);
-            if (!done || vma == nullptr)
-                return;
+            if (!done || vma == nullptr || !child.leads_to(leaf.start, pinned))
+                return; // came to this address, and was pinned, after the child's copy was taken
             done = child.table_.split_at(leaf.start);
             if (done)
                 done = child.table_.split_at(leaf.start + page_size);
@@ -150,7 +159,6 @@ Status AddressSpace::end_fork(AddressSpace& child, Departure& left) NO_THREAD_SA
                     frames::release(own, 0);
                 return;
             }
-            const PhysAddr pinned = arch::leaf_frame(e, leaf.level);
             __builtin_memcpy(arch::direct(own->address()), arch::direct(pinned), page_size);
             child.table_.find(leaf.start)
                 .entry->store(own->address().raw() | arch::leaf_bits(vma->prot, arch::level_4k),
