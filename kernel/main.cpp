@@ -13,6 +13,7 @@
 #include <exec/process.hpp>
 #include <exec/report.hpp>
 #include <exec/user_memory.hpp>
+#include <mm/file_cache.hpp>
 #include <mm/frame_allocator.hpp>
 #include <offload/ikc.hpp>
 #include <sched/clock.hpp>
@@ -75,6 +76,7 @@ void publish_memory()
         shared->nodes[i].free = frames::free_bytes(NodeId(i));
     }
     shared->kept = frames::kept_bytes();
+    shared->cached = file_cache::bytes();
     shared->processes = num_processes();
 }
 
@@ -125,6 +127,12 @@ void deferred(const still_msg& m)
         publish_memory();
         ikc::reply(m, 0);
         break;
+    case STILL_MSG_DROP_CACHE: {
+        const u64 bytes = file_cache::drop();
+        publish_memory();
+        ikc::reply(m, 0, bytes);
+        break;
+    }
     case STILL_MSG_SHUTDOWN:
         shut_down();
         break;
@@ -256,6 +264,7 @@ extern "C" void still_main(unsigned long info_phys, unsigned long loader_magic, 
         {PhysAddr(block.image_phys), PhysAddr(block.image_phys + block.image_size)},
         {early.start, early.end}};
     frames::init(block, taken);
+    file_cache::init();
     arch::set_table_source(frames::keep_table_page);
     arch::init_apic(PhysAddr(block.lapic_phys), (block.flags & STILL_BOOT_X2APIC) != 0);
 

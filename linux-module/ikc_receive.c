@@ -83,6 +83,8 @@ static void work_on(struct work_struct *work)
 
 	if (letter->msg.kind == STILL_MSG_FILL) {
 		still_proxy_fill(letter);
+	} else if (letter->msg.kind == STILL_MSG_FILE_KEY) {
+		still_proxy_file_key(letter);
 	} else if (letter->msg.kind == STILL_MSG_SLOTS_GROW) {
 		still_slots_grow(letter);
 	} else if (letter->msg.kind == STILL_MSG_MIRROR) {
@@ -113,6 +115,7 @@ static void deliver(struct still_channel *channel, struct still_letter *letter)
 		still_zap_queue(os, letter);
 		return;
 	case STILL_MSG_FILL:
+	case STILL_MSG_FILE_KEY:
 	case STILL_MSG_SLOTS_GROW:
 	case STILL_MSG_FILE_CLOSE:
 		INIT_WORK(&letter->work, work_on);

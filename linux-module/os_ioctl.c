@@ -73,6 +73,17 @@ static int inject(struct still_os *os, struct still_inject_request *request)
 	return still_ikc_send(os, 0, &msg);
 }
 
+static int drop_cache(struct still_os *os, struct still_drop_cache *request)
+{
+	struct still_msg msg = { .kind = STILL_MSG_DROP_CACHE };
+	int ret;
+
+	if (os->state != STILL_OS_RUNNING)
+		return still_fail(request->text, -EBADFD, "instance %d is not running", os->index);
+	ret = still_ikc_call(os, still_ikc_pick_cpu(os), &msg, &request->bytes, true);
+	return min(ret, 0);
+}
+
 static int cpus(struct still_os *os, unsigned int cmd, struct still_cpu_list *list)
 {
 	int ret = 0;
@@ -132,6 +143,8 @@ static int locked(struct still_os *os, unsigned int cmd, void *arg)
 		return still_os_shutdown(os, arg);
 	case STILL_IOC_INJECT:
 		return inject(os, arg);
+	case STILL_IOC_DROP_CACHE:
+		return drop_cache(os, arg);
 	default:
 		return -ENOTTY;
 	}
@@ -177,7 +190,7 @@ static bool is_known(unsigned int cmd)
 		STILL_IOC_CPU_ASSIGN, STILL_IOC_CPU_UNASSIGN, STILL_IOC_CPU_ASSIGNED,
 		STILL_IOC_MEM_ASSIGN, STILL_IOC_MEM_UNASSIGN, STILL_IOC_MEM_ASSIGNED,
 		STILL_IOC_LOAD,       STILL_IOC_KARGS,        STILL_IOC_BOOT,
-		STILL_IOC_SHUTDOWN,   STILL_IOC_INJECT,
+		STILL_IOC_SHUTDOWN,   STILL_IOC_INJECT,       STILL_IOC_DROP_CACHE,
 	};
 	unsigned int i;
 

@@ -162,9 +162,13 @@ struct file *still_proxy_get_file(struct still_proc *proc, u64 handle);
 int still_proxy_map_file(struct still_proc *proc, struct still_map_file *request);
 bool still_proxy_has_file(struct still_proc *proc, int handle);
 void still_proxy_fill(struct still_letter *letter);
+void still_proxy_file_key(struct still_letter *letter);
 void still_proxy_file_close(struct still_os *os, const struct still_msg *msg);
 void still_proxy_files_copy(struct still_proc *child, struct still_proc *parent);
 void still_proxy_files_free(struct still_proc *proc);
+
+/* file_key.c */
+u64 still_file_key(struct file *file);
 
 /* pseudo_file.c */
 int still_pseudo_init(void);

@@ -136,7 +136,7 @@ static long read_into(struct file *file, void *to, size_t bytes, loff_t offset)
 	return done;
 }
 
-static long fill(struct still_os *os, const struct still_msg *msg)
+static long fill(struct still_os *os, const struct still_msg *msg, u64 *key)
 {
 	u64 phys = msg->arg[2], bytes = msg->arg[3];
 	struct still_proc *proc;
@@ -156,6 +156,7 @@ static long fill(struct still_os *os, const struct still_msg *msg)
 	ret = -EBADF;
 	if (file) {
 		ret = read_into(file, __va(phys), bytes, msg->arg[1]);
+		*key = still_file_key(file);
 		fput(file);
 		atomic64_inc(&os->fills);
 	}
@@ -165,7 +166,25 @@ static long fill(struct still_os *os, const struct still_msg *msg)
 
 void still_proxy_fill(struct still_letter *letter)
 {
-	still_ikc_reply(letter, fill(letter->channel->os, &letter->msg), 0);
+	u64 key = 0;
+	long ret = fill(letter->channel->os, &letter->msg, &key);
+
+	still_ikc_reply(letter, ret, key);
+}
+
+void still_proxy_file_key(struct still_letter *letter)
+{
+	struct still_proc *proc = still_proc_find(letter->channel->os, letter->msg.proc);
+	struct file *file = proc ? still_proxy_get_file(proc, letter->msg.arg[0]) : NULL;
+	u64 key = 0;
+
+	if (file) {
+		key = still_file_key(file);
+		fput(file);
+	}
+	if (proc)
+		still_proc_put(proc);
+	still_ikc_reply(letter, file ? 0 : -EBADF, key);
 }
 
 void still_proxy_file_close(struct still_os *os, const struct still_msg *msg)

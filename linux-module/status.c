@@ -45,6 +45,7 @@ int still_status(struct still_os *os, struct still_status *status)
 	status->fills = atomic64_read(&os->fills);
 	status->log_head = READ_ONCE(os->log->head);
 	status->kept = READ_ONCE(shared->kept);
+	status->cached = READ_ONCE(shared->cached);
 	memset(status->nodes, 0, sizeof(status->nodes));
 	for (i = 0; i < os->num_nodes; i++) /* the LWK counts its own nodes */
 		status->nodes[os->nodes[i]] = shared->nodes[i];

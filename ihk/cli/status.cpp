@@ -56,6 +56,7 @@ ordered_json to_json(uint32_t index, const ihk::InstanceStatus& answer)
         {"bad_messages", s.bad_messages},
         {"quarantined_pages", s.quarantined},
         {"kept_bytes", s.kept},
+        {"cached_bytes", s.cached},
         {"zaps", s.zaps},
         {"faults", s.faults},
         {"fault_ins", s.fault_ins},

@@ -110,6 +110,7 @@ int run_steps(uint32_t index, int argc, char** argv)
     auto* kmsg_command = app.add_subcommand("kmsg", "print the LWK's log");
     kmsg_command->add_flag("-f,--follow", words.follow, "go on printing what comes");
     auto* clear = app.add_subcommand("clear_kmsg", "clear the LWK's log");
+    auto* drop = app.add_subcommand("drop_cache", "forget the contents of files that its free memory holds");
     auto* inject_command = app.add_subcommand("inject", "make the LWK fail, for tests");
     inject_command->add_option("FAULT", words.what, "panic, hang, page-fault or no-shutdown")->required();
     try {
@@ -151,6 +152,9 @@ int run_steps(uint32_t index, int argc, char** argv)
     }
     if (clear->parsed()) {
         return finish(os->clear_kmsg());
+    }
+    if (drop->parsed()) {
+        return finish(os->drop_cache());
     }
     if (inject_command->parsed()) {
         return inject(*os, words.what);

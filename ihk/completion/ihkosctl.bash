@@ -26,7 +26,7 @@ _ihkosctl()
         down) words=$(_stillcore_instances) ;;
         *)
             if ((COMP_CWORD == 2)); then
-                words="assign release query load kargs boot shutdown get kmsg clear_kmsg inject"
+                words="assign release query load kargs boot shutdown get kmsg clear_kmsg drop_cache inject"
             else
                 case ${COMP_WORDS[2]} in
                 assign | release | query) words="cpu mem" ;;

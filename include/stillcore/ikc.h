@@ -51,6 +51,10 @@ enum still_msg_kind {
 	/* Reply arg[1]: ns on LWK CPUs of all its threads, ended ones included. */
 	STILL_MSG_CPU_TIME = 29,
 
+	/* Give up the cached pages of files (STILL_MSG_FILE_KEY); those that are mapped stay their processes'.
+	 * Reply arg[1]: the bytes that were cached. proc: 0. */
+	STILL_MSG_DROP_CACHE = 24,
+
 	/* A signal. arg[0]: number 1..64 | 1 + slot of a thread of the receiving process, or 0, << 8 | thread id (0:
 	 * the process) << 32; arg[1]: si_code | si_errno << 32;
 	 * arg[2..5]: the 32 bytes of siginfo_t behind them. Answered when it is pending there: -ESRCH no such thread,
@@ -87,8 +91,12 @@ enum still_msg_kind {
 	 * entries are large. */
 	STILL_MSG_ZAP = 64,
 	/* Read arg[3] bytes (at most 2 MiB) at offset arg[1] of file handle arg[0] (STILL_CALL_MAP_FILE) into
-	 * the contiguous physical memory at arg[2]. Reply arg[0]: bytes read, fewer at end of file. */
+	 * the contiguous physical memory at arg[2]. Reply arg[0]: bytes read, fewer at end of file; arg[1]: the
+	 * file's key as of then. */
 	STILL_MSG_FILL = 65,
+	/* Reply arg[1]: the key of file handle arg[0], a word that stands for the file and its contents: while it is
+	 * the same the contents are. 0: nobody can tell (just written, mapped for writing, no such file system). */
+	STILL_MSG_FILE_KEY = 66,
 	/* Fill mirrored entries (pte.h) of [arg[2], arg[2]+arg[3]), at most STILL_MIRROR_PAGES pages, with what the
 	 * proxy maps there. The page at arg[0] was touched, arg[1]: 1 for a write: Linux faults it in; others come if
 	 * they are there. -EFAULT: no mapping of Linux's, -EACCES: not with that right, -ENXIO: as behind a file's

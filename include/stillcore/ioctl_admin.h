@@ -126,8 +126,9 @@ struct still_status {
 	uint64_t fault_ins; /* of them: asked from the LWK */
 	uint64_t fills;
 	uint64_t log_head;
-	uint64_t kept; /* bytes that the LWK keeps, once taken, for its objects and tables */
-	uint64_t reserved1[5];
+	uint64_t kept;   /* bytes that the LWK keeps, once taken, for its objects and tables */
+	uint64_t cached; /* bytes of free memory that hold contents of files, until they are needed */
+	uint64_t reserved1[4];
 	struct still_node_counters nodes[STILL_MAX_NODES];
 	char panic_text[192];
 	uint32_t cpu_space; /* in: room in cpus[] below */
@@ -143,6 +144,11 @@ struct still_kmsg {
 
 struct still_inject_request {
 	uint32_t what; /* enum still_inject of ikc.h */
+	char text[STILL_TEXT];
+};
+
+struct still_drop_cache {
+	uint64_t bytes; /* out: that were cached */
 	char text[STILL_TEXT];
 };
 
@@ -177,5 +183,7 @@ struct still_inject_request {
 #define STILL_IOC_KMSG _IOWR(STILL_IOC_OS, 12, struct still_kmsg)
 #define STILL_IOC_CLEAR_KMSG _IO(STILL_IOC_OS, 13)
 #define STILL_IOC_INJECT _IOWR(STILL_IOC_OS, 14, struct still_inject_request)
+/* Forgets the contents of files that the instance keeps in free memory. */
+#define STILL_IOC_DROP_CACHE _IOWR(STILL_IOC_OS, 15, struct still_drop_cache)
 
 #endif

@@ -82,8 +82,9 @@ struct STILL_ALIGNAS(128) still_shared {
 	uint32_t panic_cpu;     /* LWK */
 	uint32_t processes;     /* LWK: processes that exist */
 	uint64_t quarantined;   /* LWK: pages it gave to the module until their last reference is gone */
-	uint64_t kept; /* LWK: bytes of the nodes that it keeps, once taken, for its objects and tables */
-	uint64_t reserved1[4];
+	uint64_t kept;   /* LWK: bytes of the nodes that it keeps, once taken, for its objects and tables */
+	uint64_t cached; /* LWK: bytes of the nodes, counted as free, that hold contents of files */
+	uint64_t reserved1[3];
 	char panic_text[192]; /* LWK: NUL terminated, valid once state is PANIC */
 	uint8_t reserved2[64];
 	struct still_node_counters nodes[STILL_MAX_NODES]; /* LWK */

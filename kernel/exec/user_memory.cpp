@@ -3,6 +3,7 @@
 #include <arch/layout.hpp>
 #include <debug/log.hpp>
 #include <debug/panic.hpp>
+#include <exec/file_memory.hpp>
 #include <exec/linux_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <offload/ikc.hpp>
@@ -64,17 +65,6 @@ void settle(Process& p, Departure& left)
     zap(p, left);
 }
 
-Result<u64> fill_from_file(Process& p, const Chunk& chunk, PhysAddr block)
-{
-    still_msg m = message(p, STILL_MSG_FILL);
-    m.arg[0] = chunk.file->handle;
-    m.arg[1] = chunk.file_offset;
-    m.arg[2] = block.raw();
-    m.arg[3] = chunk.range.size();
-    const u64 bytes = TRY(ikc::ask(m));
-    return min((bytes + page_size - 1) & ~(page_size - 1), chunk.range.size());
-}
-
 // That of the task on whose behalf memory is filled; Linux's faults have none.
 MemPolicy task_policy(const Process& p)
 {
@@ -98,9 +88,18 @@ Frame* allocate_for(const Process& p, const Chunk& chunk)
     return block;
 }
 
-// Clears, fills and installs one block. false in *useful: not a byte of the file was there.
-Status fill_chunk(Process& p, Chunk& chunk, bool* useful)
+// Where memory may come from as it happens, what others have read of the file already will do.
+bool may_share(const Process& p, const Chunk& chunk)
 {
+    const MemPolicy policy = chunk.policy.mode != PolicyMode::none ? chunk.policy : task_policy(p);
+    return policy.mode == PolicyMode::none || policy.mode == PolicyMode::local ||
+           policy.mode == PolicyMode::preferred;
+}
+
+// Clears, fills and installs one block. valid_end: where the file ends, if that is in it.
+Status fill_chunk(Process& p, Chunk& chunk, UserAddr& valid_end)
+{
+    valid_end = chunk.range.end;
     Frame* block = allocate_for(p, chunk);
     if (block == nullptr) {
         p.space.abandon(chunk);
@@ -114,19 +113,30 @@ Status fill_chunk(Process& p, Chunk& chunk, bool* useful)
     }
     u64 valid = bytes;
     if (chunk.kind == VmaKind::file) {
-        const auto got = fill_from_file(p, chunk, block->address());
+        const auto got = read_file(p, *chunk.file, chunk.file_offset, block->address(), chunk.range.size());
         if (!got) {
             p.space.abandon(chunk);
             frames::release(block, chunk.order);
             return fail(Errno::io);
         }
-        valid = *got;
+        valid = min((got->bytes + page_size - 1) & ~(page_size - 1), bytes);
+        valid_end = chunk.range.start + valid;
     }
-    if (useful != nullptr)
-        *useful = valid != 0;
     p.space.install(chunk, block, valid);
     close_files(p, p.space.take_closed());
     return {};
+}
+
+// Likewise; of a file as much as there is in the cache, up to limit, and read_ahead of what is not.
+Status fill(Process& p, Chunk& chunk, UserRange limit, u64 read_ahead, UserAddr& valid_end)
+{
+    if (chunk.kind == VmaKind::file && may_share(p, chunk) &&
+        fill_from_cache(p, chunk, limit, read_ahead, valid_end)) {
+        p.space.abandon(chunk);
+        close_files(p, p.space.take_closed());
+        return {};
+    }
+    return fill_chunk(p, chunk, valid_end);
 }
 
 constexpr FaultError no_fault{0, 0};
@@ -203,23 +213,23 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
     case FaultKind::fill:
         break;
     }
-    Status done = fill_chunk(p, fault.chunk, nullptr);
+    const UserRange everywhere{UserAddr(0), UserAddr(arch::user_limit)};
+    UserAddr valid_end;
+    Status done = fill(p, fault.chunk, everywhere, fault_read_ahead, valid_end);
     if (!done && done.error() == Errno::nomem) {
         const UserAddr page = a.align_down(page_size);
         Chunk small = p.space.next_empty(page, {page, page + page_size}, 0);
         if (!small.range.empty())
-            done = fill_chunk(p, small, nullptr);
+            done = fill_chunk(p, small, valid_end);
         else
             done = {};
         if (!done && done.error() == Errno::nomem)
             return out_of_memory(p, a);
     }
-    if (!done || !p.space.is_resident(a)) {
-        // The page lies behind the end of its file, or could not be read - or the area changed: look again.
-        if (p.space.examine_again(a))
-            return no_fault;
+    // The page lies behind the end of its file, or could not be read. If it is not there for another reason (the area
+    // has changed, or was discarded at once) the program looks again.
+    if ((!done || valid_end <= a) && !p.space.is_resident(a) && !p.space.examine_again(a))
         return {sig_bus, bus_adrerr};
-    }
     return no_fault;
 }
 
@@ -275,23 +285,21 @@ Status populate(Process& p, UserRange range)
             a = area.range.end;
             continue;
         }
-        a = chunk.range.end;
-        bool useful = true;
-        Status done = fill_chunk(p, chunk, &useful);
+        UserAddr valid_end;
+        Status done = fill(p, chunk, range, page_size_2m, valid_end);
         if (!done && done.error() == Errno::nomem && chunk.order > 0) {
             // No block of that size: go on with single pages.
-            a = chunk.range.start;
             Chunk small =
                 p.space.next_empty(a, range, chunk.order > order_2m ? order_2m : 0, task_interleaves(p));
             if (small.range.empty())
                 continue;
-            a = small.range.end;
-            done = fill_chunk(p, small, &useful);
+            done = fill_chunk(p, small, valid_end);
+            chunk.range = small.range;
         }
         if (!done)
             return done;
-        if (!useful)
-            a = area.range.end; // behind the end of the file
+        a = valid_end < chunk.range.end ? area.range.end
+                                        : chunk.range.end; // behind the end of the file is nothing
         if (p.dying.load(std::memory_order_relaxed))
             return fail(Errno::intr);
     }

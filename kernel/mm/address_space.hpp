@@ -53,6 +53,7 @@ struct Chunk {
     MappedFile* file = nullptr; // with a reference, dropped by install() or abandon()
     u64 file_offset = 0;
     MemPolicy policy; // the area's; none: the task's
+    u8 prot = prot_none;
 };
 
 enum class Access : u8 { read, write, execute };
@@ -119,6 +120,13 @@ class AddressSpace {
     // valid_bytes: pages behind it (end of file) are left empty and freed.
     void install(Chunk& chunk, Frame* block, u64 valid_bytes) EXCLUDES(lock_);
     void abandon(Chunk& chunk) EXCLUDES(lock_);
+    // Of a file: extends the chunk to what lies in the same bytes of the file (a power of two), the area and limit.
+    // false: the area is not what it was.
+    bool widen(Chunk& chunk, UserRange limit, u64 bytes) EXCLUDES(lock_);
+    // Maps count frames, which hold the file from that offset on, where they fall into the chunk and nothing is yet.
+    // shared: they have other owners, too, and come with one for this space each. What is not mapped is given up.
+    void install_pages(const Chunk& chunk, u64 file_offset, Frame* first, u32 count, bool shared)
+        EXCLUDES(lock_);
     // Maps frames of Linux's read-only (vvar pages) or executable (the others); 0: a hole.
     Status map_foreign(UserAddr at, const u64* frames, u32 count, u32 data_pages) EXCLUDES(lock_);
 
@@ -220,6 +228,8 @@ class AddressSpace {
     [[nodiscard]] Chunk chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest, bool interleaves)
         REQUIRES(lock_);
     [[nodiscard]] bool is_empty(UserRange range) REQUIRES(lock_);
+    bool install_page(const Chunk& chunk, UserAddr a, u64 offset, PhysAddr frame, bool shared)
+        REQUIRES(lock_);
     Fault examine_mirrored(const Vma& vma, UserAddr a, Access access) REQUIRES(lock_);
     static void retire_table(void* self, PhysAddr page);
     void count_resident(u64 bytes) REQUIRES(lock_);

@@ -24,7 +24,8 @@ Chunk AddressSpace::chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest,
         const bool inside = block.start >= vma.range.start && block.end <= vma.range.end &&
                             block.start >= limit.start && block.end <= limit.end;
         if (order == 0 || (inside && is_empty(block))) {
-            Chunk chunk{block, order, vma.kind, vma.file, vma.offset_of(block.start), vma.traits.policy};
+            Chunk chunk{block,   order, vma.kind, vma.file, vma.offset_of(block.start), vma.traits.policy,
+                        vma.prot};
             if (chunk.file != nullptr)
                 ++chunk.file->refs;
             return chunk;
@@ -129,6 +130,55 @@ void AddressSpace::install(Chunk& chunk, Frame* block, u64 valid_bytes)
         chunk.file = nullptr;
     }
     frames::release(rest);
+}
+
+bool AddressSpace::widen(Chunk& chunk, UserRange limit, u64 bytes)
+{
+    LockGuard guard(lock_);
+    const Vma* vma = areas_.find(chunk.range.start);
+    if (vma == nullptr || vma->kind != chunk.kind || vma->file != chunk.file ||
+        vma->offset_of(chunk.range.start) != chunk.file_offset)
+        return false;
+    const u64 before = min(chunk.file_offset & (bytes - 1), chunk.range.start - vma->range.start);
+    const u64 behind = (chunk.file_offset & ~(bytes - 1)) + bytes - chunk.file_offset;
+    const UserAddr start = max(UserAddr(chunk.range.start.raw() - before), limit.start);
+    chunk.file_offset -= chunk.range.start - start;
+    chunk.range = {start, min(chunk.range.start + behind, min(vma->range.end, limit.end))};
+    chunk.prot = vma->prot;
+    return true;
+}
+
+void AddressSpace::install_pages(const Chunk& chunk, u64 file_offset, Frame* first, u32 count, bool shared)
+{
+    FrameChain rest;
+    {
+        LockGuard guard(lock_);
+        for (u32 i = 0; i < count; ++i) {
+            const u64 offset = file_offset + i * page_size;
+            const UserAddr a = chunk.range.start + (offset - chunk.file_offset);
+            bool used = false;
+            if (offset >= chunk.file_offset && offset - chunk.file_offset < chunk.range.size())
+                used = install_page(chunk, a, offset, first[i].address(), shared);
+            if (used)
+                count_resident(page_size);
+            else
+                frames::disown(rest, first[i].address(), 0);
+        }
+    }
+    frames::release(rest);
+}
+
+bool AddressSpace::install_page(const Chunk& chunk, UserAddr a, u64 offset, PhysAddr frame, bool shared)
+{
+    const Vma* vma = areas_.find(a);
+    if (vma == nullptr || vma->kind != chunk.kind || vma->file != chunk.file || vma->offset_of(a) != offset)
+        return false;
+    const auto leaf = table_.prepare(a, arch::level_4k);
+    u64 e = frame.raw() | arch::leaf_bits(vma->prot, arch::level_4k);
+    if (shared)
+        e = (e | STILL_PTE_SHARED) & ~STILL_PTE_WRITE;
+    u64 empty = 0;
+    return leaf && leaf->entry->compare_exchange_strong(empty, e, std::memory_order_acq_rel);
 }
 
 Status AddressSpace::map_foreign(UserAddr at, const u64* frame_list, u32 count, u32 data_pages)

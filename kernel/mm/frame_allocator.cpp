@@ -16,6 +16,7 @@ struct Node {
     SpinLock lock;
     BuddyAllocator buddy GUARDED_BY(lock);
     u64 total = 0;
+    std::atomic<u64> lent{0};                  // of what is not in the buddy, but free all the same
     std::array<u8, STILL_MAX_NODES> nearest{}; // nodes by distance, itself first
 };
 
@@ -23,7 +24,9 @@ std::array<Node, STILL_MAX_NODES> nodes;
 std::array<Zone, STILL_MAX_RANGES> zones; // ascending
 u32 num_zones = 0;
 u32 num_nodes = 1;
+constexpr u64 lent_step = 4 * MiB;
 std::atomic<u64> kept;
+bool (*lender)(u64 bytes) = nullptr;
 
 Zone* zone_of(PhysAddr a)
 {
@@ -105,7 +108,9 @@ Frame* allocate(NodeId node, u32 order)
     return allocate(node, order, ~0ull);
 }
 
-Frame* allocate(NodeId node, u32 order, NodeSet allowed)
+namespace {
+
+Frame* take(NodeId node, u32 order, NodeSet allowed)
 {
     for (u32 i = 0; i < num_nodes; ++i) {
         const u32 which = nodes[node.value].nearest[i];
@@ -117,6 +122,28 @@ Frame* allocate(NodeId node, u32 order, NodeSet allowed)
             return frame;
     }
     return nullptr;
+}
+
+} // namespace
+
+Frame* allocate(NodeId node, u32 order, NodeSet allowed)
+{
+    Frame* frame = take(node, order, allowed);
+    // A large block needs luck: all that is lent comes back then, but not for those that are hardly ever there.
+    while (frame == nullptr && order <= order_2m && lender != nullptr &&
+           lender(order == 0 ? lent_step : ~0ull))
+        frame = take(node, order, allowed);
+    return frame;
+}
+
+void set_lender(bool (*give_back)(u64 bytes))
+{
+    lender = give_back;
+}
+
+void count_lent(PhysAddr where, u64 more, u64 less)
+{
+    nodes[zone_of(where)->node.value].lent.fetch_add(more - less);
 }
 
 NodeSet nodes_with_memory()
@@ -199,7 +226,7 @@ Frame* lookup(PhysAddr a)
 u64 free_bytes(NodeId node)
 {
     LockGuard guard(nodes[node.value].lock);
-    return nodes[node.value].buddy.free_bytes();
+    return nodes[node.value].buddy.free_bytes() + nodes[node.value].lent.load();
 }
 
 u64 free_bytes()

@@ -33,6 +33,10 @@ void disown(FrameChain& unowned, PhysAddr start, u32 order);
 [[nodiscard]] bool is_shared(PhysAddr start, u32 order);
 // Of an address in the instance's memory; nullptr for any other.
 [[nodiscard]] Frame* lookup(PhysAddr a);
+// Memory that is lent (to the cache of files) counts as free: when an allocation fails the lender is asked to give
+// that much back, in any context that allocates. false: it has nothing.
+void set_lender(bool (*give_back)(u64 bytes));
+void count_lent(PhysAddr where, u64 more, u64 less);
 [[nodiscard]] u64 free_bytes();
 [[nodiscard]] u64 free_bytes(NodeId node);
 [[nodiscard]] u64 total_bytes(NodeId node);

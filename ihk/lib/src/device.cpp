@@ -382,4 +382,11 @@ Result<> Instance::inject(uint32_t what)
                 fmt::format("inject a fault into OS instance {}", index_));
 }
 
+Result<> Instance::drop_cache()
+{
+    still_drop_cache request{};
+    return call(file_.get(), STILL_IOC_DROP_CACHE, request,
+                fmt::format("drop the cache of OS instance {}", index_));
+}
+
 } // namespace still::ihk

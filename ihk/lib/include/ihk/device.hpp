@@ -91,6 +91,8 @@ class Instance {
     [[nodiscard]] Result<std::string> kmsg(uint64_t& from);
     [[nodiscard]] Result<> clear_kmsg();
     [[nodiscard]] Result<> inject(uint32_t what);
+    // Forgets the contents of files that it keeps in free memory.
+    [[nodiscard]] Result<> drop_cache();
 
     Instance(FileHandle file, uint32_t index) : file_(std::move(file)), index_(index) {}
     int release() { return file_.release(); }

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A word that stands for a file and its present contents, so that the LWK may keep pages of it: as long as the word
+ * is the same, so is what a read would give. It is made of what stat(2) shows here and of the inode's identity, with
+ * a secret, so that nobody can make a file that passes for another one.
+ *
+ * Times are as coarse as the tick: a file that was changed within the last two seconds has no key, since it may be
+ * changed once more without showing it. Nor has a file that somebody has mapped for writing, who changes it without
+ * a call; nor one of a file system whose contents come and go behind Linux's back (those that show kernel state,
+ * FUSE). Where another machine may change files (NFS, 9p) a change is seen as stat(2) sees it.
+ */
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/mm.h>
+#include <linux/once.h>
+#include <linux/random.h>
+#include <linux/siphash.h>
+#include <linux/stat.h>
+#include <linux/timekeeping.h>
+
+#include "proxy.h"
+
+#define SETTLED_SECONDS 2
+
+static bool has_lasting_contents(const struct inode *inode)
+{
+	const struct super_block *sb = inode->i_sb;
+
+	/* SB_I_NOEXEC: proc, sysfs and their like. */
+	return S_ISREG(inode->i_mode) && !(sb->s_iflags & SB_I_NOEXEC) &&
+	       sb->s_magic != FUSE_SUPER_MAGIC && !mapping_writably_mapped(inode->i_mapping);
+}
+
+/* 0: it has none. May sleep. */
+u64 still_file_key(struct file *file)
+{
+	static siphash_key_t secret;
+	struct inode *inode = d_real_inode(file->f_path.dentry); /* below an overlay */
+	struct kstat stat;
+	s64 age;
+	u64 key;
+
+	if (!inode || !has_lasting_contents(inode) ||
+	    vfs_getattr(&file->f_path, &stat, STATX_BASIC_STATS, AT_STATX_SYNC_AS_STAT))
+		return 0;
+	age = ktime_get_real_seconds() - stat.ctime.tv_sec;
+	if (age <= SETTLED_SECONDS)
+		return 0;
+	get_random_once(&secret, sizeof(secret));
+	{
+		const u64 facts[] = {
+			(unsigned long)inode, inode->i_sb->s_dev, inode->i_ino,
+			inode->i_generation,  stat.size,          stat.ctime.tv_sec,
+			stat.ctime.tv_nsec,   stat.mtime.tv_sec,  stat.mtime.tv_nsec,
+		};
+
+		key = siphash(facts, sizeof(facts), &secret);
+	}
+	return key ?: 1;
+}
