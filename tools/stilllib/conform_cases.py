@@ -112,8 +112,8 @@ def stressors(classes=STRESS_CLASSES):
         listed = output_of(["stress-ng", "--class", f"{name}?"]) or ""
         for stressor in listed.partition(":")[2].split():
             if stressor not in NOT_STRESSED and stressor not in found:
-                script = (f"stress-ng --{stressor} 1 --{stressor}-ops 20 --timeout 3 --quiet >/dev/null; status=$?; "
-                          "rm -rf * ; exit $status")
+                script = (f"stress-ng --{stressor} 1 --{stressor}-ops 20 --timeout 2 --verify --quiet >/dev/null; "
+                          "status=$?; rm -rf * ; exit $status")
                 found[stressor] = Case(f"stress_{stressor}", ["bash", "-c", script], f"class {name}", 60)
     return list(found.values())
 
