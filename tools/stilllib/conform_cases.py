@@ -28,7 +28,8 @@ class Case:
         return self.name.split("_")[0]
 
     def for_guest(self, ways):
-        return {"name": self.name, "argv": self.argv, "timeout": self.timeout, "ways": ways, **self.more}
+        more = {**self.more, "env": {"CONFORM": str(FOLDER), **self.more.get("env", {})}}
+        return {"name": self.name, "argv": self.argv, "timeout": self.timeout, "ways": ways, **more}
 
 
 def _header(text):
