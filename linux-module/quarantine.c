@@ -109,6 +109,23 @@ unsigned long still_quarantine_range(struct still_proc *proc, u64 start, u64 end
 	return left;
 }
 
+/* How many pages below departing entries that Linux has seen are pinned. */
+unsigned long still_count_pinned(struct still_proc *proc, u64 start, u64 end)
+{
+	unsigned long count = 0;
+	struct still_leaf leaf;
+	u64 at = start;
+
+	while (at < end && !still_look(proc, at, &leaf)) {
+		at = leaf.address + leaf.size;
+		cond_resched();
+		if (leaf.is_leaf && (leaf.value & STILL_PTE_SEEN) &&
+		    !(leaf.value & STILL_PTE_FOREIGN) && still_leaf_departing(&leaf))
+			count += pinned_pages(&leaf);
+	}
+	return count;
+}
+
 /*
  * For fork: marks the entries of the range that Linux has seen and whose pages are pinned. Returns how many of
  * them are large.

@@ -71,8 +71,12 @@ static int zap(struct still_os *os, const struct still_msg *msg, u64 *pinned)
 	wait_for_inserters(proc, start, start + len);
 	unmap_mapping_pages(os->inode->i_mapping, (still_proc_window(proc) + start) >> PAGE_SHIFT,
 			    len >> PAGE_SHIFT, false);
-	*pinned = msg->arg[2] ? still_mark_pinned(proc, start, start + len)
-			      : still_quarantine_range(proc, start, start + len, true);
+	if (msg->arg[2] == STILL_ZAP_MARK)
+		*pinned = still_mark_pinned(proc, start, start + len);
+	else if (msg->arg[2] == STILL_ZAP_COUNT)
+		*pinned = still_count_pinned(proc, start, start + len);
+	else
+		*pinned = still_quarantine_range(proc, start, start + len, true);
 	atomic64_inc(&os->zaps);
 	still_proc_put(proc);
 	return 0;

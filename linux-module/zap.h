@@ -21,6 +21,7 @@ void still_quarantine_stop(struct still_os *os);
 unsigned long still_quarantine_range(struct still_proc *proc, u64 start, u64 end,
 				     bool departing_only);
 unsigned long still_mark_pinned(struct still_proc *proc, u64 start, u64 end);
+unsigned long still_count_pinned(struct still_proc *proc, u64 start, u64 end);
 unsigned long still_quarantine_process(struct still_proc *proc);
 
 #endif

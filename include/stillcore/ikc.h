@@ -86,9 +86,11 @@ enum still_msg_kind {
 	 * STILL_PTE_QUARANTINED; such pages are the module's until PAGE_FREE. Reply arg[1]: number of
 	 * pages with foreign references below large departing entries, which can't be marked: split those
 	 * entries and ask again.
-	 * With arg[2] = 1 (fork) instead: each present entry that Linux has seen and that has foreign
+	 * With arg[2] = STILL_ZAP_MARK (fork) instead: each present entry that Linux has seen and that has foreign
 	 * references beyond Linux's mappings is marked STILL_PTE_PINNED; reply arg[1]: how many of these
-	 * entries are large. */
+	 * entries are large.
+	 * With arg[2] = STILL_ZAP_COUNT (moving pages): nothing is marked; reply arg[1]: number of pages with foreign
+	 * references below departing entries, which stay the LWK's. */
 	STILL_MSG_ZAP = 64,
 	/* Read arg[3] bytes (at most 2 MiB) at offset arg[1] of file handle arg[0] (STILL_CALL_MAP_FILE) into
 	 * the contiguous physical memory at arg[2]. Reply arg[0]: bytes read, fewer at end of file; arg[1]: the
@@ -116,6 +118,8 @@ enum still_msg_kind {
 };
 
 #define STILL_MIRROR_PAGES 64u
+
+enum still_zap_mode { STILL_ZAP_QUARANTINE = 0, STILL_ZAP_MARK = 1, STILL_ZAP_COUNT = 2 };
 
 enum still_inject {
 	STILL_INJECT_PANIC = 1,       /* assertion failure in the message handler */

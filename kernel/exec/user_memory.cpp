@@ -34,12 +34,12 @@ void close_files(Process& p, MappedFile* chain)
 }
 
 // Linux takes its mappings of the range away. Number of pages in it that are pinned, but below a large leaf.
-u64 ask_zap(Process& p, UserRange range, bool mark_pinned)
+u64 ask_zap(Process& p, UserRange range, still_zap_mode mode)
 {
     still_msg m = message(p, STILL_MSG_ZAP);
     m.arg[0] = range.start.raw();
     m.arg[1] = range.size();
-    m.arg[2] = mark_pinned ? 1 : 0;
+    m.arg[2] = mode;
     u64 pinned = 0;
     // Pages that Linux may still have mapped must never be freed; and it only refuses for a process it does not know.
     if (const auto done = ikc::ask(m, &pinned); !done)
@@ -53,7 +53,7 @@ u64 ask_zap(Process& p, UserRange range, bool mark_pinned)
 void zap(Process& p, Departure& left)
 {
     while (left.zap) {
-        if (ask_zap(p, left.range, false) == 0 || !p.space.split_departed(left.range))
+        if (ask_zap(p, left.range, STILL_ZAP_QUARANTINE) == 0 || !p.space.split_departed(left.range))
             return;
     }
 }
@@ -352,7 +352,7 @@ Status fork_memory(Process& parent, Process& child)
     }
     if (left.flush)
         shoot_down(parent.space);
-    while (left.zap && ask_zap(parent, left.range, true) != 0) {
+    while (left.zap && ask_zap(parent, left.range, STILL_ZAP_MARK) != 0) {
         const auto split = parent.space.split_pinned(left.range);
         if (split && *split)
             continue;
@@ -364,24 +364,48 @@ Status fork_memory(Process& parent, Process& child)
     return begun ? ended : begun;
 }
 
-Status copy_pages(Process& p, UserAddr from, UserAddr to, u64 bytes)
+Status move_range(Process& p, UserRange from, const MapRequest& target)
 {
-    Frame* bounce = frames::allocate(this_cpu().arch.node, 0);
-    if (bounce == nullptr)
-        return fail(Errno::nomem);
-    void* page = arch::direct(bounce->address());
-    Status done{};
-    for (u64 at = 0; at < bytes && done; at += page_size) {
-        // What was never touched stays untouched.
-        if (!p.space.is_resident(from + at))
-            continue;
-        done = copy_from_user(page, from.raw() + at, page_size);
-        if (done)
-            done = copy_to_user(to.raw() + at, page, page_size);
-        arch::interrupt_window();
+    Departure left;
+    for (;;) {
+        const Status begun = p.space.begin_move(from, target.hint, left);
+        if (begun)
+            break;
+        if (begun.error() != Errno::again)
+            return begun;
+        wait_a_moment();
     }
-    frames::release(bounce, 0);
-    return done;
+    if (left.flush)
+        shoot_down(p.space);
+    if (left.zap) // what is pinned moves like the rest: the frame stays what it is
+        (void)ask_zap(p, left.range, STILL_ZAP_COUNT);
+    return p.space.end_move(target, left);
+}
+
+Status relocate(Process& p, UserAddr a, NodeId node)
+{
+    Departure left;
+    AddressSpace::Relocation page{};
+    auto begun = p.space.begin_relocate(a, node, page, left);
+    while (!begun && begun.error() == Errno::again) {
+        wait_a_moment();
+        begun = p.space.begin_relocate(a, node, page, left);
+    }
+    if (!begun || !*begun)
+        return begun ? Status{} : fail(begun.error());
+    Frame* copy = frames::allocate(node, page.order, 1ull << node.value);
+    if (left.flush)
+        shoot_down(p.space);
+    const bool pinned = left.zap && ask_zap(p, left.range, STILL_ZAP_COUNT) != 0;
+    if (copy == nullptr || pinned) {
+        p.space.end_relocate(page, nullptr, left);
+        if (copy != nullptr)
+            frames::release(copy, page.order);
+        return fail(pinned ? Errno::busy : Errno::nomem);
+    }
+    __builtin_memcpy(arch::direct(copy->address()), arch::direct(page.frame), order_bytes(page.order));
+    p.space.end_relocate(page, copy, left);
+    return {};
 }
 
 void destroy_memory(Process& p)

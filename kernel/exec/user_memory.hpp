@@ -27,8 +27,11 @@ Result<bool> make_room(Process& p, UserRange range);
 Result<UserAddr> map_area(Process& p, MapRequest request, bool replace, bool eager);
 // fork: the child's fresh address space becomes a copy of the parent's.
 Status fork_memory(Process& parent, Process& child);
-// Copies user memory to user memory of the current process, page by page.
-Status copy_pages(Process& p, UserAddr from, UserAddr to, u64 bytes);
+// mremap: the pages of a range go to a reserved one, which becomes the area that target describes.
+Status move_range(Process& p, UserRange from, const MapRequest& target);
+// The page at a, with all that is in one block with it, goes to that node. busy: Linux holds it pinned; acces: another
+// process has it, too; noent: there is none; nomem.
+Status relocate(Process& p, UserAddr a, NodeId node);
 // Frees everything of a process that has no task left.
 void destroy_memory(Process& p);
 

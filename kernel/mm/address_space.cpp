@@ -164,8 +164,9 @@ Status AddressSpace::begin_unmap(UserRange range, Departure& left)
 {
     LockGuard guard(lock_);
     left.range = range;
-    if (forking_)
-        return fail(Errno::again); // what the child gets must stay where it is until it has it
+    // What a child gets must stay where it is until it has it, and what is being copied or moved until that is done.
+    if (forking_ || is_departing(range))
+        return fail(Errno::again);
     auto it = areas_.first_behind(range.start);
     for (auto v = it; v != areas_.end() && v->range.start < range.end; ++v)
         if (v->kind == VmaKind::leaving)
@@ -185,8 +186,15 @@ Status AddressSpace::begin_unmap(UserRange range, Departure& left)
         it->kind = VmaKind::leaving;
     }
     ++departures_;
-    left.tables.splice(left.tables.end(), retired_);
+    take_retired(left);
     return {};
+}
+
+// CPUs may have the way through such a table cached, also if there was nothing in it.
+void AddressSpace::take_retired(Departure& left)
+{
+    left.flush |= !retired_.empty();
+    left.tables.splice(left.tables.end(), retired_);
 }
 
 void AddressSpace::reap_departed(Departure& left)
@@ -296,7 +304,7 @@ Status AddressSpace::begin_discard(UserRange range, Departure& left)
 {
     LockGuard guard(lock_);
     left.range = range;
-    if (forking_)
+    if (forking_ || is_departing(range))
         return fail(Errno::again);
     for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end; ++it)
         if (it->kind == VmaKind::leaving)
@@ -311,7 +319,7 @@ Status AddressSpace::begin_discard(UserRange range, Departure& left)
         table_.for_each(part, [&](arch::Leaf leaf) NO_THREAD_SAFETY { remove_leaf(leaf, left); });
     }
     ++departures_;
-    left.tables.splice(left.tables.end(), retired_);
+    take_retired(left);
     return {};
 }
 

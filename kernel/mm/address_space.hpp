@@ -120,6 +120,22 @@ class AddressSpace {
     static Transfer copy_between(AddressSpace& to, UserAddr to_start, AddressSpace& from, UserAddr from_start,
                                  u64 bytes);
 
+    // mremap: the pages of a range go to another place, which is reserved as a leaving area. again: somebody is at
+    // them. When the departure is settled (with Linux asked to mark nothing) end_move() puts them there, all at once,
+    // and makes an area of it as target says.
+    Status begin_move(UserRange from, UserAddr to, Departure& left) EXCLUDES(lock_);
+    // fault: what was to move has been unmapped meanwhile, the reserved place is given up.
+    Status end_move(const MapRequest& target, Departure& left) EXCLUDES(lock_);
+    // A page, of 4 KiB or 2 MiB, goes to another node: likewise; end_relocate() puts the copy in its place, or leaves
+    // it as it was. false: it is there. noent: there is no page; acces: it is shared; again: somebody is at it.
+    struct Relocation {
+        UserAddr start;
+        PhysAddr frame;
+        u32 order;
+    };
+    Result<bool> begin_relocate(UserAddr a, NodeId to, Relocation& page, Departure& left) EXCLUDES(lock_);
+    void end_relocate(const Relocation& page, Frame* copy, Departure& left) EXCLUDES(lock_);
+
     // What a fault at a needs. A chunk to fill comes with a reference to its file.
     // interleaves: the task's policy does, so blocks are of one page, or of 2 MiB.
     Fault examine(UserAddr a, Access access, bool interleaves = false) EXCLUDES(lock_);
@@ -197,6 +213,8 @@ class AddressSpace {
     // The area at a, or the first behind it; false if there is none.
     bool area(UserAddr a, AreaInfo& info) EXCLUDES(lock_);
     [[nodiscard]] bool is_resident(UserAddr a) EXCLUDES(lock_);
+    // The first address at or behind a, below end, for which there is a page; else end.
+    [[nodiscard]] UserAddr next_resident(UserAddr a, UserAddr end) EXCLUDES(lock_);
     // The leaf at a, for tests: nothing keeps it from changing.
     [[nodiscard]] arch::Leaf leaf_of(UserAddr a) const { return table_.find(a); }
     // After a fill that left a without a page: has the area become another one, so that trying again helps?
@@ -239,6 +257,9 @@ class AddressSpace {
     [[nodiscard]] Chunk chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest, bool interleaves)
         REQUIRES(lock_);
     [[nodiscard]] bool is_empty(UserRange range) REQUIRES(lock_);
+    // Are entries of it being copied or moved by somebody?
+    [[nodiscard]] bool is_departing(UserRange range) REQUIRES(lock_);
+    void take_retired(Departure& left) REQUIRES(lock_);
     bool install_page(const Chunk& chunk, UserAddr a, u64 offset, PhysAddr frame, bool shared)
         REQUIRES(lock_);
     Fault examine_mirrored(const Vma& vma, UserAddr a, Access access) REQUIRES(lock_);

@@ -249,6 +249,18 @@ bool AddressSpace::is_resident(UserAddr a)
     return leaf.entry != nullptr && leaf.entry->load(std::memory_order_acquire) != 0;
 }
 
+UserAddr AddressSpace::next_resident(UserAddr a, UserAddr end)
+{
+    LockGuard guard(lock_);
+    while (a < end) {
+        const arch::Leaf leaf = table_.find(a);
+        if (leaf.entry != nullptr && leaf.entry->load(std::memory_order_acquire) != 0)
+            return a;
+        a = leaf.start + arch::level_bytes(leaf.level);
+    }
+    return end;
+}
+
 bool AddressSpace::examine_again(UserAddr a)
 {
     LockGuard guard(lock_);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Memory policies: set_mempolicy(2), mbind(2) and their family. A policy says where pages come from; what is there
-// already is moved by nobody yet (docs/limits.md). Node numbers are the instance's.
+// already moves when it is asked for. Node numbers are the instance's.
 #include <arch/cpu.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
@@ -56,17 +56,30 @@ bool may_move_all(Task& task)
     return rights && *rights >= 0 && (*rights & STILL_RIGHT_NICE) != 0;
 }
 
-// Are there pages in the range on nodes that the policy does not allow?
-bool is_misplaced(Process& p, UserRange range, const MemPolicy& policy)
+// Moves a page; once more if Linux just happened to look at it.
+Status move_page(Process& p, UserAddr a, u32 node)
+{
+    Status done = relocate(p, a, NodeId(node));
+    for (u32 again = 0; again < 3 && !done && done.error() == Errno::busy; ++again)
+        done = relocate(p, a, NodeId(node));
+    return done;
+}
+
+// The pages in the range on nodes that the policy does not allow, that don't (or, if moving, can't) move.
+u64 count_misplaced(Process& p, UserRange range, const MemPolicy& policy, bool moving)
 {
     if (policy.mode == PolicyMode::none || policy.mode == PolicyMode::local)
-        return false;
-    for (UserAddr a = range.start; a < range.end; a += page_size) {
+        return 0;
+    u64 misplaced = 0;
+    for (UserAddr a = range.start; a < range.end && !p.dying.load(std::memory_order_relaxed); a += page_size) {
         const auto node = p.space.node_at(a);
-        if (node && (policy.nodes >> node->value & 1) == 0)
-            return true;
+        if (!node || (policy.nodes >> node->value & 1) != 0)
+            continue;
+        const u32 to = policy.choose(a.raw() / page_size, 0, this_cpu().arch.node.value).first;
+        if (!moving || !move_page(p, a, to))
+            ++misplaced;
     }
-    return false;
+    return misplaced;
 }
 
 } // namespace
@@ -100,7 +113,9 @@ SyscallResult sys_mbind(Task& task, const Call& call)
         if (!p.space.area(a, area) || area.range.start > a)
             return fail(Errno::fault);
     TRY_STATUS(p.space.change_traits(range, [&](AreaTraits& t) { t.policy = policy; }));
-    if ((flags & strict) != 0 && is_misplaced(p, range, policy))
+    const bool moving = (flags & (move | move_all)) != 0;
+    if ((moving || (flags & strict) != 0) && count_misplaced(p, range, policy, moving) != 0 &&
+        (flags & strict) != 0)
         return fail(Errno::io);
     return 0;
 }
@@ -188,6 +203,14 @@ i32 page_status(Process& p, u64 address)
     return node ? static_cast<i32>(node->value) : -static_cast<i32>(Errno::noent);
 }
 
+// The n-th of the nodes, counted round.
+u32 nth_node(NodeSet nodes, u32 n)
+{
+    for (n %= static_cast<u32>(__builtin_popcountll(nodes)); n != 0; --n)
+        nodes &= nodes - 1;
+    return static_cast<u32>(__builtin_ctzll(nodes));
+}
+
 } // namespace
 
 SyscallResult sys_move_pages(Task& task, const Call& call)
@@ -209,14 +232,44 @@ SyscallResult sys_move_pages(Task& task, const Call& call)
             if (node < 0 || node >= STILL_MAX_NODES || (existing_nodes() >> node & 1) == 0)
                 return fail(Errno::nodev);
             if (status >= 0 && status != node) {
-                ++left_where_they_were;
-                status = -static_cast<i32>(Errno::busy);
+                const Status moved = move_page(p, UserAddr(address), static_cast<u32>(node));
+                left_where_they_were += moved ? 0 : 1;
+                status = moved ? node : -static_cast<i32>(moved.error());
             }
         }
         if (call.arg[4] != 0)
             TRY_STATUS(UserOut<i32>(call.arg[4]).write(status, i));
         if (p.dying.load(std::memory_order_relaxed))
             return fail(Errno::intr);
+    }
+    return left_where_they_were;
+}
+
+// What lies on the n-th of the old nodes goes to the n-th of the new ones, which start anew when they run out.
+SyscallResult sys_migrate_pages(Task& task, const Call& call)
+{
+    const NodeSet from = TRY(read_nodes(call.arg[2], call.arg[1]));
+    NodeSet to = TRY(read_nodes(call.arg[3], call.arg[1]));
+    Process& p = *task.owner;
+    if (call.arg[0] != 0 && call.arg[0] != p.pid && call.arg[0] != task.tid)
+        return fail(Errno::srch);
+    if ((to & ~existing_nodes()) != 0 && !may_move_all(task))
+        return fail(Errno::perm);
+    to &= existing_nodes();
+    if (to == 0)
+        return fail(Errno::inval);
+    u64 left_where_they_were = 0;
+    AddressSpace::AreaInfo area;
+    for (UserAddr next(0); p.space.area(next, area); next = area.range.end) {
+        for (UserAddr a = area.range.start; a < area.range.end; a = p.space.next_resident(a + page_size, area.range.end)) {
+            const auto node = p.space.node_at(a);
+            if (!node || (from >> node->value & 1) == 0 || (to >> node->value & 1) != 0)
+                continue;
+            const auto nth = static_cast<u32>(__builtin_popcountll(from & ((1ull << node->value) - 1)));
+            left_where_they_were += move_page(p, a, nth_node(to, nth)) ? 0 : 1;
+            if (p.dying.load(std::memory_order_relaxed))
+                return fail(Errno::intr);
+        }
     }
     return left_where_they_were;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// mremap(2): what is moved is copied page by page; what was never touched stays untouched.
+// mremap(2): page-table entries move, not bytes; what was never touched stays untouched.
 #include <exec/linux_memory.hpp>
 #include <syscall/dispatch.hpp>
 #include <syscall/memory.hpp>
@@ -29,34 +29,40 @@ struct Move {
     bool keep;          // MREMAP_DONTUNMAP
 };
 
+// Reserves the new place, so that nobody else fills it; a range of that size, a leaving area.
+Result<UserRange> reserve(Process& p, const Move& move)
+{
+    MapRequest place;
+    place.kind = VmaKind::leaving;
+    place.hint = move.request.hint;
+    place.length = move.new_size;
+    place.fixed = move.request.fixed;
+    place.huge = move.request.traits.huge;
+    if (place.fixed)
+        place.over_leaving = TRY(make_room(p, {place.hint, place.hint + place.length}));
+    const auto range = p.space.map(place);
+    if (!range && place.over_leaving)
+        p.space.drop_reserved({place.hint, place.hint + place.length});
+    return range;
+}
+
 SyscallResult move_area(Process& p, const AddressSpace::AreaInfo& area, const Move& move)
 {
+    const UserRange target = TRY(reserve(p, move));
     MapRequest request = move.request;
+    request.hint = target.start;
     request.length = move.new_size;
-    request.prot = prot_read | prot_write;
-    const u64 bytes = min(move.old.size(), move.new_size);
-    // What a program may not read is not to be copied by its rights.
-    if ((area.prot & prot_read) == 0)
-        TRY_STATUS(protect(p, move.old, prot_read));
-    const UserAddr placed = TRY(map_area(p, request, true, false));
-    const UserRange target{placed, placed + move.new_size};
-    Status done = copy_pages(p, move.old.start, placed, bytes);
-    if (done && area.prot != request.prot)
-        done = protect(p, target, area.prot);
-    if (!done) {
-        (void)unmap(p, target);
+    if (const Status done = move_range(p, move.old, request); !done) {
+        p.space.drop_reserved(target);
         return fail(done.error());
     }
-    if (!move.keep) {
+    if (move.keep)
+        (void)p.space.change_traits(move.old, [](AreaTraits& traits) { traits.locked = false; });
+    else
         TRY_STATUS(unmap(p, move.old));
-    } else {
-        TRY_STATUS(discard(p, move.old));
-        if ((area.prot & prot_read) == 0)
-            TRY_STATUS(protect(p, move.old, area.prot));
-    }
     if (area.traits.locked || (!area.lazy && area.kind == VmaKind::anonymous))
         (void)populate(p, target);
-    return placed.raw();
+    return target.start.raw();
 }
 
 SyscallResult move_in_linux(Task& task, const Call& call, UserRange old, u64 new_size, UserAddr area_end)

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Moving pages: to other addresses (mremap), or their contents to another node. In both the entries depart first, so
+// that nobody finds them until the move is done; what Linux holds pinned stays the frame that it is.
+#include <debug/panic.hpp>
+#include <mm/address_space.hpp>
+#include <mm/frame_allocator.hpp>
+
+namespace still {
+
+namespace {
+
+// Takes the entry out of everybody's reach.
+void depart(arch::Leaf leaf, Departure& left)
+{
+    u64 e = leaf.entry->load(std::memory_order_acquire);
+    while (!leaf.entry->compare_exchange_weak(e, (e & ~STILL_PTE_PRESENT) | STILL_PTE_DEPARTING,
+                                              std::memory_order_acq_rel)) {
+    }
+    left.flush |= arch::is_present(e);
+    left.zap |= (e & STILL_PTE_SEEN) != 0;
+}
+
+// The entry that takes its place: not seen by Linux, whose mappings have gone.
+u64 arrived(u64 e, PhysAddr frame, u8 prot, u32 level)
+{
+    const u64 shared = e & STILL_PTE_SHARED;
+    const u64 bits = arch::leaf_bits(prot, level) | shared;
+    return frame.raw() | (shared != 0 ? bits & ~STILL_PTE_WRITE : bits);
+}
+
+} // namespace
+
+bool AddressSpace::is_departing(UserRange range)
+{
+    if (departures_ == 0)
+        return false;
+    bool any = false;
+    table_.for_each(range, [&](arch::Leaf leaf) {
+        any |= (leaf.entry->load(std::memory_order_relaxed) & STILL_PTE_DEPARTING) != 0;
+    });
+    return any;
+}
+
+Status AddressSpace::begin_move(UserRange from, UserAddr to, Departure& left)
+{
+    LockGuard guard(lock_);
+    left.range = from;
+    if (forking_ || is_departing(from))
+        return fail(Errno::again);
+    for (auto it = areas_.first_behind(from.start); it != areas_.end() && it->range.start < from.end; ++it)
+        if (it->kind == VmaKind::leaving)
+            return fail(Errno::again);
+    TRY_STATUS(table_.split_at(from.start));
+    TRY_STATUS(table_.split_at(from.end));
+    const u64 distance = to.raw() - from.start.raw();
+    for (UserAddr a = from.start; a < from.end;) {
+        const arch::Leaf leaf = table_.find(a);
+        const u64 step = arch::level_bytes(leaf.level);
+        if (leaf.entry != nullptr && leaf.entry->load(std::memory_order_acquire) != 0) {
+            if ((distance & (step - 1)) != 0) {
+                TRY_STATUS(table_.split(leaf)); // at the other place it lies across
+                continue;
+            }
+            TRY(table_.prepare(UserAddr(leaf.start.raw() + distance), leaf.level));
+        }
+        a = a.align_down(step) + step;
+    }
+    table_.for_each(from, [&](arch::Leaf leaf) { depart(leaf, left); });
+    ++departures_;
+    return {};
+}
+
+Status AddressSpace::end_move(const MapRequest& target, Departure& left)
+{
+    Status done{};
+    {
+        LockGuard guard(lock_);
+        --departures_;
+        const u64 distance = target.hint.raw() - left.range.start.raw();
+        table_.for_each(left.range, [&](arch::Leaf leaf) NO_THREAD_SAFETY {
+            const u64 e = leaf.entry->load(std::memory_order_acquire);
+            // Its tables are there, and nobody else fills a reserved range.
+            const auto there = table_.prepare(UserAddr(leaf.start.raw() + distance), leaf.level);
+            STILL_ASSERT((e & STILL_PTE_DEPARTING) != 0 && there.has_value());
+            leaf.entry->store(0, std::memory_order_release);
+            there->entry->store(arrived(e, arch::leaf_frame(e, leaf.level), target.prot, leaf.level),
+                                std::memory_order_release);
+        });
+        Vma* reserved = areas_.find(target.hint);
+        STILL_ASSERT(reserved != nullptr && reserved->kind == VmaKind::leaving &&
+                     reserved->range.start == target.hint && reserved->range.size() == target.length);
+        const Vma* source = areas_.find(left.range.start);
+        // An area without a page may have been unmapped meanwhile, and its file be gone.
+        if (source == nullptr || source->kind != target.kind || source->file != target.file) {
+            (void)areas_.erase(areas_.first_behind(target.hint));
+            done = fail(Errno::fault);
+        } else {
+            reserved->kind = target.kind;
+            reserved->prot = target.prot;
+            reserved->lazy = target.lazy;
+            reserved->traits = target.traits;
+            reserved->file = target.file;
+            reserved->file_offset = target.file_offset;
+            if (target.file != nullptr)
+                ++target.file->refs;
+            areas_.merge_around(reserved->range);
+        }
+    }
+    release_tables(left);
+    return done;
+}
+
+Result<bool> AddressSpace::begin_relocate(UserAddr a, NodeId to, Relocation& page, Departure& left)
+{
+    LockGuard guard(lock_);
+    for (;;) {
+        const Vma* vma = areas_.find(a);
+        if (vma == nullptr || vma->kind == VmaKind::leaving)
+            return fail(Errno::fault);
+        const arch::Leaf leaf = table_.find(a);
+        const u64 e = leaf.entry == nullptr ? 0 : leaf.entry->load(std::memory_order_acquire);
+        if (e == 0 || (e & STILL_PTE_FOREIGN) != 0)
+            return fail(Errno::noent);
+        if (forking_ || (e & STILL_PTE_DEPARTING) != 0)
+            return fail(Errno::again);
+        page = {leaf.start, arch::leaf_frame(e, leaf.level), 9 * leaf.level};
+        if (frames::node_of(page.frame) == to)
+            return false;
+        if (leaf.level > arch::level_2m) {
+            TRY_STATUS(table_.split(leaf));
+            continue;
+        }
+        if ((e & STILL_PTE_SHARED) != 0 && frames::is_shared(page.frame, page.order))
+            return fail(Errno::acces); // another process has it, too
+        left.range = {leaf.start, leaf.start + arch::level_bytes(leaf.level)};
+        depart(leaf, left);
+        ++departures_;
+        return true;
+    }
+}
+
+void AddressSpace::end_relocate(const Relocation& page, Frame* copy, Departure& left)
+{
+    {
+        LockGuard guard(lock_);
+        --departures_;
+        const Vma* vma = areas_.find(page.start);
+        const arch::Leaf leaf = table_.find(page.start);
+        const u64 e = leaf.entry->load(std::memory_order_acquire);
+        // Whoever would unmap or discard it waits.
+        STILL_ASSERT(vma != nullptr && (e & STILL_PTE_DEPARTING) != 0);
+        leaf.entry->store(
+            arrived(e, copy != nullptr ? copy->address() : page.frame, vma->prot, leaf.level),
+            std::memory_order_release);
+        if (copy != nullptr)
+            frames::disown(left.frames, page.frame, page.order);
+    }
+    frames::release(left.frames);
+    release_tables(left);
+}
+
+} // namespace still
