@@ -169,6 +169,9 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
     case STILL_CALL_STOP:
         stop_by_signal(static_cast<int>(request.arg[0]));
         return 0;
+    case STILL_CALL_SIGNALFD:
+        return process.device.signalfd(
+            {static_cast<int32_t>(request.arg[0]), static_cast<uint32_t>(request.arg[2]), request.arg[1]});
     case STILL_CALL_MAP_BACK:
         return process.device.map_back({request.arg[0], request.arg[0] + request.arg[1]});
     case STILL_CALL_SHM_SIZE:

@@ -81,6 +81,9 @@ enum still_call {
 	STILL_CALL_DISPOSITION = 0x10030,
 	/* Signal arg[0] shall stop the process, as its default action does. Answer: 0, when it goes on. */
 	STILL_CALL_STOP = 0x10031,
+	/* signalfd4: arg[0]: a descriptor that signalfd made, whose set changes, or -1; arg[1]: the set; arg[2]:
+	 * SFD_*. The descriptor, or -errno. */
+	STILL_CALL_SIGNALFD = 0x10032,
 	/* What the proxy thread may do about scheduling and locking; no arguments. Answer: STILL_RIGHT_*. */
 	STILL_CALL_SCHED_RIGHTS = 0x10010,
 	/* The pseudo file takes a range over again: arg[0]: start, arg[1]: bytes. */

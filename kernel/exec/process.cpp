@@ -340,6 +340,9 @@ void handle_deferred(const still_msg& m)
     case STILL_MSG_SIGNAL:
         ikc::reply(m, to_status(take_relayed(*p, m)));
         break;
+    case STILL_MSG_SIGNAL_TAKE:
+        serve_signalfd(*p, m);
+        break;
     case STILL_MSG_REPORT: {
         u64 next = 0;
         const auto count = report(*p, m.arg[0], m.arg[1], next);

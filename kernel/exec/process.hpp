@@ -107,8 +107,9 @@ struct Process {
     Task* tasks GUARDED_BY(lock) = nullptr;
     u32 num_tasks GUARDED_BY(lock) = 0;
     SignalActions actions GUARDED_BY(lock);
-    SignalQueue pending GUARDED_BY(lock);    // of the process as a whole
-    u64 queued_signals GUARDED_BY(lock) = 0; // with memory of their own, see RLIMIT_SIGPENDING
+    SignalQueue pending GUARDED_BY(lock);       // of the process as a whole
+    u64 announced_signals GUARDED_BY(lock) = 0; // a signalfd waits for them in Linux
+    u64 queued_signals GUARDED_BY(lock) = 0;    // with memory of their own, see RLIMIT_SIGPENDING
     ProcessTimers timers GUARDED_BY(lock);
     u64 dead_ticks GUARDED_BY(lock) = 0; // CPU time of tasks that have ended
     std::atomic<u64> page_faults{0};
