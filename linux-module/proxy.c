@@ -10,6 +10,7 @@
 #include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/pid.h>
+#include <linux/pid_namespace.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -112,6 +113,7 @@ void still_proc_adopt(struct still_proc *proc)
 	mmgrab(current->mm);
 	proc->tgid = get_pid(task_tgid(current));
 	proc->page->pid = task_tgid_vnr(current);
+	proc->page->pid_namespace = task_active_pid_ns(current)->ns.inum;
 	WRITE_ONCE(proc->mm, current->mm);
 }
 

@@ -61,10 +61,10 @@ struct still_proc_page {
 	uint32_t pid; /* Linux's, in the proxy's PID namespace */
 	uint32_t uid;
 	uint32_t num_app_ranges;
-	uint32_t num_vvar_pages; /* vdso_frames[0..num_vvar_pages): data, mapped read-only */
-	uint32_t num_vdso_pages; /* all of vdso_frames; those behind the vvar pages are code */
-	uint32_t reserved0;
-	uint64_t cpu_mask[STILL_MAX_CPUS / 64];       /* LWK CPUs that the process may use; never empty */
+	uint32_t num_vvar_pages;                /* vdso_frames[0..num_vvar_pages): data, mapped read-only */
+	uint32_t num_vdso_pages;                /* all of vdso_frames; those behind the vvar pages are code */
+	uint32_t pid_namespace;                 /* its number; with pid it names a process of this machine */
+	uint64_t cpu_mask[STILL_MAX_CPUS / 64]; /* LWK CPUs that the process may use; never empty */
 	struct still_range app[STILL_MAX_APP_RANGES]; /* ascending: all that the program may map */
 	uint64_t vdso_frames[STILL_MAX_VDSO_PAGES];   /* physical addresses, 0: a hole */
 	struct still_limit limit_as;

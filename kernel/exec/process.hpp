@@ -79,6 +79,9 @@ struct ProcessTimers { // exec/timers.hpp
     Thread* thread = nullptr; // that waits for the next of them
 };
 
+// Processes that Linux let a process reach into last (syscall/process_vm.cpp).
+constexpr u32 num_reached = 32;
+
 // A guest is a process that shares its host's memory, slots and handle (vfork), until it executes another
 // program or ends; meanwhile the thread of the host that made it waits.
 struct Process {
@@ -116,11 +119,12 @@ struct Process {
     u64 cpu_base_ns = 0; // CPU time before the execve that made this process
     bool started = false;
 
-    std::atomic<u32> membarrier{0};   // what it is registered for (membarrier(2))
-    std::atomic<u32> holders{0};      // service threads that work on it
-    std::atomic<bool> dying{false};   // tasks leave at the next opportunity
-    std::atomic<bool> stopped{false}; // by job control: tasks wait on their way back to the program
-    std::atomic<bool> killed{false};  // and don't talk to the proxy, which is gone
+    std::atomic<u32> membarrier{0};             // what it is registered for (membarrier(2))
+    std::atomic<u64> reaches[num_reached] = {}; // handle and epoch, 0: none
+    std::atomic<u32> holders{0};                // service threads that work on it
+    std::atomic<bool> dying{false};             // tasks leave at the next opportunity
+    std::atomic<bool> stopped{false};           // by job control: tasks wait on their way back to the program
+    std::atomic<bool> killed{false};            // and don't talk to the proxy, which is gone
 
     still_limit limit_stack{};
     still_limit limit_memlock{};
@@ -128,10 +132,10 @@ struct Process {
     still_limit limit_cpu{~0ull, ~0ull}; // seconds
 };
 
-// A process of the LWK by its number; it stays while this lives.
+// A process of the LWK by its number, in the asker's PID namespace; it stays while this lives.
 class HeldProcess {
   public:
-    explicit HeldProcess(u32 pid);
+    HeldProcess(u32 pid, const Process& asker);
     ~HeldProcess();
     HeldProcess(const HeldProcess&) = delete;
     HeldProcess& operator=(const HeldProcess&) = delete;

@@ -34,11 +34,12 @@ Process* hold_process(u32 handle)
     return p;
 }
 
-HeldProcess::HeldProcess(u32 pid)
+HeldProcess::HeldProcess(u32 pid, const Process& asker)
 {
+    const u32 space = asker.page->pid_namespace;
     LockGuard guard(process_table_lock);
     for (Process* p : table)
-        if (p != nullptr && p->pid == pid && process_ == nullptr)
+        if (p != nullptr && p->pid == pid && p->page->pid_namespace == space && process_ == nullptr)
             process_ = p;
     if (process_ != nullptr)
         process_->holders.fetch_add(1);

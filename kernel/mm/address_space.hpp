@@ -70,6 +70,13 @@ struct Fault {
     Chunk chunk; // if fill; if mirror its range: what Linux is to be asked for, empty: no memory for tables
 };
 
+// How far a copy from one address space to another came, and which side has to be faulted in before it goes on.
+struct Transfer {
+    enum class Missing : u8 { nothing, source, target };
+    u64 bytes = 0;
+    Missing missing = Missing::nothing;
+};
+
 class AddressSpace {
   public:
     AddressSpace();
@@ -107,6 +114,10 @@ class AddressSpace {
     // *shared; false: nothing to copy (any more): look again.
     Result<bool> begin_copy(UserAddr a, PhysAddr& shared, Departure& left) EXCLUDES(lock_);
     void end_copy(UserAddr a, PhysAddr shared, Frame* own, Departure& left) EXCLUDES(lock_);
+
+    // Copies as far as the pages are there, readable and writable, and not Linux's. The two may be one.
+    static Transfer copy_between(AddressSpace& to, UserAddr to_start, AddressSpace& from, UserAddr from_start,
+                                 u64 bytes);
 
     // What a fault at a needs. A chunk to fill comes with a reference to its file.
     // interleaves: the task's policy does, so blocks are of one page, or of 2 MiB.

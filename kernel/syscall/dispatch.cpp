@@ -65,6 +65,29 @@ bool never_restarts(u32 nr)
     }
 }
 
+// On these depends what one process may do to another (ptrace(2), "Ptrace access mode checking").
+bool changes_credentials(u32 nr)
+{
+    switch (nr) {
+    case 105: // setuid, setgid, setreuid, setregid, setgroups, setresuid, setresgid, setfsuid, setfsgid
+    case 106:
+    case 113:
+    case 114:
+    case 116:
+    case 117:
+    case 119:
+    case 122:
+    case 123:
+    case 126: // capset
+    case 157: // prctl: PR_SET_DUMPABLE, PR_SET_PTRACER
+    case 272: // unshare
+    case 308: // setns
+        return true;
+    default:
+        return false;
+    }
+}
+
 } // namespace
 
 SyscallResult offload_unchanged(Task& task, const Call& call)
@@ -73,6 +96,8 @@ SyscallResult offload_unchanged(Task& task, const Call& call)
         offload(task, call.nr, call.arg[0], call.arg[1], call.arg[2], call.arg[3], call.arg[4], call.arg[5]);
     if (!result)
         return fail(result.error());
+    if (changes_credentials(call.nr))
+        credentials_change();
     if (*result == -static_cast<i64>(Errno::intr)) {
         // The proxy was interrupted for the LWK's sake: what the program sees depends on the handler.
         task.restart_nr = never_restarts(call.nr) ? -1 : static_cast<i32>(call.nr);

@@ -26,6 +26,9 @@ using SyscallResult = Result<u64>;
 #undef STILL_OFFLOAD
 #undef STILL_UNSUPPORTED
 
+// What processes may do to each other may be another thing now.
+void credentials_change();
+
 // Sends the call to Linux unchanged; a call that a signal cut short comes back as Errno::restart.
 SyscallResult offload_unchanged(Task& task, const Call& call);
 

@@ -57,14 +57,15 @@ SyscallResult offload_limit(Task& task, const Call& call, u64 resource, u64 want
     return result;
 }
 
-// prlimit(2) of another process of the LWK: of the same user, or by root.
+// prlimit(2) of another process of the LWK. Whether the caller may is Linux's to say.
 SyscallResult limit_of_other(Task& task, const Call& call)
 {
-    HeldProcess other(static_cast<u32>(call.arg[0]));
+    const HeldProcess other(static_cast<u32>(call.arg[0]), *task.owner);
     if (!other)
         return offload_unchanged(task, call);
-    if (other->uid != task.owner->uid && task.owner->uid != 0)
-        return fail(Errno::perm);
+    const i64 allowed = TRY(offload_quickly(task, call.nr, call.arg[0], call.arg[1], 0, 0));
+    if (allowed < 0)
+        return fail(static_cast<Errno>(-allowed));
     still_limit& limit = *local_limit(*other, call.arg[1]);
     const still_limit old = limit;
     if (call.arg[2] != 0)

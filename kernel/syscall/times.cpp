@@ -49,7 +49,7 @@ Result<u64> cpu_clock_ns(Task& task, const CpuClock& clock, bool& is_linux)
     }
     if (clock.number == 0 || clock.number == p.pid)
         return process_cpu_ns(p);
-    HeldProcess other(clock.number);
+    const HeldProcess other(clock.number, p);
     is_linux = !other;
     return other ? process_cpu_ns(*other) : 0;
 }
