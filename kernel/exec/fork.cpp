@@ -23,7 +23,6 @@ void inherit_process(Process& child, const Process& parent, bool clear_handlers)
         if (clear_handlers && action.handler > 1)
             action = {};
     child.announced_signals = parent.announced_signals;
-    child.uid = parent.uid;
     child.limit_stack = parent.limit_stack;
     child.limit_memlock = parent.limit_memlock;
     child.limit_sigpending = parent.limit_sigpending;

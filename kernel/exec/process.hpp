@@ -31,6 +31,7 @@ struct CloneRequest {
     u64 parent_tid = 0; // user addresses, 0: none
     u64 child_tid_set = 0;
     u64 child_tid_clear = 0;
+    u64 own = 0;                 // CLONE_* of a thread that it does not share
     bool clear_handlers = false; // of a new process: handled signals start with their default action
 };
 
@@ -39,6 +40,7 @@ struct Task : Thread {
     Process* owner = nullptr;
     Task* next_task = nullptr; // in the process, under its lock
     Slot slot;
+    u32 uid = 0;             // real user id, as those see it who get signals
     SignalState signals;     // under the process's lock
     u64 clear_tid = 0;       // user address, see set_tid_address(2)
     u64 robust_list = 0;     // user address
@@ -91,7 +93,6 @@ struct Process {
     }
     u32 handle = 0; // the module's name for it
     u32 pid = 0;
-    u32 uid = 0;
     still_proc_page* page = nullptr; // lent
     still_slot* slots = nullptr;     // lent
     u32 num_slots = 0;               // in the first chunk
