@@ -40,7 +40,8 @@ STILL_ASSERT_SIZE(struct still_slot, 128);
 /* Requests that mcexec serves itself; above all of Linux's numbers. */
 enum still_call {
 	STILL_CALL_FIRST = 0x10000,
-	/* A thread is born. arg[0]: its slot; arg[1]: CLONE_FS, CLONE_SYSVSEM: it has its own. mcexec starts a proxy thread on that slot (which inherits the
+	/* A thread is born. arg[0]: its slot; arg[1]: CLONE_FS, CLONE_SYSVSEM: it has its own.
+	 * mcexec starts a proxy thread on that slot (which inherits the
 	 * caller's Linux state as clone(CLONE_THREAD...) would) and answers with its thread id or -errno. */
 	STILL_CALL_CLONE = 0x10001,
 	/* The thread has ended. The proxy thread's last touch of the slot is answer_seq = seq, without a wake: from
