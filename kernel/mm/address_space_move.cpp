@@ -149,9 +149,8 @@ void AddressSpace::end_relocate(const Relocation& page, Frame* copy, Departure& 
         const u64 e = leaf.entry->load(std::memory_order_acquire);
         // Whoever would unmap or discard it waits.
         STILL_ASSERT(vma != nullptr && (e & STILL_PTE_DEPARTING) != 0);
-        leaf.entry->store(
-            arrived(e, copy != nullptr ? copy->address() : page.frame, vma->prot, leaf.level),
-            std::memory_order_release);
+        leaf.entry->store(arrived(e, copy != nullptr ? copy->address() : page.frame, vma->prot, leaf.level),
+                          std::memory_order_release);
         if (copy != nullptr)
             frames::disown(left.frames, page.frame, page.order);
     }

@@ -71,7 +71,8 @@ u64 count_misplaced(Process& p, UserRange range, const MemPolicy& policy, bool m
     if (policy.mode == PolicyMode::none || policy.mode == PolicyMode::local)
         return 0;
     u64 misplaced = 0;
-    for (UserAddr a = range.start; a < range.end && !p.dying.load(std::memory_order_relaxed); a += page_size) {
+    for (UserAddr a = range.start; a < range.end && !p.dying.load(std::memory_order_relaxed);
+         a += page_size) {
         const auto node = p.space.node_at(a);
         if (!node || (policy.nodes >> node->value & 1) != 0)
             continue;
@@ -261,7 +262,8 @@ SyscallResult sys_migrate_pages(Task& task, const Call& call)
     u64 left_where_they_were = 0;
     AddressSpace::AreaInfo area;
     for (UserAddr next(0); p.space.area(next, area); next = area.range.end) {
-        for (UserAddr a = area.range.start; a < area.range.end; a = p.space.next_resident(a + page_size, area.range.end)) {
+        for (UserAddr a = area.range.start; a < area.range.end;
+             a = p.space.next_resident(a + page_size, area.range.end)) {
             const auto node = p.space.node_at(a);
             if (!node || (from >> node->value & 1) == 0 || (to >> node->value & 1) != 0)
                 continue;

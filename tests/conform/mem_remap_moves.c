@@ -35,6 +35,13 @@ static const char* verdict(const char* a, size_t bytes)
     return "right";
 }
 
+// Nothing is there any more, and nothing else gets there.
+static void empty(char* room, size_t bytes)
+{
+    MUST(mmap(room, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) ==
+         room);
+}
+
 // Moves of large blocks, to places that lie alike and to those that don't.
 static void large(void)
 {
@@ -47,7 +54,7 @@ static void large(void)
         MUST(b == room + 2 * off);
         printf("%lu: %s", off / PAGE, b[5 * MB] == 0 && b[0] == (char)(1 + off / PAGE) ? "right" : "wrong");
         printf(" %s\n", verdict(b + (100 - off / PAGE % 100) % 100 * PAGE, 3 * MB));
-        SHOW(munmap(b, 6 * MB));
+        empty(room, 64 * MB);
         munmap(a, 8 * MB);
     }
     munmap(room, 64 * MB);
@@ -155,16 +162,18 @@ static void while_others_look(void)
     pthread_t thread;
     int fds[2];
     char* room = map(2 * MB);
+    empty(room, 2 * MB);
     moving = map(16 * PAGE);
     moving[0] = 7;
     MUST(pipe(fds) == 0 && pthread_create(&thread, NULL, reads, fds) == 0);
     for (int i = 0; i < 300; i++) {
-        char* b = mremap(moving, 16 * PAGE, 16 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, room + i % 7 * 16 * PAGE);
+        char* b =
+            mremap(moving, 16 * PAGE, 16 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, room + i % 7 * 16 * PAGE);
         MUST(b != MAP_FAILED && b[0] == 7);
         moving = b;
         if (i % 7 == 6) {
-            munmap(room, 6 * 16 * PAGE);
             moving = mremap(moving, 16 * PAGE, 16 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, map(16 * PAGE));
+            empty(room, 2 * MB);
         }
     }
     stop = 1;
