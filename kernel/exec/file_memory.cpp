@@ -5,6 +5,7 @@
 #include <mm/file_cache.hpp>
 #include <mm/frame_allocator.hpp>
 #include <offload/ikc.hpp>
+#include <sched/clock.hpp>
 
 namespace still {
 
@@ -18,16 +19,24 @@ using file_cache::piece_pages;
 
 // What is looked at in one go. A page table covers as much.
 constexpr u64 window_bytes = page_size_2m;
+constexpr u64 key_lasts_us = 10'000;
 
-// The file's key (STILL_MSG_FILE_KEY); 0: its contents can't be kept.
-u64 key_of(Process& p, const MappedFile& file)
+// The file's key (STILL_MSG_FILE_KEY); 0: its contents can't be kept. Asked for once for all parts of a mapping that
+// are filled together; each mmap has a MappedFile of its own.
+u64 key_of(Process& p, MappedFile& file)
 {
+    if (arch::read_tsc() < file.key_until.load(std::memory_order_acquire))
+        return file.key.load(std::memory_order_relaxed);
     still_msg m{};
     m.kind = STILL_MSG_FILE_KEY;
     m.proc = p.handle;
     m.arg[0] = file.handle;
     u64 key = 0;
-    return ikc::ask(m, &key) ? key : 0;
+    if (!ikc::ask(m, &key))
+        return 0;
+    file.key.store(key, std::memory_order_relaxed);
+    file.key_until.store(arch::read_tsc() + us_to_tsc(key_lasts_us), std::memory_order_release);
+    return key;
 }
 
 // Reads count pieces, none of which is cached, in blocks as large as there are. false: not all came into the cache.

@@ -33,21 +33,6 @@ void close_files(Process& p, MappedFile* chain)
     }
 }
 
-// Linux takes its mappings of the range away. Number of pages in it that are pinned, but below a large leaf.
-u64 ask_zap(Process& p, UserRange range, still_zap_mode mode)
-{
-    still_msg m = message(p, STILL_MSG_ZAP);
-    m.arg[0] = range.start.raw();
-    m.arg[1] = range.size();
-    m.arg[2] = mode;
-    u64 pinned = 0;
-    // Pages that Linux may still have mapped must never be freed; and it only refuses for a process it does not know.
-    if (const auto done = ikc::ask(m, &pinned); !done)
-        panic("Linux refused to zap {:x}-{:x} of process {}: error {}", m.arg[0], m.arg[0] + m.arg[1], p.pid,
-              static_cast<u32>(done.error()));
-    return pinned;
-}
-
 // Waits until Linux has none of the departed mappings left, and large leaves with pins are split so that the
 // module can mark the pinned pages.
 void zap(Process& p, Departure& left)
@@ -178,6 +163,20 @@ Status begin_unmap(Process& p, UserRange range, Departure& left)
 }
 
 } // namespace
+
+u64 ask_zap(Process& p, UserRange range, still_zap_mode mode)
+{
+    still_msg m = message(p, STILL_MSG_ZAP);
+    m.arg[0] = range.start.raw();
+    m.arg[1] = range.size();
+    m.arg[2] = mode;
+    u64 pinned = 0;
+    // Pages that Linux may still have mapped must never be freed; and it only refuses for a process it does not know.
+    if (const auto done = ikc::ask(m, &pinned); !done)
+        panic("Linux refused to zap {:x}-{:x} of process {}: error {}", m.arg[0], m.arg[0] + m.arg[1], p.pid,
+              static_cast<u32>(done.error()));
+    return pinned;
+}
 
 FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
 {
@@ -340,72 +339,6 @@ Result<UserAddr> map_area(Process& p, MapRequest request, bool replace, bool eag
         }
     }
     return range->start;
-}
-
-Status fork_memory(Process& parent, Process& child)
-{
-    Departure left;
-    Status begun = parent.space.begin_fork(child.space, left);
-    while (!begun && begun.error() == Errno::again) {
-        wait_a_moment();
-        begun = parent.space.begin_fork(child.space, left);
-    }
-    if (left.flush)
-        shoot_down(parent.space);
-    while (left.zap && ask_zap(parent, left.range, STILL_ZAP_MARK) != 0) {
-        const auto split = parent.space.split_pinned(left.range);
-        if (split && *split)
-            continue;
-        if (!split && begun)
-            begun = fail(split.error());
-        break;
-    }
-    const Status ended = parent.space.end_fork(child.space, left);
-    return begun ? ended : begun;
-}
-
-Status move_range(Process& p, UserRange from, const MapRequest& target)
-{
-    Departure left;
-    for (;;) {
-        const Status begun = p.space.begin_move(from, target.hint, left);
-        if (begun)
-            break;
-        if (begun.error() != Errno::again)
-            return begun;
-        wait_a_moment();
-    }
-    if (left.flush)
-        shoot_down(p.space);
-    if (left.zap) // what is pinned moves like the rest: the frame stays what it is
-        (void)ask_zap(p, left.range, STILL_ZAP_COUNT);
-    return p.space.end_move(target, left);
-}
-
-Status relocate(Process& p, UserAddr a, NodeId node)
-{
-    Departure left;
-    AddressSpace::Relocation page{};
-    auto begun = p.space.begin_relocate(a, node, page, left);
-    while (!begun && begun.error() == Errno::again) {
-        wait_a_moment();
-        begun = p.space.begin_relocate(a, node, page, left);
-    }
-    if (!begun || !*begun)
-        return begun ? Status{} : fail(begun.error());
-    Frame* copy = frames::allocate(node, page.order, 1ull << node.value);
-    if (left.flush)
-        shoot_down(p.space);
-    const bool pinned = left.zap && ask_zap(p, left.range, STILL_ZAP_COUNT) != 0;
-    if (copy == nullptr || pinned) {
-        p.space.end_relocate(page, nullptr, left);
-        if (copy != nullptr)
-            frames::release(copy, page.order);
-        return fail(pinned ? Errno::busy : Errno::nomem);
-    }
-    __builtin_memcpy(arch::direct(copy->address()), arch::direct(page.frame), order_bytes(page.order));
-    p.space.end_relocate(page, copy, left);
-    return {};
 }
 
 void destroy_memory(Process& p)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <exec/process.hpp>
+#include <stillcore/ikc.h>
 
 namespace still {
 
@@ -15,6 +16,9 @@ struct FaultError {
 // nullptr-like: signo 0 if the page is there now.
 enum class Asker : u8 { program, linux };
 FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker = Asker::program);
+
+// Linux takes its mappings of the range away. Number of pinned pages, as the mode counts them (STILL_MSG_ZAP).
+u64 ask_zap(Process& p, UserRange range, still_zap_mode mode);
 
 Status unmap(Process& p, UserRange range);
 Status protect(Process& p, UserRange range, u8 prot);

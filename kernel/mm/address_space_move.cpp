@@ -48,8 +48,8 @@ Status AddressSpace::begin_move(UserRange from, UserAddr to, Departure& left)
     if (forking_ || is_departing(from))
         return fail(Errno::again);
     for (auto it = areas_.first_behind(from.start); it != areas_.end() && it->range.start < from.end; ++it)
-        if (it->kind == VmaKind::leaving)
-            return fail(Errno::again);
+        if (it->kind != VmaKind::anonymous && it->kind != VmaKind::file)
+            return fail(it->kind == VmaKind::leaving ? Errno::again : Errno::fault);
     TRY_STATUS(table_.split_at(from.start));
     TRY_STATUS(table_.split_at(from.end));
     const u64 distance = to.raw() - from.start.raw();

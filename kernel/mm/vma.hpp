@@ -2,6 +2,7 @@
 // The map of a process's virtual memory areas. Pure; the caller holds the address space's lock.
 #pragma once
 
+#include <atomic>
 #include <base/prot.hpp>
 #include <base/result.hpp>
 #include <base/types.hpp>
@@ -16,6 +17,8 @@ struct MappedFile {
     u32 refs = 0;
     MappedFile* next_closed = nullptr; // chain of files whose last reference is gone
     MappedFile* twin = nullptr;        // of the child, while a fork copies areas
+    std::atomic<u64> key{0};           // the file's (STILL_MSG_FILE_KEY), as it was asked for
+    std::atomic<u64> key_until{0};     // TSC: then it is asked for again
 };
 
 enum class VmaKind : u8 {

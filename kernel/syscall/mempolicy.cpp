@@ -204,10 +204,18 @@ i32 page_status(Process& p, u64 address)
     return node ? static_cast<i32>(node->value) : -static_cast<i32>(Errno::noent);
 }
 
+u32 count_nodes_of(NodeSet nodes)
+{
+    u32 count = 0;
+    for (; nodes != 0; nodes &= nodes - 1)
+        ++count;
+    return count;
+}
+
 // The n-th of the nodes, counted round.
 u32 nth_node(NodeSet nodes, u32 n)
 {
-    for (n %= static_cast<u32>(__builtin_popcountll(nodes)); n != 0; --n)
+    for (n %= count_nodes_of(nodes); n != 0; --n)
         nodes &= nodes - 1;
     return static_cast<u32>(__builtin_ctzll(nodes));
 }
@@ -267,7 +275,7 @@ SyscallResult sys_migrate_pages(Task& task, const Call& call)
             const auto node = p.space.node_at(a);
             if (!node || (from >> node->value & 1) == 0 || (to >> node->value & 1) != 0)
                 continue;
-            const auto nth = static_cast<u32>(__builtin_popcountll(from & ((1ull << node->value) - 1)));
+            const auto nth = count_nodes_of(from & ((1ull << node->value) - 1));
             left_where_they_were += move_page(p, a, nth_node(to, nth)) ? 0 : 1;
             if (p.dying.load(std::memory_order_relaxed))
                 return fail(Errno::intr);

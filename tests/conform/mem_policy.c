@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Memory policies: what is accepted, refused, told, on as many nodes as there are.
-// covers: mbind, set_mempolicy, get_mempolicy, move_pages, set_mempolicy_home_node
+// covers: mbind, set_mempolicy, get_mempolicy, move_pages, migrate_pages, set_mempolicy_home_node
 #include "show.h"
 
 #include <stdint.h>
@@ -96,5 +96,12 @@ int main(void)
     SHOW(syscall(SYS_move_pages, 0, 2, pages, where, status, 2));
     SHOW(syscall(SYS_move_pages, 0, 4, pages, NULL, status, 1));
     SHOW(syscall(SYS_move_pages, 0, 4, (void*)16, NULL, status, 0));
+    SHOW(syscall(SYS_migrate_pages, 0, 1024, nodes, nodes));
+    SHOW(syscall(SYS_migrate_pages, 0, 1024, (void*)16, nodes));
+    SHOW(syscall(SYS_migrate_pages, 0, 1024, nodes, (void*)16));
+    SHOW(syscall(SYS_migrate_pages, 0, 1ul << 20, nodes, nodes));
+    SHOW(syscall(SYS_migrate_pages, 0x3fffffff, 1024, nodes, nodes));
+    nodes[0] = 0;
+    SHOW(syscall(SYS_migrate_pages, 0, 1024, nodes, nodes));
     return 0;
 }

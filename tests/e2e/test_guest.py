@@ -25,6 +25,7 @@ SIGNALS = {
 @pytest.mark.parametrize("program", [
     ["arguments"], ["arguments_static"], ["arguments_static_pie"], ["threads"], ["efault"], ["fds"], ["compute", "1"],
     ["null_offload"], ["signals"], ["memory_storm", "5"], ["pins", "3"], ["fork_storm", "4"],
+    ["leaf_storm", "5", "64"],
 ], ids=lambda words: words[0])
 def test_it_does_what_it_does_natively(lwk, program):
     result = lwk.mcexec(str(PROGRAMS / program[0]), *program[1:], timeout=60)
@@ -42,11 +43,22 @@ def test_memory_is_whole_after_a_storm(lwk):
         status = lwk.status()  # what is kept is objects and tables that will be used again
         return status["nodes"][0]["free_bytes"] + status["kept_bytes"]
 
-    for program in "memory_storm", "fork_storm":
+    for program in "memory_storm", "fork_storm", "leaf_storm":
         lwk.mcexec(str(PROGRAMS / program), "1")
         before = free()
         lwk.mcexec(str(PROGRAMS / program), "3")
         assert free() == before, program
+
+
+def test_whoever_asks_for_memory_that_changes_gets_an_answer(lwk):
+    """process_vm_readv, /proc/PID/mem and ptrace from Linux, while the LWK maps, unmaps and forks."""
+    result = lwk.sh(f"""
+        rm -f /tmp/asked
+        mcexec {PROGRAMS}/asked_storm /tmp/asked 8 & STORM=$!
+        {PROGRAMS}/asker /tmp/asked; echo asker $?
+        wait $STORM; echo storm $?
+    """, timeout=90)
+    assert "asker 0\n" in result.stdout and "storm 0\n" in result.stdout, result
 
 
 def test_few_descriptors_are_all_the_programs_own(lwk):

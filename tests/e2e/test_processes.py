@@ -41,6 +41,20 @@ def test_pipelines_mix_both_kernels(lwk):
     assert result.stdout == "19997\n0 0 0 0\n", result
 
 
+def test_who_takes_all_memory_is_killed_alone(lwk):
+    total = sum(node["total_bytes"] for node in lwk.status()["nodes"])
+    greedy = (f"import mmap; m = mmap.mmap(-1, {total + (64 << 20)}, flags=0x4022); "
+              "[m.__setitem__(at, 1) for at in range(0, len(m), 4096)]; print('all of it')")
+    result = lwk.run(["bash", "-c", f"""
+        mcexec bash -c 'read line; echo "$line lives"' < <(sleep 5; mcexec true; echo "the other") &
+        other=$!
+        mcexec python3 -c "{greedy}"; echo $?
+        wait $other
+        """], timeout=120)
+    assert result.stdout == "137\nthe other lives\n", result
+    assert "out of memory" in lwk.run(["ihkosctl", "0", "kmsg"]).stdout
+
+
 def test_python_makes_processes(lwk):
     program = """
 import multiprocessing, os, subprocess

@@ -105,6 +105,12 @@ def _parser():
     sub.add_argument("--minutes", type=float, default=30, metavar="N", help="how long (default 30)")
     sub.add_argument("--seed", type=int, default=1, metavar="S", help="what is started and killed when (default 1)")
 
+    sub = add("storm", _run_module("storm"), "memory that changes under those who use it, for a time")
+    _machine_options(sub)
+    sub.add_argument("--minutes", type=float, default=30, metavar="N", help="how long (default 30)")
+    sub.add_argument("--take", metavar="MEM", help="memory of the instance: 2g or more for entries of 1 GiB, with a "
+                                                   "--mem of twice as much (default: a quarter)")
+
     add("demo", _run_module("demo"), "unmodified Debian programs on cores that Linux gave up")
 
     sub = add("lint", _run_module("lint"), "format, style, layers and static checks")

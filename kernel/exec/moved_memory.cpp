@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Memory that goes elsewhere: to a child, to other addresses, to another node.
+#include <arch/layout.hpp>
+#include <exec/user_memory.hpp>
+#include <mm/frame_allocator.hpp>
+#include <sched/clock.hpp>
+
+namespace still {
+
+Status fork_memory(Process& parent, Process& child)
+{
+    Departure left;
+    Status begun = parent.space.begin_fork(child.space, left);
+    while (!begun && begun.error() == Errno::again) {
+        wait_a_moment();
+        begun = parent.space.begin_fork(child.space, left);
+    }
+    if (left.flush)
+        shoot_down(parent.space);
+    while (left.zap && ask_zap(parent, left.range, STILL_ZAP_MARK) != 0) {
+        const auto split = parent.space.split_pinned(left.range);
+        if (split && *split)
+            continue;
+        if (!split && begun)
+            begun = fail(split.error());
+        break;
+    }
+    const Status ended = parent.space.end_fork(child.space, left);
+    return begun ? ended : begun;
+}
+
+Status move_range(Process& p, UserRange from, const MapRequest& target)
+{
+    Departure left;
+    for (;;) {
+        const Status begun = p.space.begin_move(from, target.hint, left);
+        if (begun)
+            break;
+        if (begun.error() != Errno::again)
+            return begun;
+        wait_a_moment();
+    }
+    if (left.flush)
+        shoot_down(p.space);
+    if (left.zap) // what is pinned moves like the rest: the frame stays what it is
+        (void)ask_zap(p, left.range, STILL_ZAP_COUNT);
+    return p.space.end_move(target, left);
+}
+
+Status relocate(Process& p, UserAddr a, NodeId node)
+{
+    Departure left;
+    AddressSpace::Relocation page{};
+    auto begun = p.space.begin_relocate(a, node, page, left);
+    while (!begun && begun.error() == Errno::again) {
+        wait_a_moment();
+        begun = p.space.begin_relocate(a, node, page, left);
+    }
+    if (!begun || !*begun)
+        return begun ? Status{} : fail(begun.error());
+    Frame* copy = frames::allocate(node, page.order, 1ull << node.value);
+    if (left.flush)
+        shoot_down(p.space);
+    const bool pinned = left.zap && ask_zap(p, left.range, STILL_ZAP_COUNT) != 0;
+    if (copy == nullptr || pinned) {
+        p.space.end_relocate(page, nullptr, left);
+        if (copy != nullptr)
+            frames::release(copy, page.order);
+        return fail(pinned ? Errno::busy : Errno::nomem);
+    }
+    __builtin_memcpy(arch::direct(copy->address()), arch::direct(page.frame), order_bytes(page.order));
+    p.space.end_relocate(page, copy, left);
+    return {};
+}
+
+} // namespace still
