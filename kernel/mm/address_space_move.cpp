@@ -79,9 +79,11 @@ Status AddressSpace::end_move(const MapRequest& target, Departure& left)
         const u64 distance = target.hint.raw() - left.range.start.raw();
         table_.for_each(left.range, [&](arch::Leaf leaf) NO_THREAD_SAFETY {
             const u64 e = leaf.entry->load(std::memory_order_acquire);
+            if ((e & STILL_PTE_DEPARTING) == 0)
+                return; // was empty, and somebody touched it meanwhile
             // Its tables are there, and nobody else fills a reserved range.
             const auto there = table_.prepare(UserAddr(leaf.start.raw() + distance), leaf.level);
-            STILL_ASSERT((e & STILL_PTE_DEPARTING) != 0 && there.has_value());
+            STILL_ASSERT(there.has_value());
             leaf.entry->store(0, std::memory_order_release);
             there->entry->store(arrived(e, arch::leaf_frame(e, leaf.level), target.prot, leaf.level),
                                 std::memory_order_release);
