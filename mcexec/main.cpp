@@ -6,11 +6,16 @@
 #include "offload.hpp"
 #include "options.hpp"
 #include "process.hpp"
+#include "ranks.hpp"
+
+#include "ihk/device.hpp"
+#include "ihk/machine.hpp"
 
 #include <stillcore/ioctl_admin.h>
 
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -60,9 +65,25 @@ int fail_with(const ihk::Error& error, int status)
     return status;
 }
 
+// Replaces the CPUs by this rank's share of them, if it is one of several.
+ihk::Result<> take_share(Options& options)
+{
+    const auto part = part_of(options, [](const char* name) { return getenv(name); });
+    if (!part || part->size == 1) {
+        return part ? ihk::Result<>{} : std::unexpected(part.error());
+    }
+    auto os = ihk::Instance::open(options.os, ihk::Instance::Access::look);
+    const auto places = os ? ihk::cpu_places(*os) : std::unexpected(os.error());
+    if (!places) {
+        return std::unexpected(places.error());
+    }
+    options.cpus = share_of(*places, options.cpus, *part);
+    return {};
+}
+
 int run(int argc, char** argv, char** environment)
 {
-    const auto options = parse_options(argc, argv);
+    auto options = parse_options(argc, argv);
     if (!options) {
         return fail_with(options.error(), exit_failed);
     }
@@ -86,6 +107,9 @@ int run(int argc, char** argv, char** environment)
     }
     if (options->close_fd) {
         close(*options->close_fd);
+    }
+    if (const auto good = take_share(*options); !good) {
+        return fail_with(good.error(), exit_failed);
     }
     process.options = *options;
     if (const auto opened = process.device.open(options->os); !opened) {

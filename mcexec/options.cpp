@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <string_view>
@@ -14,15 +15,24 @@
 namespace still::mcexec {
 
 const char* const usage =
-    "usage: mcexec [-c CPULIST] [--stats] [--os N | /dev/ihkN | N] [--poll-us N] [--] PROGRAM [ARG...]\n"
+    "usage: mcexec [-c CPULIST] [-n SIZE [--rank R]] [--stats] [--os N | /dev/ihkN | N] [--poll-us N]\n"
+    "              [--] PROGRAM [ARG...]\n"
     "Runs an unmodified Linux program on the LWK of OS instance N (0).\n"
     "  -c CPULIST    the LWK CPUs that the program may use, numbered from 0, such as 0,2-3 (all)\n"
+    "  -n SIZE       this is one of SIZE ranks, who divide the CPUs by topology; which one, the launcher "
+    "says in\n"
+    "                the environment. Under Open MPI's and MPICH's mpirun that needs no option; -n 1: all "
+    "CPUs\n"
+    "  --rank R      which rank it is, counted from 0, where no launcher says so\n"
     "  --stats       print at the end which system calls Linux served, how often, how long\n"
     "  --poll-us N   how long each side polls before it sleeps (20; 0: never)\n";
 
 namespace {
 
 constexpr const char* see_help = "see mcexec --help";
+
+constexpr std::string_view with_value[] = {"-c",       "-n",     "--rank",    "--os",       "--poll-us",
+                                           "--cpu-ns", "--exec", "--blocked", "--close-fd", "--stack-limit"};
 
 ihk::Result<uint32_t> number_of(std::string_view option, std::string_view text, uint64_t limit)
 {
@@ -92,6 +102,10 @@ ihk::Result<> set_value(std::string_view option, const char* value, Options& opt
     }
     if (option == "--os") {
         options.os = *number;
+    } else if (option == "-n") {
+        options.ranks = *number;
+    } else if (option == "--rank") {
+        options.rank = *number;
     } else {
         options.poll_us = *number;
     }
@@ -122,8 +136,7 @@ ihk::Result<Options> parse_options(int argc, const char* const* argv)
         if (word.size() > 1 && word.front() == '-') {
             const size_t equals = word.starts_with("--") ? word.find('=') : std::string_view::npos;
             const std::string_view name = word.substr(0, equals);
-            if (name != "-c" && name != "--os" && name != "--poll-us" && name != "--stack-limit" &&
-                name != "--exec" && name != "--blocked" && name != "--close-fd" && name != "--cpu-ns") {
+            if (std::find(std::begin(with_value), std::end(with_value), name) == std::end(with_value)) {
                 return ihk::fail(EINVAL, fmt::format("unknown option '{}'", word), see_help);
             }
             const char* value = equals != std::string_view::npos ? argv[at] + equals + 1 : argv[++at];
@@ -144,6 +157,14 @@ ihk::Result<Options> parse_options(int argc, const char* const* argv)
     }
     if (at >= argc && !options.exec) {
         return ihk::fail(EINVAL, "no program given", see_help);
+    }
+    if (options.rank && !options.ranks) {
+        return ihk::fail(EINVAL, "--rank says which of how many only together with -n", see_help);
+    }
+    if (options.ranks && options.rank.value_or(0) >= *options.ranks) {
+        return ihk::fail(EINVAL,
+                         fmt::format("there is no rank {} of {}", options.rank.value_or(0), *options.ranks),
+                         "ranks are counted from 0");
     }
     options.program = at;
     return options;

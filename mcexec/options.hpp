@@ -13,7 +13,9 @@ namespace still::mcexec {
 
 struct Options {
     uint32_t os = 0;
-    std::vector<uint32_t> cpus; // LWK CPUs; empty: all
+    std::vector<uint32_t> cpus;    // LWK CPUs; empty: all
+    std::optional<uint32_t> ranks; // among how many the CPUs are divided; none: as the launcher says
+    std::optional<uint32_t> rank;  // none: likewise
     bool stats = false;
     bool help = false;
     std::optional<uint32_t> poll_us;

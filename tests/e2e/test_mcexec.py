@@ -101,6 +101,20 @@ def test_a_reader_that_leaves_ends_a_writer(lwk):
     assert result.stdout == "y\ny\ny\n141\n", result
 
 
+@pytest.mark.parametrize("names", [("OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"),
+                                   ("MPI_LOCALRANKID", "MPI_LOCALNRANKS")])
+def test_ranks_divide_the_cpus_by_themselves(lwk, names):
+    ask = ["python3", "-c", "import os; print(*os.sched_getaffinity(0), len(os.sched_getaffinity(os.getpid())))"]
+    for rank in range(2):
+        launched = dict(zip(names, (str(rank), "2")))
+        assert lwk.mcexec(*ask, env=launched).stdout == f"{rank} 1\n"
+        assert lwk.mcexec("bash", "-c", "exec nproc", env=launched).stdout == "1\n"  # also after execve
+        assert lwk.mcexec("-n", "1", *ask, env=launched).stdout == "0 1 2\n"
+        assert lwk.mcexec("-c", "0", *ask, env=launched).stdout == "0 1\n"
+        assert lwk.mcexec("-n", "2", "--rank", str(1 - rank), *ask, env=launched).stdout == f"{1 - rank} 1\n"
+    assert lwk.mcexec("-n", "2", "true").status == 125
+
+
 def test_it_shows_on_linux_under_its_pid(lwk):
     program = "import os, time; print(os.getpid(), flush=True); time.sleep(30)"
     command = lwk.spawn(["mcexec", "python3", "-c", program])

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
+import json
+
 import pytest
 from stilllib import conform, conform_cases
 
@@ -35,4 +37,69 @@ def test_the_head_of_a_program_is_read(tmp_path):
 
 
 def test_each_known_difference_is_a_case():
-    assert set(conform_cases.known_differences()) <= {case.name for case in conform.all_cases()}
+    ours = {name for name in conform_cases.known_differences() if not name.startswith("stress_")}
+    assert ours <= {case.name for case in conform.all_cases() + conform_cases.apps()}
+
+
+class FakeGuest:
+    """Runs each case at once, but never answers for one called area_silent, and dies at area_deadly."""
+
+    def __init__(self):
+        self.is_up, self.stderr, self.is_running = True, "", True
+
+    def spawn(self, argv, cwd, on_stdout):
+        self.on_stdout = on_stdout
+        return self
+
+    def write(self, data):
+        for case in json.loads(data):
+            for way in case["ways"]:
+                if case["name"] == "area_silent" and way == "lwk":
+                    return
+                if case["name"] == "area_deadly":
+                    self.is_up = False
+                    return
+                self.on_stdout(json.dumps({"name": case["name"], "way": way, **run()}).encode() + b"\n")
+
+    def is_alive(self):
+        return self.is_up
+
+    def death(self):
+        return conform.StillError("died", tail="its last words")
+
+    def run(self, *_, **__):
+        raise TimeoutError
+
+    def close_stdin(self):
+        pass
+
+    def kill(self, signal):
+        pass
+
+    def wait(self, timeout):
+        pass
+
+
+class FakeBoots:
+    def __init__(self):
+        self.boots, self.guest = 0, None
+
+    def ready(self):
+        if not self.guest or not self.guest.is_alive():
+            self.boots += 1
+            self.guest = FakeGuest()
+        return self.guest
+
+    def discard(self):
+        self.guest = None
+
+
+def test_a_silent_or_dead_guest_is_booted_anew_and_the_run_goes_on(monkeypatch):
+    monkeypatch.setattr(conform, "GRACE", 0)
+    names = ["area_one", "area_silent", "area_two", "area_deadly", "area_three"]
+    boots = FakeBoots()
+    verdicts = conform.Runner(boots).run([conform_cases.Case(name, ["x"], timeout=0.3) for name in names])
+    assert [verdict.verdict for verdict in verdicts] == [conform.SAME, conform.DIFFERS] * 2 + [conform.SAME]
+    assert "(lwk): the driver is silent" in verdicts[1].diff
+    assert "(native): the guest ended" in verdicts[3].diff and "its last words" in verdicts[3].diff
+    assert boots.boots == 3

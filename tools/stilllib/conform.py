@@ -3,6 +3,7 @@
 files it leaves must be the same. The guest's side is tools/guest/conform.py."""
 import difflib
 import json
+import queue
 import signal
 import time
 from dataclasses import dataclass
@@ -72,106 +73,139 @@ def judge(case, native, lwk, known):
     return Verdict(case, AGREES if reason else SAME, reason, "", seconds)
 
 
+# What a run may take beyond its own time: ending what it left behind, and looking at its files.
+GRACE = 30
+
+
 class Runner:
     """Runs cases in a guest that has an instance, and makes both anew when a case broke one of them."""
 
-    def __init__(self, make_guest, tell=lambda verdict: None):
-        self._make_guest, self._tell = make_guest, tell
+    def __init__(self, boots, tell=lambda verdict: None):
+        self._boots, self._tell = boots, tell
         self._known = conform_cases.known_differences()
 
     def run(self, cases, ways=("native", "lwk")):
         verdicts, left = [], list(cases)
         while left:
-            guest = self._make_guest()
-            guest.ensure_up()
-            done = self._run_until_broken(guest, left, ways)
+            done = self._run_until_broken(self._boots.ready(), left, ways)
             verdicts += done
             left = left[len(done):]
         return verdicts
 
     def _run_until_broken(self, guest, cases, ways):
         """The verdicts up to the first case after which guest or instance do not live."""
-        budget = sum(case.timeout + 15 for case in cases) * 2 + 60
-        buffer, runs, verdicts = bytearray(), {}, []
-        arrived = []
+        arrived, verdicts = queue.Queue(), []
+        buffer = bytearray()
 
         def on_stdout(data):
             nonlocal buffer
             buffer += data
             *lines, buffer = buffer.split(b"\n")
-            arrived.extend(json.loads(line) for line in lines)
+            for line in lines:
+                arrived.put(json.loads(line))
 
         command = guest.spawn(["python3", DRIVER], cwd="/", on_stdout=on_stdout)
         command.write(json.dumps([case.for_guest(ways) for case in cases]).encode())
         command.close_stdin()
-        deadline = time.monotonic() + budget
-        while len(verdicts) < len(cases):
-            if arrived:
-                run = arrived.pop(0)
-                runs[run["way"]] = run
-                if run["way"] == ways[-1]:
-                    verdict = judge(cases[len(verdicts)], runs[ways[0]], runs[ways[-1]], self._known)
-                    verdicts.append(verdict)
-                    broken = verdict.diff and _what_broke(guest)
-                    if broken:
-                        verdict.diff += f"\n{broken}"
-                    self._tell(verdict)
-                    if broken:
-                        command.kill(signal.SIGKILL)
-                        return verdicts
-            elif not command.is_running or time.monotonic() > deadline:
-                if arrived:
-                    continue
-                command.kill(signal.SIGKILL)
-                why = guest.death().tail if not guest.is_alive() else f"the driver ended: {command.stderr[-2000:]}"
-                verdict = Verdict(cases[len(verdicts)], DIFFERS, "", f"no result: {why}")
-                verdicts.append(verdict)
-                self._tell(verdict)
-                return verdicts
+        for case in cases:
+            runs = [_next_run(guest, command, arrived, case, way) for way in ways]
+            if runs[-1] is None:
+                way = ways[runs.index(None)]
+                verdict = Verdict(case, DIFFERS, self._known.get(case.name, ""), _no_result(guest, command, way))
+                self._boots.discard()
             else:
-                time.sleep(0.02)
-        command.wait(30)
+                verdict = judge(case, *runs, self._known)
+            broken = runs[-1] and verdict.diff and self._what_broke(guest)
+            if broken:
+                verdict.diff += f"\n{broken}"
+            verdicts.append(verdict)
+            self._tell(verdict)
+            if broken or runs[-1] is None:
+                command.kill(signal.SIGKILL)
+                return verdicts
+        command.wait(GRACE)
         return verdicts
 
+    def _what_broke(self, guest):
+        """What a case did to the instance, if it lives no more."""
+        try:
+            if guest.state() == "RUNNING":
+                return ""
+            return "the LWK is " + str(guest.state()) + ":\n" + "\n".join(guest.kmsg().splitlines()[-25:])
+        except (StillError, TimeoutError) as error:
+            self._boots.discard()
+            return f"the guest does not answer: {error}"
 
-def _what_broke(guest):
-    """What a case did to the instance, if it lives no more."""
+
+def _next_run(guest, command, arrived, case, way):
+    """The driver's next line; None if there will be none."""
+    deadline = time.monotonic() + case.timeout + GRACE
+    while time.monotonic() < deadline:
+        try:
+            run = arrived.get(timeout=0.2)
+        except queue.Empty:
+            if guest.is_alive() and command.is_running:
+                continue
+            if arrived.empty():
+                return None
+            continue
+        assert (run["name"], run["way"]) == (case.name, way), run
+        return run
+    return None
+
+
+def _no_result(guest, command, way):
+    if not guest.is_alive():
+        return f"no result ({way}): the guest ended\n{guest.death().tail}"
+    if not command.is_running:
+        return f"no result ({way}): the driver ended: {command.stderr[-2000:]}"
     try:
-        if guest.state() == "RUNNING":
-            return ""
-        return "the LWK is " + str(guest.state()) + ":\n" + "\n".join(guest.kmsg().splitlines()[-25:])
-    except (StillError, TimeoutError) as error:
-        return f"the guest does not answer: {error}"
+        log = guest.run(["ihkosctl", "0", "kmsg"], "/", timeout=10).stdout
+    except TimeoutError:
+        log = ""
+    return f"no result ({way}): the driver is silent\n{guest.death().tail}\n{log[-2000:]}"
 
 
 class Boots:
     """One guest at a time, booted when it is asked for."""
 
     def __init__(self, machine):
-        self._machine, self.guest = machine, None
+        self._machine, self._guest = machine, None
 
-    def get(self):
-        if self.guest is None or not self.guest.is_alive():
-            self.guest = Guest(self._machine)
-            with step(f"Boot Debian {self.guest.kernel.release}"):
-                self.guest.start()
-        return self.guest
+    def ready(self):
+        """A guest with an instance that runs."""
+        if self._guest and self._guest.is_alive():
+            try:
+                self._guest.ensure_up()
+                return self._guest
+            except (StillError, TimeoutError) as error:
+                note(f"the guest is booted anew: {error}")
+        self.discard()
+        self._guest = Guest(self._machine)
+        with step(f"Boot Debian {self._guest.kernel.release}"):
+            self._guest.start()
+        self._guest.ensure_up()
+        return self._guest
 
     def stop(self):
-        if self.guest and self.guest.is_alive():
-            self.guest.ensure_down()
-            self.guest.stop()
+        if self._guest and self._guest.is_alive():
+            self._guest.ensure_down()
+            self._guest.stop()
+
+    def discard(self):
+        if self._guest:
+            self._guest.kill()
+            self._guest = None
 
 
 def run_cases(cases, tell=lambda verdict: None, machine=None, ways=("native", "lwk")):
     boots = Boots(machine or Machine())
     try:
-        verdicts = Runner(boots.get, tell).run(cases, ways)
+        verdicts = Runner(boots, tell).run(cases, ways)
         boots.stop()
         return verdicts
     finally:
-        if boots.guest:
-            boots.guest.kill()
+        boots.discard()
 
 
 def all_cases():

@@ -10,6 +10,8 @@ from .progress import StillError
 from .shell_out import output_of
 
 FOLDER = ROOT / "tests" / "conform"
+# What the shell of a case finds in its environment.
+PLACES = {"CONFORM": str(FOLDER), "PROGRAMS": str(GCC / "tests" / "conform")}
 KEYS = {"run", "mixed", "argv", "stdin", "what", "timeout", "slow", "sort", "env"}
 
 
@@ -28,7 +30,8 @@ class Case:
         return self.name.split("_")[0]
 
     def for_guest(self, ways):
-        return {"name": self.name, "argv": self.argv, "timeout": self.timeout, "ways": ways, **self.more}
+        more = {**self.more, "env": {**PLACES, **self.more.get("env", {})}}
+        return {"name": self.name, "argv": self.argv, "timeout": self.timeout, "ways": ways, **more}
 
 
 def _header(text):
@@ -102,6 +105,8 @@ NOT_STRESSED = {
     "binderfs": "mounts",
     "smi": "writes to ports",
 }
+# Seconds for those that make 20,000 calls of Linux and more.
+STRESS_TIMEOUTS = {"resources": 300}
 STRESS_CLASSES = ("cpu", "memory", "vm", "scheduler", "interrupt", "pipe", "filesystem", "os")
 
 
@@ -112,9 +117,10 @@ def stressors(classes=STRESS_CLASSES):
         listed = output_of(["stress-ng", "--class", f"{name}?"]) or ""
         for stressor in listed.partition(":")[2].split():
             if stressor not in NOT_STRESSED and stressor not in found:
-                script = (f"stress-ng --{stressor} 1 --{stressor}-ops 20 --timeout 3 --quiet >/dev/null; status=$?; "
-                          "rm -rf * ; exit $status")
-                found[stressor] = Case(f"stress_{stressor}", ["bash", "-c", script], f"class {name}", 60)
+                script = (f"stress-ng --{stressor} 1 --{stressor}-ops 20 --timeout 2 --verify --quiet >/dev/null; "
+                          "status=$?; rm -rf * ; exit $status")
+                found[stressor] = Case(f"stress_{stressor}", ["bash", "-c", script], f"class {name}",
+                                       STRESS_TIMEOUTS.get(stressor, 60))
     return list(found.values())
 
 

@@ -157,6 +157,21 @@ Result<> write_tree(const Tree& tree, const fs::path& folder)
 
 } // namespace
 
+Result<std::vector<CpuPlace>> cpu_places(Instance& instance)
+{
+    const auto status = instance.status();
+    if (!status) {
+        return std::unexpected(status.error());
+    }
+    Machine machine;
+    read_shifts(machine);
+    std::vector<CpuPlace> places;
+    for (const still_os_cpu& cpu : status->cpus) {
+        places.push_back({cpu.node, cpu.apic_id >> machine.thread_shift});
+    }
+    return places;
+}
+
 Result<> publish_machine(Instance& instance)
 {
     const auto status = instance.status();

@@ -39,6 +39,14 @@ TEST(Options, KnowMcKernelsInstanceNumber)
     EXPECT_EQ(parse({"/dev/ihk", "ls"})->program, 1);
 }
 
+TEST(Options, KnowRanks)
+{
+    const auto o = parse({"-n", "4", "--rank=3", "x"});
+    ASSERT_TRUE(o) << o.error().message;
+    EXPECT_EQ(o->ranks, 4u);
+    EXPECT_EQ(o->rank, 3u);
+}
+
 TEST(Options, RefuseWhatIsMalformed)
 {
     for (auto words : std::vector<std::vector<const char*>>{{},
@@ -50,7 +58,9 @@ TEST(Options, RefuseWhatIsMalformed)
                                                             {"--os", "-1", "x"},
                                                             {"--poll-us", "x", "x"},
                                                             {"--frob", "x"},
-                                                            {"-n", "4", "x"},
+                                                            {"-n", "0", "x"},
+                                                            {"-n", "4", "--rank", "4", "x"},
+                                                            {"--rank", "0", "x"},
                                                             {"--stats"},
                                                             {"--poll-us"}}) {
         EXPECT_FALSE(parse(words));

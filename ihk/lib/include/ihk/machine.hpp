@@ -44,6 +44,15 @@ struct TreeFile {
 };
 using Tree = std::map<std::string, TreeFile>; // by path
 
+// Where an LWK CPU is: CPUs of one core have equal numbers there.
+struct CpuPlace {
+    uint32_t node;
+    uint32_t core;
+};
+
+// Of the instance's CPUs in their order.
+[[nodiscard]] Result<std::vector<CpuPlace>> cpu_places(Instance& instance);
+
 // Pure.
 [[nodiscard]] Tree machine_tree(const Machine& machine);
 
