@@ -95,7 +95,7 @@ static int scan_table(struct still_proc *proc, u64 end, struct still_leaf *leaf,
 		leaf->address += PAGE_SIZE;
 		leaf->entry++;
 		leaf->value = READ_ONCE(*leaf->entry);
-		if (!leaf->value)
+		if (!(leaf->value & STILL_PTE_SEEN))
 			continue;
 		leaf->is_leaf = true;
 		leaf->writable = leaf->value & STILL_PTE_WRITE;
@@ -107,7 +107,7 @@ static int scan_table(struct still_proc *proc, u64 end, struct still_leaf *leaf,
 }
 
 /*
- * Calls visit for each leaf of the range, ascending, a table at a time. What it returns, if not 0, ends the scan, or
+ * Calls visit for each leaf of the range that Linux has seen, ascending, a table at a time. What it returns, if not 0, ends the scan, or
  * -EIO does, as with still_walk(). *at: where the scan begins, and got to.
  */
 int still_scan(struct still_proc *proc, u64 *at, u64 end, still_visit visit, void *context)
@@ -118,7 +118,7 @@ int still_scan(struct still_proc *proc, u64 *at, u64 end, still_visit visit, voi
 	while (!ret && *at < end) {
 		still_walk_begin(proc);
 		ret = still_walk(proc, *at, &leaf);
-		if (!ret && leaf.is_leaf)
+		if (!ret && leaf.is_leaf && (leaf.value & STILL_PTE_SEEN))
 			ret = visit(proc, &leaf, context);
 		if (!ret && leaf.size == PAGE_SIZE)
 			ret = scan_table(proc, end, &leaf, visit, context);
