@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * micro NAME [SAMPLES]: what one operation takes, as a plain Linux program sees it. Prints a number a line, one for each
- * sample: nanoseconds of CLOCK_MONOTONIC for one operation, the mean of as many as fit into two milliseconds.
+ * micro NAME [SAMPLES]: what one operation takes, as a plain Linux program sees it. Prints a number a line, one for
+ * each sample: nanoseconds of CLOCK_MONOTONIC for one operation, the mean of as many as fit into two milliseconds.
  * micro --list names them. Run it on one CPU (taskset, mcexec): what needs two threads or processes then switches
  * between them.
  */

@@ -107,8 +107,8 @@ static int scan_table(struct still_proc *proc, u64 end, struct still_leaf *leaf,
 }
 
 /*
- * Calls visit for each leaf of the range that Linux has seen, ascending, a table at a time. What it returns, if not 0, ends the scan, or
- * -EIO does, as with still_walk(). *at: where the scan begins, and got to.
+ * Calls visit for each leaf of the range that Linux has seen, ascending, a table at a time. What it returns, if
+ * not 0, ends the scan, or -EIO does, as with still_walk(). *at: where the scan begins, and got to.
  */
 int still_scan(struct still_proc *proc, u64 *at, u64 end, still_visit visit, void *context)
 {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Packages of a newer Debian, unpacked beside this one and not installed: their programs run through their own loader."""
+"""Packages of a newer Debian, unpacked and not installed: their programs run through their own loader."""
 import fcntl
 import os
 import shutil
@@ -47,7 +47,8 @@ class SuiteTree:
         (apt / "status").touch()
         (apt / "sources" / "suite.list").write_text(f"deb [signed-by={KEYRING}] {MIRROR} {self.suite} main\n")
         options = {
-            "Dir::Etc::SourceList": "/dev/null", "Dir::Etc::SourceParts": apt / "sources", "Dir::Etc::Parts": "/dev/null",
+            "Dir::Etc::SourceList": "/dev/null", "Dir::Etc::SourceParts": apt / "sources",
+            "Dir::Etc::Parts": "/dev/null",
             "Dir::State::Lists": apt / "lists", "Dir::State::status": apt / "status",
             "Dir::Cache::archives": apt / "archives", "Dir::Cache::pkgcache": "", "Dir::Cache::srcpkgcache": "",
             "APT::Install-Recommends": "false", "APT::Sandbox::User": "root", "Debug::NoLocking": "1",
@@ -66,7 +67,8 @@ class SuiteTree:
             (self.root / name).symlink_to(f"usr/{name}")
         for package in packages:
             with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE) as data:
-                subprocess.run(["tar", "-x", "--keep-directory-symlink", "-C", self.root], stdin=data.stdout, check=True)
+                subprocess.run(["tar", "-x", "--keep-directory-symlink", "-C", self.root], stdin=data.stdout,
+                               check=True)
             if data.returncode != 0:
                 raise StillError(f"{package} can't be unpacked")
         shutil.rmtree(self.root / "apt")
