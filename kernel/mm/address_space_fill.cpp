@@ -129,7 +129,7 @@ void AddressSpace::install(Chunk& chunk, Frame* block, u64 valid_bytes)
                 if (auto leaf = table_.prepare(a, leaf_level); leaf) {
                     u64 empty = 0;
                     used = leaf->entry->compare_exchange_strong(
-                        empty, frame.raw() | arch::leaf_bits(vma->prot, leaf_level),
+                        empty, frame.raw() | arch::leaf_bits(vma->prot, leaf_level, vma->traits.key),
                         std::memory_order_acq_rel);
                 }
             }

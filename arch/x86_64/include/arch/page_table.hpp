@@ -37,7 +37,7 @@ struct Leaf {
 };
 
 // User leaf bits for a protection; a page that nobody may read is not present at all.
-[[nodiscard]] u64 leaf_bits(u8 prot, u32 level);
+[[nodiscard]] u64 leaf_bits(u8 prot, u32 level, u8 key = 0);
 [[nodiscard]] bool has_1g_pages();
 
 // Where table pages come from and go to.
