@@ -100,6 +100,17 @@ int64_t close_around(ProxyThread& proxy, const Request& request)
     return first <= last ? close_range(first, last) : 0;
 }
 
+// Without a handler of ours it was a stop, after which Linux makes most calls anew by itself. handlers: that had run
+// before the call.
+int64_t what_interrupted(const ProxyThread& proxy, const Request& request, unsigned handlers)
+{
+    const bool by_handler = proxy.handlers != handlers || proxy.interrupted == interrupt_token(request.seq);
+    if (!by_handler && ends_after_stop(request)) {
+        return -STILL_EINTR_STOPPED;
+    }
+    return socket_has_timeout(request) ? -STILL_EINTR_FINAL : -EINTR;
+}
+
 int64_t timed_call(ProxyThread& proxy, const Request& request)
 {
     const timespec time = to_timespec(request.arg[4]);
@@ -110,7 +121,9 @@ int64_t timed_call(ProxyThread& proxy, const Request& request)
     // SAFETY: the system call reads it before it returns.
     const uint64_t arg[6] = {request.arg[1], request.arg[2], request.arg[3],
                              reinterpret_cast<uint64_t>(&time)};
-    return execute(proxy, call, arg);
+    const unsigned handlers = proxy.handlers;
+    const int64_t result = execute(proxy, call, arg);
+    return result == -EINTR ? what_interrupted(proxy, call, handlers) : result;
 }
 
 int64_t serve_linux_call(ProxyThread& proxy, const Request& request)
@@ -118,10 +131,11 @@ int64_t serve_linux_call(ProxyThread& proxy, const Request& request)
     if (const auto served = serve_special_file(proxy, request)) {
         return *served;
     }
+    const unsigned handlers = proxy.handlers;
     for (;;) {
         const int64_t result = execute(proxy, request, request.arg);
         if (result == -EINTR) {
-            return socket_has_timeout(request) ? -STILL_EINTR_FINAL : result;
+            return what_interrupted(proxy, request, handlers);
         }
         if (request.nr != SYS_getdents64 && request.nr != SYS_getdents) {
             return result;

@@ -92,6 +92,10 @@ void relay(int signo, siginfo_t* info, void* context)
         kernel_sigaction(signo, &standard, nullptr);
         return;
     }
+    // SIGCONT comes after a stop, which Linux does not hide from the program either.
+    if (this_proxy != nullptr && signo != SIGCONT) {
+        this_proxy->handlers = this_proxy->handlers + 1;
+    }
     still_signal message{};
     message.signo = static_cast<uint32_t>(signo);
     message.error = info->si_errno;
@@ -116,6 +120,7 @@ void interrupt(int, siginfo_t*, void* context)
     if (!seq) {
         return; // came late: the call has been answered
     }
+    proxy->handlers = proxy->handlers + 1;
     proxy->interrupted = interrupt_token(*seq);
     auto& ip = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP];
     // SAFETY: labels of syscall_stub.S; between them the call has not happened yet.

@@ -29,6 +29,7 @@ struct ProxyThread {
     SlotServer* server = nullptr;
     // 1 << 32 | number of the request that shall end with EINTR; compared by mcexec_syscall().
     volatile uint64_t interrupted = 0;
+    volatile unsigned handlers = 0; // how many signal handlers of mcexec's have run in this thread
     ExecState exec_state;
     bool is_about_to_execute = false; // exec_state has come: signals are blocked
     // STILL_CALL_BLOCKS_* of the last request: what this thread blocks of the terminal's signals.

@@ -21,10 +21,10 @@ void depart(arch::Leaf leaf, Departure& left)
 }
 
 // The entry that takes its place: not seen by Linux, whose mappings have gone.
-u64 arrived(u64 e, PhysAddr frame, u8 prot, u32 level)
+u64 arrived(u64 e, PhysAddr frame, u8 prot, u8 key, u32 level)
 {
     const u64 shared = e & STILL_PTE_SHARED;
-    const u64 bits = arch::leaf_bits(prot, level) | shared;
+    const u64 bits = arch::leaf_bits(prot, level, key) | shared;
     return frame.raw() | (shared != 0 ? bits & ~STILL_PTE_WRITE : bits);
 }
 
@@ -85,8 +85,9 @@ Status AddressSpace::end_move(const MapRequest& target, Departure& left)
             const auto there = table_.prepare(UserAddr(leaf.start.raw() + distance), leaf.level);
             STILL_ASSERT(there.has_value());
             leaf.entry->store(0, std::memory_order_release);
-            there->entry->store(arrived(e, arch::leaf_frame(e, leaf.level), target.prot, leaf.level),
-                                std::memory_order_release);
+            there->entry->store(
+                arrived(e, arch::leaf_frame(e, leaf.level), target.prot, target.traits.key, leaf.level),
+                std::memory_order_release);
         });
         Vma* reserved = areas_.find(target.hint);
         STILL_ASSERT(reserved != nullptr && reserved->kind == VmaKind::leaving &&
@@ -151,7 +152,8 @@ void AddressSpace::end_relocate(const Relocation& page, Frame* copy, Departure& 
         const u64 e = leaf.entry->load(std::memory_order_acquire);
         // Whoever would unmap or discard it waits.
         STILL_ASSERT(vma != nullptr && (e & STILL_PTE_DEPARTING) != 0);
-        leaf.entry->store(arrived(e, copy != nullptr ? copy->address() : page.frame, vma->prot, leaf.level),
+        leaf.entry->store(arrived(e, copy != nullptr ? copy->address() : page.frame, vma->prot,
+                                  vma->traits.key, leaf.level),
                           std::memory_order_release);
         if (copy != nullptr)
             frames::disown(left.frames, page.frame, page.order);
