@@ -135,20 +135,22 @@ static int mark_leaf(struct still_proc *proc, const struct still_leaf *leaf, voi
 	return 0;
 }
 
+static int count_leaf(struct still_proc *proc, const struct still_leaf *leaf, void *context)
+{
+	unsigned long *count = context;
+
+	if ((leaf->value & STILL_PTE_SEEN) && !(leaf->value & STILL_PTE_FOREIGN) &&
+	    still_leaf_departing(leaf))
+		*count += pinned_pages(leaf);
+	return 0;
+}
+
 /* How many pages below departing entries that Linux has seen are pinned. */
 unsigned long still_count_pinned(struct still_proc *proc, u64 start, u64 end)
 {
 	unsigned long count = 0;
-	struct still_leaf leaf;
-	u64 at = start;
 
-	while (at < end && !still_look(proc, at, &leaf)) {
-		at = leaf.address + leaf.size;
-		cond_resched();
-		if (leaf.is_leaf && (leaf.value & STILL_PTE_SEEN) &&
-		    !(leaf.value & STILL_PTE_FOREIGN) && still_leaf_departing(&leaf))
-			count += pinned_pages(&leaf);
-	}
+	still_scan(proc, &start, end, count_leaf, &count);
 	return count;
 }
 
