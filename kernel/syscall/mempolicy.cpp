@@ -76,7 +76,9 @@ u64 count_misplaced(Process& p, UserRange range, const MemPolicy& policy, bool m
         const auto node = p.space.node_at(a);
         if (!node || (policy.nodes >> node->value & 1) != 0)
             continue;
-        const u32 to = policy.choose(a.raw() / page_size, 0, this_cpu().arch.node.value).first;
+        u32 to = policy.choose(a.raw() / page_size, 0, this_cpu().arch.node.value).first;
+        if ((policy.nodes >> to & 1) == 0)
+            to = static_cast<u32>(__builtin_ctzll(policy.nodes));
         if (!moving || !move_page(p, a, to))
             ++misplaced;
     }
