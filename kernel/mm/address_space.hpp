@@ -243,6 +243,7 @@ class AddressSpace {
     [[nodiscard]] Chunk chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest, bool interleaves)
         REQUIRES(lock_);
     [[nodiscard]] bool is_empty(UserRange range) REQUIRES(lock_);
+    [[nodiscard]] u32 fault_order(const Vma& vma, UserAddr a) const REQUIRES(lock_);
     Fault examine_mirrored(const Vma& vma, UserAddr a, Access access) REQUIRES(lock_);
     static void retire_table(void* self, PhysAddr page);
     void count_resident(u64 bytes) REQUIRES(lock_);
