@@ -75,7 +75,7 @@ Status move_page(Process& p, UserAddr a, u32 node)
 // The pages in the range on nodes that the policy does not allow, that don't (or, if moving, can't) move.
 u64 count_misplaced(Process& p, UserRange range, const MemPolicy& policy, bool moving)
 {
-    if (policy.mode == PolicyMode::none || policy.mode == PolicyMode::local)
+    if (policy.mode == PolicyMode::none || policy.mode == PolicyMode::local || policy.nodes == 0)
         return 0;
     u64 misplaced = 0;
     for (UserAddr a = range.start; a < range.end && !p.dying.load(std::memory_order_relaxed);
