@@ -161,20 +161,17 @@ static void while_others_look(void)
 {
     pthread_t thread;
     int fds[2];
-    char* room = map(2 * MB);
-    empty(room, 2 * MB);
-    moving = map(16 * PAGE);
+    char* places[2] = {map(32 * PAGE), NULL};
+    places[1] = places[0] + 16 * PAGE;
+    empty(places[1], 16 * PAGE);
+    moving = places[0];
     moving[0] = 7;
     MUST(pipe(fds) == 0 && pthread_create(&thread, NULL, reads, fds) == 0);
-    for (int i = 0; i < 300; i++) {
-        char* b =
-            mremap(moving, 16 * PAGE, 16 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, room + i % 7 * 16 * PAGE);
+    for (int i = 1; i <= 300; i++) {
+        char* b = mremap(moving, 16 * PAGE, 16 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, places[i % 2]);
         MUST(b != MAP_FAILED && b[0] == 7);
+        empty(moving, 16 * PAGE);
         moving = b;
-        if (i % 7 == 6) {
-            moving = mremap(moving, 16 * PAGE, 16 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, map(16 * PAGE));
-            empty(room, 2 * MB);
-        }
     }
     stop = 1;
     MUST(pthread_join(thread, NULL) == 0);
