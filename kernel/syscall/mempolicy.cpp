@@ -288,7 +288,9 @@ SyscallResult sys_migrate_pages(Task& task, const Call& call)
             if (!node || (from >> node->value & 1) == 0 || (to >> node->value & 1) != 0)
                 continue;
             const auto nth = count_nodes_of(from & ((1ull << node->value) - 1));
-            left_where_they_were += move_page(p, a, nth_node(to, nth)) ? 0 : 1;
+            // As on Linux, what others have too is passed over.
+            const Status moved = move_page(p, a, nth_node(to, nth));
+            left_where_they_were += moved || moved.error() == Errno::acces ? 0 : 1;
             if (p.dying.load(std::memory_order_relaxed))
                 return fail(Errno::intr);
         }
