@@ -194,13 +194,6 @@ Status AddressSpace::begin_unmap(UserRange range, Departure& left)
     return {};
 }
 
-// CPUs may have the way through such a table cached, also if there was nothing in it.
-void AddressSpace::take_retired(Departure& left)
-{
-    left.flush |= !retired_.empty();
-    left.tables.splice(left.tables.end(), retired_);
-}
-
 void AddressSpace::reap_departed(Departure& left)
 {
     if (!left.departed)

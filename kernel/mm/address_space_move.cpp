@@ -20,11 +20,12 @@ void depart(arch::Leaf leaf, Departure& left)
     left.zap |= (e & STILL_PTE_SEEN) != 0;
 }
 
-// The entry that takes its place: not seen by Linux, whose mappings have gone.
+// The entry that takes its place. What Linux has seen it may hold pinned, wherever it goes.
 u64 arrived(u64 e, PhysAddr frame, u8 prot, u8 key, u32 level)
 {
     const u64 shared = e & STILL_PTE_SHARED;
-    const u64 bits = arch::leaf_bits(prot, level, key) | shared;
+    const u64 kept = e & (STILL_PTE_SHARED | STILL_PTE_SEEN);
+    const u64 bits = arch::leaf_bits(prot, level, key) | kept;
     return frame.raw() | (shared != 0 ? bits & ~STILL_PTE_WRITE : bits);
 }
 
@@ -39,6 +40,13 @@ bool AddressSpace::is_departing(UserRange range)
         any |= (leaf.entry->load(std::memory_order_relaxed) & STILL_PTE_DEPARTING) != 0;
     });
     return any;
+}
+
+// CPUs may have the way through such a table cached, also if there was nothing in it.
+void AddressSpace::take_retired(Departure& left)
+{
+    left.flush |= !retired_.empty();
+    left.tables.splice(left.tables.end(), retired_);
 }
 
 Status AddressSpace::begin_move(UserRange from, UserAddr to, Departure& left)
