@@ -59,6 +59,7 @@ void still_ikc_drain(struct still_os *os);
 void still_ikc_drain_work(struct work_struct *work);
 
 /* ikc_call.c */
+int still_ikc_ask(struct still_os *os, u32 cpu, struct still_msg *msg, u64 args[5], bool killable);
 int still_ikc_call(struct still_os *os, u32 cpu, struct still_msg *msg, u64 *arg1, bool killable);
 void still_ikc_answered(struct still_channel *channel, const struct still_msg *reply);
 void still_ikc_fail_calls(struct still_os *os);

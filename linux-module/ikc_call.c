@@ -13,13 +13,16 @@ struct call {
 	struct completion done;
 	struct still_channel *channel;
 	s64 result;
-	u64 arg1;
+	u64 arg[5];
 };
 
-static void finish(struct still_os *os, unsigned long id, struct call *call, s64 result, u64 arg1)
+/* args: behind the result, or NULL */
+static void finish(struct still_os *os, unsigned long id, struct call *call, s64 result,
+		   const u64 *args)
 {
 	call->result = result;
-	call->arg1 = arg1;
+	if (args)
+		memcpy(call->arg, args, sizeof(call->arg));
 	__xa_erase(&os->calls, id);
 	atomic_dec(&call->channel->calls);
 	complete(&call->done);
@@ -36,7 +39,7 @@ void still_ikc_answered(struct still_channel *channel, const struct still_msg *r
 	xa_lock_irqsave(&os->calls, flags);
 	call = reply->token <= U32_MAX ? xa_load(&os->calls, reply->token) : NULL;
 	if (call && call->channel == channel)
-		finish(os, reply->token, call, (s64)reply->arg[0], reply->arg[1]);
+		finish(os, reply->token, call, (s64)reply->arg[0], &reply->arg[1]);
 	xa_unlock_irqrestore(&os->calls, flags);
 }
 
@@ -47,7 +50,7 @@ void still_ikc_fail_calls(struct still_os *os)
 
 	xa_lock_irqsave(&os->calls, flags);
 	xa_for_each(&os->calls, id, call)
-		finish(os, id, call, -EIO, 0);
+		finish(os, id, call, -EIO, NULL);
 	xa_unlock_irqrestore(&os->calls, flags);
 }
 
@@ -71,8 +74,9 @@ static bool give_up(struct still_os *os, u32 id, struct call *call)
  * Sends the request and waits for its answer: 0 or more, or the LWK's error, -EIO when the LWK died, and
  * if killable -EINTR when the caller is being killed. There is no deadline: an LWK that does not answer is
  * declared dead by the watch. Not killable means that the LWK uses memory that the caller would free.
+ * args: what came behind the result, or NULL.
  */
-int still_ikc_call(struct still_os *os, u32 cpu, struct still_msg *msg, u64 *arg1, bool killable)
+int still_ikc_ask(struct still_os *os, u32 cpu, struct still_msg *msg, u64 args[5], bool killable)
 {
 	struct call call = { .channel = &os->channels[cpu] };
 	long left;
@@ -103,7 +107,18 @@ int still_ikc_call(struct still_os *os, u32 cpu, struct still_msg *msg, u64 *arg
 			return -EINTR;
 	} while (!left);
 	/* left < 0 here: killed, but answered before we could give up. */
-	if (arg1)
-		*arg1 = call.arg1;
+	if (args)
+		memcpy(args, call.arg, sizeof(call.arg));
 	return call.result < -MAX_ERRNO || call.result > INT_MAX ? -EIO : (int)call.result;
+}
+
+/* Of what comes behind the result only the first word. */
+int still_ikc_call(struct still_os *os, u32 cpu, struct still_msg *msg, u64 *arg1, bool killable)
+{
+	u64 args[5];
+	int ret = still_ikc_ask(os, cpu, msg, args, killable);
+
+	if (ret >= 0 && arg1)
+		*arg1 = args[0];
+	return ret;
 }

@@ -109,6 +109,9 @@ static void deliver(struct still_channel *channel, struct still_letter *letter)
 	case STILL_MSG_PROXY_INTERRUPT:
 		still_slot_interrupt(os, msg);
 		break;
+	case STILL_MSG_SIGNAL_NEWS:
+		still_signal_news(os, msg->arg[0]);
+		break;
 	case STILL_MSG_ZAP:
 		still_zap_queue(os, letter);
 		return;

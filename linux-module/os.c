@@ -75,6 +75,8 @@ static struct still_os *new_os(void)
 	INIT_LIST_HEAD(&os->zap_list);
 	init_waitqueue_head(&os->zap_wait);
 	INIT_LIST_HEAD(&os->zombies);
+	INIT_LIST_HEAD(&os->signal_files);
+	spin_lock_init(&os->signal_lock);
 	INIT_WORK(&os->death_work, still_os_death_work);
 	INIT_DELAYED_WORK(&os->watch_work, still_watch_work);
 	still_pool_init(&os->memory);

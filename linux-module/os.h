@@ -124,6 +124,9 @@ struct still_os {
 	atomic64_t mirror_faults;
 	atomic64_t invalidations;
 
+	struct list_head signal_files; /* signalfd.c */
+	spinlock_t signal_lock;
+
 	spinlock_t procs_lock;
 	struct still_proc *procs[STILL_MAX_PROCS];
 	u16 generations[STILL_MAX_PROCS];

@@ -179,6 +179,24 @@ struct still_proc *still_proc_next(struct still_os *os, unsigned int *index)
 	return proc;
 }
 
+/* The one whose proxy the caller belongs to, referenced; NULL: none of this instance. */
+struct still_proc *still_proc_of_current(struct still_os *os)
+{
+	struct still_proc *proc;
+	unsigned int i;
+
+	spin_lock_irq(&os->procs_lock);
+	for (i = 0; i < STILL_MAX_PROCS; i++) {
+		proc = os->procs[i];
+		if (proc && !proc->dead && proc->mm == current->mm) {
+			kref_get(&proc->ref);
+			break;
+		}
+	}
+	spin_unlock_irq(&os->procs_lock);
+	return i < STILL_MAX_PROCS ? proc : NULL;
+}
+
 bool still_proc_alive(const struct still_proc *proc)
 {
 	return !READ_ONCE(proc->dead) && READ_ONCE(proc->os->alive);

@@ -113,6 +113,7 @@ int still_proc_add(struct still_proc *proc);
 void still_proc_put(struct still_proc *proc);
 struct still_proc *still_proc_find(struct still_os *os, u32 id);
 struct still_proc *still_proc_next(struct still_os *os, unsigned int *index);
+struct still_proc *still_proc_of_current(struct still_os *os);
 bool still_proc_alive(const struct still_proc *proc);
 void still_proc_drop_holder(struct still_proc *proc);
 void still_proc_closed(struct still_proc *proc);
@@ -152,6 +153,10 @@ void still_vdso_frames(struct still_proc_page *page);
 /* report.c */
 int still_report_to_user(struct still_proc *asker, struct still_report __user *arg);
 int still_file_name(struct still_proc *asker, struct still_file_name __user *arg);
+
+/* signalfd.c */
+int still_signalfd(struct still_proc *proc, const struct still_signalfd *request);
+void still_signal_news(struct still_os *os, u64 set);
 
 /* exe.c */
 int still_exe_set(struct still_proc *proc, int fd);

@@ -274,6 +274,7 @@ static long any_time(struct still_proc *proc, unsigned int cmd, void __user *arg
 		struct still_slot_wait wait;
 		struct still_signal signal;
 		struct still_range range;
+		struct still_signalfd signalfd;
 	} in;
 
 	switch (cmd) {
@@ -307,6 +308,10 @@ static long any_time(struct still_proc *proc, unsigned int cmd, void __user *arg
 		return still_exe_set(proc, in.fd);
 	case STILL_IOC_OWN_EXE:
 		return still_exe_own(proc);
+	case STILL_IOC_SIGNALFD:
+		if (copy_from_user(&in.signalfd, arg, sizeof(in.signalfd)))
+			return -EFAULT;
+		return still_signalfd(proc, &in.signalfd);
 	case STILL_IOC_MAP_BACK:
 		if (copy_from_user(&in.range, arg, sizeof(in.range)))
 			return -EFAULT;

@@ -198,7 +198,9 @@ void still_proc_note_stop(struct still_proc *proc, bool stopped)
 {
 	struct still_msg msg = { .kind = STILL_MSG_PROC_STOP, .proc = proc->id };
 
-	if (READ_ONCE(proc->page->stopped) == stopped)
+	/* A vfork child stops alone: its proxy is stopped, so its next call waits. */
+	if (READ_ONCE(proc->page->stopped) == stopped ||
+	    (current->mm && task_tgid(current) != proc->tgid))
 		return;
 	WRITE_ONCE(proc->page->stopped, stopped);
 	still_ikc_send(proc->os, still_ikc_pick_cpu(proc->os), &msg);

@@ -113,6 +113,10 @@ int ProcessDevice::signal(const still_signal& signal)
 {
     return call(STILL_IOC_SIGNAL, const_cast<still_signal*>(&signal)); // SAFETY: as in exec()
 }
+int ProcessDevice::signalfd(const still_signalfd& request)
+{
+    return call(STILL_IOC_SIGNALFD, const_cast<still_signalfd*>(&request)); // SAFETY: as in exec()
+}
 int ProcessDevice::wait(uint32_t slot, uint32_t seen)
 {
     still_slot_wait request{slot, seen};

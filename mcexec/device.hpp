@@ -35,6 +35,7 @@ class ProcessDevice final : public SlotKernel {
     [[nodiscard]] int set_exe(int fd);
     [[nodiscard]] int own_exe();
     int signal(const still_signal& signal);
+    [[nodiscard]] int signalfd(const still_signalfd& request);
     int wait(uint32_t slot, uint32_t seen) override;
     int wake(uint32_t slot) override;
     // enum still_os_state. Only the thread that ends the process calls this.

@@ -9,6 +9,7 @@
 #include "program_files.hpp"
 #include "shared_memory.hpp"
 #include "signal_relay.hpp"
+#include "waits.hpp"
 #include "workers.hpp"
 
 #include <algorithm>
@@ -99,6 +100,19 @@ int64_t close_around(ProxyThread& proxy, const Request& request)
     return first <= last ? close_range(first, last) : 0;
 }
 
+int64_t timed_call(ProxyThread& proxy, const Request& request)
+{
+    const timespec time = to_timespec(request.arg[4]);
+    Request call{request.seq, static_cast<uint32_t>(request.arg[0]), {}};
+    if (call.nr != SYS_semtimedop && call.nr != SYS_futex) {
+        return -EINVAL;
+    }
+    // SAFETY: the system call reads it before it returns.
+    const uint64_t arg[6] = {request.arg[1], request.arg[2], request.arg[3],
+                             reinterpret_cast<uint64_t>(&time)};
+    return execute(proxy, call, arg);
+}
+
 int64_t serve_linux_call(ProxyThread& proxy, const Request& request)
 {
     if (const auto served = serve_special_file(proxy, request)) {
@@ -106,6 +120,9 @@ int64_t serve_linux_call(ProxyThread& proxy, const Request& request)
     }
     for (;;) {
         const int64_t result = execute(proxy, request, request.arg);
+        if (result == -EINTR) {
+            return socket_has_timeout(request) ? -STILL_EINTR_FINAL : result;
+        }
         if (request.nr != SYS_getdents64 && request.nr != SYS_getdents) {
             return result;
         }
@@ -150,7 +167,7 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
     }
     switch (request.nr) {
     case STILL_CALL_CLONE:
-        return start_worker(static_cast<uint32_t>(request.arg[0]));
+        return start_worker(static_cast<uint32_t>(request.arg[0]), request.arg[1]);
     case STILL_CALL_MAP_FILE:
         return map_file(request);
     case STILL_CALL_SCHED_RIGHTS:
@@ -169,6 +186,13 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
     case STILL_CALL_STOP:
         stop_by_signal(static_cast<int>(request.arg[0]));
         return 0;
+    case STILL_CALL_SIGNALFD:
+        return process.device.signalfd(
+            {static_cast<int32_t>(request.arg[0]), static_cast<uint32_t>(request.arg[2]), request.arg[1]});
+    case STILL_CALL_SELECT_NOW:
+        return select_now(request);
+    case STILL_CALL_TIMED:
+        return timed_call(proxy, request);
     case STILL_CALL_MAP_BACK:
         return process.device.map_back({request.arg[0], request.arg[0] + request.arg[1]});
     case STILL_CALL_SHM_SIZE:

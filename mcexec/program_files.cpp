@@ -195,6 +195,21 @@ std::optional<int64_t> serve_special_file(ProxyThread& proxy, const Request& req
     return flags ? open_special(proxy, request, arg, path, *flags) : execute(proxy, request, arg);
 }
 
+namespace {
+
+// What an mcexec has hidden is known by what it is.
+bool is_hidden_of_other(std::string folder, long number)
+{
+    if (folder.ends_with("/fdinfo")) {
+        folder.resize(folder.size() - strlen("info"));
+    }
+    const std::string target = link_target(fmt::format("{}/{}", folder, number));
+    return target == "anon_inode:[stillcore process]" ||
+           target == fmt::format("/dev/ihk{}", process.device.os());
+}
+
+} // namespace
+
 std::optional<int64_t> hide_descriptors(const Request& request, int64_t result)
 {
     struct statfs info{};
@@ -206,9 +221,7 @@ std::optional<int64_t> hide_descriptors(const Request& request, int64_t result)
     if (!folder.ends_with("/fd") && !folder.ends_with("/fdinfo")) {
         return result;
     }
-    if (!folder.starts_with(fmt::format("/proc/{}/", getpid()))) {
-        return result;
-    }
+    const bool own = folder.starts_with(fmt::format("/proc/{}/", getpid()));
     // Both calls' entries begin with two words and a length; the name follows, behind a type in the newer one.
     constexpr size_t length_at = 16;
     const size_t name_at = request.nr == SYS_getdents64 ? 19 : 18;
@@ -226,7 +239,8 @@ std::optional<int64_t> hide_descriptors(const Request& request, int64_t result)
         const char* const name = entries.data() + at + name_at;
         char* end = nullptr;
         const long number = strtol(name, &end, 10);
-        if (end == name || *end != '\0' || !is_hidden(static_cast<int>(number))) {
+        const bool is_number = end != name && *end == '\0';
+        if (!is_number || !(own ? is_hidden(static_cast<int>(number)) : is_hidden_of_other(folder, number))) {
             kept.append(entries, at, length);
         }
         at += length;

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ constexpr size_t guard_bytes = 4096;
 
 struct Birth {
     uint32_t slot;
+    int own; // CLONE_*: what it does not share
     int64_t result;
     sem_t attached;
 };
@@ -28,7 +30,10 @@ void* worker(void* argument)
 {
     auto* birth = static_cast<Birth*>(argument);
     const uint32_t slot = birth->slot;
-    const int attached = process.device.attach(slot);
+    int attached = process.device.attach(slot);
+    if (attached >= 0 && birth->own != 0 && unshare(birth->own) != 0) {
+        attached = -errno;
+    }
     birth->result = attached < 0 ? attached : gettid();
     sem_post(&birth->attached); // from here on *birth may be gone
     if (attached >= 0) {
@@ -39,12 +44,12 @@ void* worker(void* argument)
 
 } // namespace
 
-int64_t start_worker(uint32_t slot)
+int64_t start_worker(uint32_t slot, uint64_t own)
 {
-    if (slot >= STILL_MAX_SLOTS) {
+    if (slot >= STILL_MAX_SLOTS || (own & ~static_cast<uint64_t>(CLONE_FS | CLONE_SYSVSEM)) != 0) {
         return -EINVAL;
     }
-    Birth birth{slot, 0, {}};
+    Birth birth{slot, static_cast<int>(own), 0, {}};
     sem_init(&birth.attached, 0, 0);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);

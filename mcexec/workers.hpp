@@ -7,6 +7,6 @@
 namespace still::mcexec {
 
 // Starts a proxy thread on that slot. Its thread id once it has attached, or -errno.
-[[nodiscard]] int64_t start_worker(uint32_t slot);
+[[nodiscard]] int64_t start_worker(uint32_t slot, uint64_t own);
 
 } // namespace still::mcexec

@@ -56,6 +56,10 @@ enum still_msg_kind {
 	 * arg[2..5]: the 32 bytes of siginfo_t behind them. Answered when it is pending there: -ESRCH no such thread,
 	 * -EAGAIN too many. */
 	STILL_MSG_SIGNAL = 34,
+	/* A signal of the set arg[0] for a signalfd: one that is pending for the thread with id arg[1] or for its
+	 * process is taken, or with arg[2] = 1 only looked for. From now on SIGNAL_NEWS tells of these numbers.
+	 * Reply arg[0]: the number, 0: none is pending; arg[1..5]: as above. */
+	STILL_MSG_SIGNAL_TAKE = 42,
 
 	/* Linux to LWK, not answered. */
 	/* The proxy has answered on slot arg[0], whose thread does not poll. */
@@ -105,6 +109,8 @@ enum still_msg_kind {
 	STILL_MSG_PROXY_INTERRUPT = 81,
 	/* File handle arg[0] is not mapped any more. */
 	STILL_MSG_FILE_CLOSE = 82,
+	/* Signals of the set arg[0] became pending for some process that SIGNAL_TAKE asked for them. */
+	STILL_MSG_SIGNAL_NEWS = 83,
 };
 
 #define STILL_MIRROR_PAGES 64u

@@ -84,6 +84,12 @@ struct still_signal {
 	uint32_t reserved;
 };
 
+struct still_signalfd {
+	int32_t fd;     /* -1: a new one */
+	uint32_t flags; /* SFD_CLOEXEC | SFD_NONBLOCK, of a new one */
+	uint64_t set;   /* bit n-1: signal n */
+};
+
 struct still_proc_fork {
 	int32_t device_fd; /* out: as /dev/ihkN: the child's, close-on-exec */
 	int32_t mm_fd;     /* out: as still_proc_create.mm_fd */
@@ -126,6 +132,8 @@ struct still_file_name {
 #define STILL_IOC_SLOT_WAKE _IOW(STILL_IOC_PROC, 7, uint32_t)
 /* Relays a signal to the LWK process. When it returns the signal is pending there. ESRCH: no such thread. */
 #define STILL_IOC_SIGNAL _IOW(STILL_IOC_PROC, 8, struct still_signal)
+/* signalfd4(2): a descriptor whose signals are those of the LWK process that reads it. Errors as there. */
+#define STILL_IOC_SIGNALFD _IOW(STILL_IOC_PROC, 11, struct still_signalfd)
 #define STILL_IOC_REPORT _IOWR(STILL_IOC_PROC, 32, struct still_report)
 #define STILL_IOC_FILE_NAME _IOWR(STILL_IOC_PROC, 33, struct still_file_name)
 /* From now on /proc/PID/exe is this executable file, given by its descriptor. */

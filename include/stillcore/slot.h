@@ -40,7 +40,8 @@ STILL_ASSERT_SIZE(struct still_slot, 128);
 /* Requests that mcexec serves itself; above all of Linux's numbers. */
 enum still_call {
 	STILL_CALL_FIRST = 0x10000,
-	/* A thread is born. arg[0]: its slot. mcexec starts a proxy thread on that slot (which inherits the
+	/* A thread is born. arg[0]: its slot; arg[1]: CLONE_FS, CLONE_SYSVSEM: it has its own.
+	 * mcexec starts a proxy thread on that slot (which inherits the
 	 * caller's Linux state as clone(CLONE_THREAD...) would) and answers with its thread id or -errno. */
 	STILL_CALL_CLONE = 0x10001,
 	/* The thread has ended. The proxy thread's last touch of the slot is answer_seq = seq, without a wake: from
@@ -81,6 +82,14 @@ enum still_call {
 	STILL_CALL_DISPOSITION = 0x10030,
 	/* Signal arg[0] shall stop the process, as its default action does. Answer: 0, when it goes on. */
 	STILL_CALL_STOP = 0x10031,
+	/* signalfd4: arg[0]: a descriptor that signalfd made, whose set changes, or -1; arg[1]: the set; arg[2]:
+	 * SFD_*. The descriptor, or -errno. */
+	STILL_CALL_SIGNALFD = 0x10032,
+	/* pselect6 without a mask, arguments as there, while a signal is pending: what is ready, or -EINTR with the
+	 * sets as they were. */
+	STILL_CALL_SELECT_NOW = 0x10033,
+	/* Call arg[0] (semtimedop, or futex for a plain wait) with arg[1..3] and a relative timeout of arg[4] ns. */
+	STILL_CALL_TIMED = 0x10034,
 	/* What the proxy thread may do about scheduling and locking; no arguments. Answer: STILL_RIGHT_*. */
 	STILL_CALL_SCHED_RIGHTS = 0x10010,
 	/* The pseudo file takes a range over again: arg[0]: start, arg[1]: bytes. */
@@ -97,6 +106,9 @@ enum still_call {
 	/* The bytes of the ring of context arg[0], which AIO_SETUP has just made. */
 	STILL_CALL_AIO_SIZE = 0x10024,
 };
+
+/* An answer of a call on a socket that has a timeout: interrupted, and never made again after a handler. */
+#define STILL_EINTR_FINAL 516
 
 #define STILL_RIGHT_RT_LIMIT 0xff /* RLIMIT_RTPRIO, at most 99 */
 #define STILL_RIGHT_NICE 0x100    /* CAP_SYS_NICE */

@@ -22,7 +22,7 @@ void inherit_process(Process& child, const Process& parent, bool clear_handlers)
     for (SignalAction& action : child.actions.of)
         if (clear_handlers && action.handler > 1)
             action = {};
-    child.uid = parent.uid;
+    child.announced_signals = parent.announced_signals;
     child.limit_stack = parent.limit_stack;
     child.limit_memlock = parent.limit_memlock;
     child.limit_sigpending = parent.limit_sigpending;

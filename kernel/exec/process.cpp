@@ -24,7 +24,6 @@ Status create(const still_msg& m, u64& root)
 {
     Process* p = TRY(admit_process(m));
     const still_proc_page copy = *p->page;
-    p->uid = copy.uid;
     p->pid = copy.pid;
     p->limit_stack = copy.limit_stack;
     p->limit_memlock = copy.limit_memlock;
@@ -108,6 +107,7 @@ Status start(Process& p, u64 entry, u64 stack)
         return fail(Errno::nomem);
     __builtin_memcpy(task->affinity, mask, sizeof(mask));
     task->signals.mask = p.page->blocked_signals & ~(signal_bit(sig_kill) | signal_bit(sig_stop));
+    task->uid = p.page->uid;
     task->start.rip = entry;
     task->start.rsp = stack;
     task->start.cs = arch::user_code;
@@ -340,6 +340,9 @@ void handle_deferred(const still_msg& m)
         break;
     case STILL_MSG_SIGNAL:
         ikc::reply(m, to_status(take_relayed(*p, m)));
+        break;
+    case STILL_MSG_SIGNAL_TAKE:
+        serve_signalfd(*p, m);
         break;
     case STILL_MSG_REPORT: {
         u64 next = 0;

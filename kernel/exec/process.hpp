@@ -31,6 +31,7 @@ struct CloneRequest {
     u64 parent_tid = 0; // user addresses, 0: none
     u64 child_tid_set = 0;
     u64 child_tid_clear = 0;
+    u64 own = 0;                 // CLONE_* of a thread that it does not share
     bool clear_handlers = false; // of a new process: handled signals start with their default action
 };
 
@@ -39,6 +40,7 @@ struct Task : Thread {
     Process* owner = nullptr;
     Task* next_task = nullptr; // in the process, under its lock
     Slot slot;
+    u32 uid = 0;             // real user id, as those see it who get signals
     SignalState signals;     // under the process's lock
     u64 clear_tid = 0;       // user address, see set_tid_address(2)
     u64 robust_list = 0;     // user address
@@ -91,7 +93,6 @@ struct Process {
     }
     u32 handle = 0; // the module's name for it
     u32 pid = 0;
-    u32 uid = 0;
     still_proc_page* page = nullptr; // lent
     still_slot* slots = nullptr;     // lent
     u32 num_slots = 0;               // in the first chunk
@@ -110,8 +111,9 @@ struct Process {
     Task* tasks GUARDED_BY(lock) = nullptr;
     u32 num_tasks GUARDED_BY(lock) = 0;
     SignalActions actions GUARDED_BY(lock);
-    SignalQueue pending GUARDED_BY(lock);    // of the process as a whole
-    u64 queued_signals GUARDED_BY(lock) = 0; // with memory of their own, see RLIMIT_SIGPENDING
+    SignalQueue pending GUARDED_BY(lock);       // of the process as a whole
+    u64 announced_signals GUARDED_BY(lock) = 0; // a signalfd waits for them in Linux
+    u64 queued_signals GUARDED_BY(lock) = 0;    // with memory of their own, see RLIMIT_SIGPENDING
     ProcessTimers timers GUARDED_BY(lock);
     u64 dead_ticks GUARDED_BY(lock) = 0; // CPU time of tasks that have ended
     std::atomic<u64> page_faults{0};

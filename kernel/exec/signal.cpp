@@ -4,6 +4,7 @@
 #include <exec/signal_frame.hpp>
 #include <exec/timers.hpp>
 #include <mm/object_cache.hpp>
+#include <offload/ikc.hpp>
 
 namespace still {
 
@@ -99,6 +100,8 @@ void cancel_opposites(Process& p, u32 signo) REQUIRES(p.lock)
 // The main thread first, as on Linux; it is the last of the list.
 void wake_taker(Process& p, Task* task, u32 signo) REQUIRES(p.lock)
 {
+    if ((p.announced_signals & signal_bit(signo)) != 0)
+        ikc::announce_signals(signal_bit(signo));
     Task* target = task;
     for (Task* t = p.tasks; task == nullptr && t != nullptr; t = t->next_task)
         if ((t->signals.mask & signal_bit(signo)) == 0)
@@ -156,12 +159,6 @@ bool take_from(Process& p, SignalQueue& q, u64 set, SignalInfo& info) REQUIRES(p
     return true;
 }
 
-bool take_locked(Task& task, u64 set, SignalInfo& info) NO_THREAD_SAFETY
-{
-    Process& p = *task.owner;
-    return take_from(p, task.signals.pending, set, info) || take_from(p, p.pending, set, info);
-}
-
 Taken take(Task& task)
 {
     Process& p = *task.owner;
@@ -169,7 +166,7 @@ Taken take(Task& task)
     LockGuard guard(p.lock);
     do {
         taken.info = {};
-        if (!take_locked(task, ~task.signals.mask | unblockable, taken.info))
+        if (!accept_locked(task, ~task.signals.mask | unblockable, taken.info))
             return taken;
     } while (is_ignored(p, taken.info.signo));
     const u32 signo = taken.info.signo;
@@ -300,10 +297,16 @@ bool signal_pending(Task& task) NO_THREAD_SAFETY // a hint
     return (set & (~task.signals.mask | unblockable)) != 0;
 }
 
+bool accept_locked(Task& task, u64 set, SignalInfo& info) NO_THREAD_SAFETY
+{
+    Process& p = *task.owner;
+    return take_from(p, task.signals.pending, set, info) || take_from(p, p.pending, set, info);
+}
+
 bool accept_signal(Task& task, u64 set, SignalInfo& info)
 {
     LockGuard guard(task.owner->lock);
-    return take_locked(task, set, info);
+    return accept_locked(task, set, info);
 }
 
 void discard_signals(Process& p, u64 set)

@@ -5,6 +5,7 @@
 #include <arch/trap_frame.hpp>
 #include <base/result.hpp>
 #include <exec/signal_queue.hpp>
+#include <stillcore/ikc.h>
 
 namespace still {
 
@@ -100,6 +101,10 @@ bool force_signal(Task& task, const SignalInfo& info);
 [[nodiscard]] bool signal_pending(Task& task);
 // Takes the oldest pending signal of the set, of the task or its process, also an ignored one.
 bool accept_signal(Task& task, u64 set, SignalInfo& info);
+// The same under the process's lock.
+bool accept_locked(Task& task, u64 set, SignalInfo& info);
+// A signalfd of Linux's asks (STILL_MSG_SIGNAL_TAKE).
+void serve_signalfd(Process& p, const still_msg& m);
 // Forgets pending signals of the process and its tasks.
 void discard_signals(Process& p, u64 set);
 // The current task's mask. What others can take now, they are told of.

@@ -253,6 +253,7 @@ void inherit(Task& child, const Task& parent, const CloneRequest& request)
     child.clear_tid = request.child_tid_clear;
     inherit_scheduling(child, parent);
     child.policy = parent.policy;
+    child.uid = parent.uid;
 }
 
 Result<u32> clone_task(Task& parent, const CloneRequest& request)
@@ -267,7 +268,7 @@ Result<u32> clone_task(Task& parent, const CloneRequest& request)
         give_slot_back(p, slot);
         return fail(Errno::again); // as Linux says it (pthread_create(3))
     }
-    const auto tid = offload(parent, STILL_CALL_CLONE, slot);
+    const auto tid = offload(parent, STILL_CALL_CLONE, slot, request.own);
     if (!tid || *tid <= 0) {
         task->slot.unbind();
         free_task(task);

@@ -37,6 +37,8 @@ Pending pending[max_pending];
 SpinLock pending_lock;
 u32 pending_hint = 0;
 
+std::atomic<u64> signal_news{0};
+
 still_cell to_cell(const still_msg& m)
 {
     return __builtin_bit_cast(still_cell, m);
@@ -71,6 +73,16 @@ void handle(Cpu& c, const still_msg& m)
     unpark(*c.service);
 }
 
+void tell_signal_news()
+{
+    if (signal_news.load(std::memory_order_relaxed) == 0)
+        return;
+    still_msg m{};
+    m.kind = STILL_MSG_SIGNAL_NEWS;
+    m.arg[0] = signal_news.exchange(0);
+    send(m);
+}
+
 void service_loop(void*)
 {
     Cpu& c = this_cpu();
@@ -81,6 +93,7 @@ void service_loop(void*)
             ++in.head;
             handlers.deferred(m);
         }
+        tell_signal_news();
         // Messages that found the inbox full are still in the ring.
         drain();
         if (in.head == in.tail)
@@ -194,7 +207,19 @@ Result<u64> ask(still_msg m, u64* extra)
     return static_cast<u64>(status);
 }
 
+void announce_signals(u64 set)
+{
+    signal_news.fetch_or(set);
+    if (Thread* service = this_cpu().service; service != nullptr)
+        unpark(*service);
+}
+
 void reply(const still_msg& request, i64 status, u64 value)
+{
+    reply_with(request, status, {value});
+}
+
+void reply_with(const still_msg& request, i64 status, const u64 (&values)[5])
 {
     if (request.token == 0 && request.kind >= STILL_MSG_SLOT_WAKE)
         return;
@@ -203,7 +228,8 @@ void reply(const still_msg& request, i64 status, u64 value)
     m.proc = request.proc;
     m.token = request.token;
     m.arg[0] = static_cast<u64>(status);
-    m.arg[1] = value;
+    for (u32 i = 0; i < 5; ++i)
+        m.arg[1 + i] = values[i];
     send(m);
 }
 

@@ -29,6 +29,10 @@ void send(const still_msg& m);
 Result<u64> ask(still_msg m, u64* extra = nullptr);
 // Answers a request of Linux's.
 void reply(const still_msg& request, i64 status, u64 value = 0);
+// The same with all five words behind the status.
+void reply_with(const still_msg& request, i64 status, const u64 (&values)[5]);
+// Linux is told soon that signals of this set are pending (STILL_MSG_SIGNAL_NEWS). Any context, any lock.
+void announce_signals(u64 set);
 // Rings Linux's doorbell, whatever the rings hold (panic, shutdown).
 void ring_doorbell();
 

@@ -51,13 +51,11 @@ bool never_restarts(u32 nr)
 {
     switch (nr) {
     case 34: // pause
-    case 64: // semget family: semop 65, semtimedop 220, msgsnd 69, msgrcv 70
-    case 65:
+    case 65: // semop, msgsnd, msgrcv
     case 69:
     case 70:
     case 128: // rt_sigtimedwait
     case 130: // rt_sigsuspend
-    case 220:
     case 230: // clock_nanosleep, with a clock of Linux's
         return true;
     default:
@@ -98,6 +96,10 @@ SyscallResult offload_unchanged(Task& task, const Call& call)
         return fail(result.error());
     if (changes_credentials(call.nr))
         credentials_change();
+    if (*result == -STILL_EINTR_FINAL) {
+        task.restart_nr = -1;
+        return fail(Errno::restart);
+    }
     if (*result == -static_cast<i64>(Errno::intr)) {
         // The proxy was interrupted for the LWK's sake: what the program sees depends on the handler.
         task.restart_nr = never_restarts(call.nr) ? -1 : static_cast<i32>(call.nr);

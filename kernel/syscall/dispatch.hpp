@@ -31,5 +31,8 @@ void credentials_change();
 
 // Sends the call to Linux unchanged; a call that a signal cut short comes back as Errno::restart.
 SyscallResult offload_unchanged(Task& task, const Call& call);
+// futex or semtimedop, whose fourth argument is a relative timeout of ns. Interrupted, it goes on with what is left of
+// it, unless a handler ran.
+SyscallResult timed_in_linux(Task& task, const Call& call, u64 ns);
 
 } // namespace still

@@ -98,10 +98,8 @@ SyscallResult finish_wait(Task& task, const Call& call, const Status& s, bool re
 // In memory whose home is Linux both kernels' threads wait, so Linux keeps the queue.
 SyscallResult futex_in_linux(Task& task, const Call& call, u32 op)
 {
-    const auto result = offload_unchanged(task, call);
-    if (!result && result.error() == Errno::restart && op == op_wait && call.arg[3] != 0)
-        task.restart_nr = -1; // a relative timeout would start anew
-    return result;
+    const auto ns = op == op_wait && call.arg[3] != 0 ? read_ns(call.arg[3]) : fail(Errno::inval);
+    return ns ? timed_in_linux(task, call, *ns) : offload_unchanged(task, call);
 }
 
 } // namespace

@@ -84,7 +84,7 @@ SyscallResult sys_kill(Task& task, const Call& call)
     Process& p = *task.owner;
     if (static_cast<i32>(call.arg[0]) != static_cast<i32>(p.pid))
         return offload_unchanged(task, call);
-    return send(p, 0, sent_signal(static_cast<u32>(call.arg[1]), si_user, p.pid, p.uid));
+    return send(p, 0, sent_signal(static_cast<u32>(call.arg[1]), si_user, p.pid, task.uid));
 }
 
 SyscallResult sys_tkill(Task& task, const Call& call)
@@ -95,7 +95,8 @@ SyscallResult sys_tkill(Task& task, const Call& call)
         return fail(Errno::inval);
     if (!is_own_thread(p, call.arg[0]))
         return offload_unchanged(task, call);
-    return send(p, static_cast<u32>(tid), sent_signal(static_cast<u32>(call.arg[1]), si_tkill, p.pid, p.uid));
+    return send(p, static_cast<u32>(tid),
+                sent_signal(static_cast<u32>(call.arg[1]), si_tkill, p.pid, task.uid));
 }
 
 SyscallResult sys_tgkill(Task& task, const Call& call)
@@ -106,7 +107,8 @@ SyscallResult sys_tgkill(Task& task, const Call& call)
         return fail(Errno::inval);
     if (static_cast<u32>(call.arg[0]) != p.pid)
         return offload_unchanged(task, call);
-    return send(p, static_cast<u32>(tid), sent_signal(static_cast<u32>(call.arg[2]), si_tkill, p.pid, p.uid));
+    return send(p, static_cast<u32>(tid),
+                sent_signal(static_cast<u32>(call.arg[2]), si_tkill, p.pid, task.uid));
 }
 
 SyscallResult sys_rt_sigqueueinfo(Task& task, const Call& call)
@@ -117,12 +119,35 @@ SyscallResult sys_rt_sigqueueinfo(Task& task, const Call& call)
     return send(p, 0, TRY(read_info(call.arg[2], static_cast<u32>(call.arg[1]))));
 }
 
+namespace {
+
+// To a thread of another process. What Linux gives its proxy does not tell for which thread it was, so it goes from
+// here to there if that is a process of the LWK; whether the caller may is Linux's to say.
+SyscallResult queue_to_other(Task& task, const Call& call)
+{
+    constexpr u32 nr_tgkill = 234;
+    const HeldProcess peer(static_cast<u32>(call.arg[0]), *task.owner);
+    if (!peer)
+        return offload_unchanged(task, call);
+    const SignalInfo info = TRY(read_info(call.arg[3], static_cast<u32>(call.arg[2])));
+    if (info.code >= 0 || info.code == si_tkill)
+        return fail(Errno::perm); // only the kernel says so
+    if (info.signo > num_signals)
+        return offload_unchanged(task, call);
+    const i64 allowed = TRY(offload_quickly(task, nr_tgkill, call.arg[0], call.arg[1], 0));
+    if (allowed < 0)
+        return fail(static_cast<Errno>(-allowed));
+    return send(*peer, static_cast<u32>(call.arg[1]), info);
+}
+
+} // namespace
+
 SyscallResult sys_rt_tgsigqueueinfo(Task& task, const Call& call)
 {
     Process& p = *task.owner;
     const i32 tid = static_cast<i32>(call.arg[1]);
     if (static_cast<i32>(call.arg[0]) > 0 && tid > 0 && static_cast<u32>(call.arg[0]) != p.pid)
-        return offload_unchanged(task, call);
+        return queue_to_other(task, call);
     const SignalInfo info = TRY(read_info(call.arg[3], static_cast<u32>(call.arg[2])));
     if (static_cast<i32>(call.arg[0]) <= 0 || tid <= 0)
         return fail(Errno::inval);

@@ -20,11 +20,11 @@ namespace {
 
 constexpr u32 nr_mlock = 149, nr_munlock = 150, nr_mlock2 = 325;
 
-// The pages that [start, start+length) touches.
+// The pages that [start, start+length) touches. Rounding may wrap: Linux then sees none.
 Result<UserRange> touched_pages(u64 start, u64 length)
 {
     const u64 first = start & ~(page_size - 1);
-    return page_range(first, length + (start - first));
+    return page_range(first, (length + (start - first) + page_size - 1) & ~(page_size - 1));
 }
 
 SyscallResult lock(Task& task, const Call& call, bool on_fault)

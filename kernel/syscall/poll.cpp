@@ -127,7 +127,8 @@ SyscallResult sys_pselect6(Task& task, const Call& call)
         const u64 size = TRY(UserIn<u64>(call.arg[5]).read(1));
         TRY_STATUS(use_mask(task, mask, size));
     }
-    return wait_in_linux(task, call.nr, {call.arg[0], call.arg[1], call.arg[2], call.arg[3], call.arg[4]});
+    const u32 nr = signal_pending(task) ? static_cast<u32>(STILL_CALL_SELECT_NOW) : call.nr;
+    return wait_in_linux(task, nr, {call.arg[0], call.arg[1], call.arg[2], call.arg[3], call.arg[4]});
 }
 
 SyscallResult sys_epoll_wait(Task& task, const Call& call)

@@ -77,6 +77,37 @@ SyscallResult limit_of_other(Task& task, const Call& call)
 
 } // namespace
 
+namespace {
+
+// Who it is that sends signals: the real user id, of the thread.
+SyscallResult change_user(Task& task, const Call& call)
+{
+    constexpr u32 nr_getuid = 102;
+    const SyscallResult result = offload_unchanged(task, call);
+    if (!result || *result != 0)
+        return result;
+    if (const auto now = offload_quickly(task, nr_getuid); now && *now >= 0)
+        task.uid = static_cast<u32>(*now);
+    return result;
+}
+
+} // namespace
+
+SyscallResult sys_setuid(Task& task, const Call& call)
+{
+    return change_user(task, call);
+}
+
+SyscallResult sys_setreuid(Task& task, const Call& call)
+{
+    return change_user(task, call);
+}
+
+SyscallResult sys_setresuid(Task& task, const Call& call)
+{
+    return change_user(task, call);
+}
+
 SyscallResult sys_prlimit64(Task& task, const Call& call)
 {
     still_limit* limit = local_limit(*task.owner, call.arg[1]);

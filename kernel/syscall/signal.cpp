@@ -173,6 +173,35 @@ SyscallResult sys_rt_sigtimedwait(Task& task, const Call& call)
     return info.signo;
 }
 
+namespace {
+
+// The file is made in Linux (linux-module/signalfd.c) and asks here what pends.
+SyscallResult make_signalfd(Task& task, const Call& call, u64 flags)
+{
+    constexpr u64 nonblock = 0x800, cloexec = 0x80000;
+    TRY_STATUS(check_set_size(call.arg[2]));
+    const u64 set = TRY(UserIn<u64>(call.arg[1]).read());
+    if ((flags & ~(nonblock | cloexec)) != 0)
+        return fail(Errno::inval);
+    const i64 fd = TRY(
+        offload_quickly(task, STILL_CALL_SIGNALFD, static_cast<u32>(call.arg[0]), set & ~unblockable, flags));
+    if (fd < 0)
+        return fail(static_cast<Errno>(-fd));
+    return static_cast<u64>(fd);
+}
+
+} // namespace
+
+SyscallResult sys_signalfd(Task& task, const Call& call)
+{
+    return make_signalfd(task, call, 0);
+}
+
+SyscallResult sys_signalfd4(Task& task, const Call& call)
+{
+    return make_signalfd(task, call, static_cast<u32>(call.arg[3]));
+}
+
 SyscallResult sys_sigaltstack(Task& task, const Call& call)
 {
     AltStack& alt = task.signals.alt;

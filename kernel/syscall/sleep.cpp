@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// nanosleep(2) and restart_syscall(2). A thread sleeps on its own CPU, without Linux.
+// nanosleep(2) and restart_syscall(2): a thread sleeps on its own CPU, without Linux. Waits of Linux's with a relative
+// timeout, of which the LWK knows how much is left.
 #include <exec/clocks.hpp>
 #include <exec/user_memory.hpp>
 #include <sched/clock.hpp>
@@ -77,6 +78,40 @@ SyscallResult sys_restart_syscall(Task& task, const Call&)
     const Resume left = task.resume;
     task.resume.again = nullptr;
     return left.again != nullptr ? left.again(task, left) : fail(Errno::intr);
+}
+
+namespace {
+
+SyscallResult timed_again(Task& task, const Resume& left)
+{
+    const u64 now = monotonic_ns();
+    const u64 rest = left.deadline > now ? left.deadline - now : 0;
+    const i64 result =
+        TRY(offload(task, STILL_CALL_TIMED, left.arg[0], left.arg[1], left.arg[2], left.arg[3], rest));
+    if (result != -static_cast<i64>(Errno::intr))
+        return static_cast<u64>(result);
+    task.resume = left;
+    return fail(Errno::restart);
+}
+
+} // namespace
+
+SyscallResult timed_in_linux(Task& task, const Call& call, u64 ns)
+{
+    return timed_again(
+        task, {timed_again, add_ns(monotonic_ns(), ns), {call.nr, call.arg[0], call.arg[1], call.arg[2]}});
+}
+
+SyscallResult sys_semtimedop(Task& task, const Call& call)
+{
+    const auto ns = call.arg[3] != 0 ? read_ns(call.arg[3]) : Result<u64>(0);
+    if (!ns && ns.error() == Errno::fault)
+        return fail(Errno::fault);
+    if (call.arg[3] != 0 && ns)
+        return timed_in_linux(task, call, *ns);
+    const SyscallResult result = offload_unchanged(task, call);
+    task.restart_nr = -1; // never after a handler (signal(7))
+    return result;
 }
 
 } // namespace still

@@ -78,3 +78,24 @@ cd /tmp/cores; rm -f core.*; ulimit -c 0
 mcexec ./victim segv
 echo $?; ls core.* 2>/dev/null"""])
     assert result.stdout == "139\n", result
+
+
+def test_a_pipe_takes_the_core(lwk):
+    lwk.check(["bash", "-c", PROGRAM])
+    result = lwk.run(["bash", "-c", r"""
+cd /tmp/cores; rm -f core.* piped*
+cat > take <<'END'
+#!/bin/bash
+cat > /tmp/cores/core.victim
+echo "$1 $2" > /tmp/cores/piped
+END
+chmod +x take
+echo '|/tmp/cores/take %e %s' > /proc/sys/kernel/core_pattern
+ulimit -c 0
+mcexec ./victim segv >/dev/null 2>&1
+echo $?
+for i in $(seq 100); do [ -s piped ] && break; sleep 0.1; done
+cat piped
+""" + GDB + " | grep -c '^#2'"], timeout=120)
+    lwk.check(["bash", "-c", "echo core > /proc/sys/kernel/core_pattern"])
+    assert result.stdout == "139\nvictim 11\n1\n", result

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "waits.hpp"
+
+#include "signal_relay.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <stillcore/ioctl_proc.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+namespace still::mcexec {
+
+bool socket_has_timeout(const Request& request)
+{
+    int option = SO_RCVTIMEO;
+    switch (request.nr) {
+    case SYS_read:
+    case SYS_readv:
+    case SYS_recvfrom:
+    case SYS_recvmsg:
+    case SYS_recvmmsg:
+    case SYS_accept:
+    case SYS_accept4:
+        break;
+    case SYS_write:
+    case SYS_writev:
+    case SYS_sendto:
+    case SYS_sendmsg:
+    case SYS_sendmmsg:
+    case SYS_connect:
+        option = SO_SNDTIMEO;
+        break;
+    default:
+        return false;
+    }
+    timeval time{};
+    socklen_t size = sizeof time;
+    return getsockopt(static_cast<int>(request.arg[0]), SOL_SOCKET, option, &time, &size) == 0 &&
+           (time.tv_sec != 0 || time.tv_usec != 0);
+}
+
+int64_t select_now(const Request& request)
+{
+    constexpr uint64_t interrupt = 1ull << (STILL_INTERRUPT_SIGNAL - 1);
+    constexpr uint64_t all_others = ~interrupt;
+    const struct {
+        const uint64_t* set;
+        size_t size;
+    } mask{&all_others, sizeof all_others};
+    // Linux looks at the descriptors once, then finds a signal.
+    block_signals();
+    syscall(SYS_tgkill, getpid(), gettid(), STILL_INTERRUPT_SIGNAL);
+    const long result = syscall(SYS_pselect6, request.arg[0], request.arg[1], request.arg[2], request.arg[3],
+                                request.arg[4], &mask);
+    const int64_t answer = result < 0 ? -errno : result;
+    const timespec now{};
+    while (syscall(SYS_rt_sigtimedwait, &interrupt, nullptr, &now, sizeof interrupt) > 0) {
+    }
+    unblock_signals();
+    return answer;
+}
+
+timespec to_timespec(uint64_t ns)
+{
+    constexpr uint64_t second = 1'000'000'000;
+    return {static_cast<time_t>(ns / second), static_cast<long>(ns % second)};
+}
+
+} // namespace still::mcexec

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What is special about calls that wait and are interrupted.
+#pragma once
+
+#include "slot_server.hpp"
+
+#include <ctime>
+
+namespace still::mcexec {
+
+// Did Linux count the time of this call, which was interrupted? It then ends with EINTR whatever SA_RESTART says.
+[[nodiscard]] bool socket_has_timeout(const Request& request);
+// STILL_CALL_SELECT_NOW
+[[nodiscard]] int64_t select_now(const Request& request);
+[[nodiscard]] timespec to_timespec(uint64_t ns);
+
+} // namespace still::mcexec
