@@ -17,10 +17,10 @@ namespace still {
 
 namespace {
 
-constexpr u64 error_present = 1, error_write = 2, error_user = 4, error_fetch = 16;
+constexpr u64 error_present = 1, error_write = 2, error_user = 4, error_fetch = 16, error_key = 32;
 
 // A fault in user mode becomes the program's signal.
-void signal_fault(Task& task, const arch::TrapFrame& frame, u32 signo, i32 code, u64 address)
+void signal_fault(Task& task, const arch::TrapFrame& frame, u32 signo, i32 code, u64 address, u64 key = 0)
 {
     if (signo == sig_kill) {
         post_signal(*task.owner, nullptr, sent_signal(sig_kill, si_kernel));
@@ -28,9 +28,25 @@ void signal_fault(Task& task, const arch::TrapFrame& frame, u32 signo, i32 code,
     }
     task.signals.trap_number = frame.vector;
     task.signals.trap_error = frame.error;
-    if (force_signal(task, fault_signal(signo, code, address)))
+    SignalInfo info = fault_signal(signo, code, address);
+    info.rest[0] = key; // si_pkey
+    if (force_signal(task, info))
         log("pid {} tid {}: signal {} code {} at {:x}, rip {:x} rsp {:x} error {:x}", task.owner->pid,
             task.tid, signo, code, address, frame.rip, frame.rsp, frame.error);
+}
+
+// The protection key that forbids the current thread this access; -1: none does. Asked before a page is filled in, as
+// Linux does.
+i32 forbidding_key(AddressSpace& space, u64 address, Access access, u64 error)
+{
+    const bool by_cpu = (error & error_key) != 0;
+    if (!by_cpu && (access == Access::execute || !space.uses_keys()))
+        return -1;
+    const i32 key = space.key_at(UserAddr(address));
+    if (key < 0)
+        return -1;
+    const u32 rights = arch::read_pkru() >> (2 * key);
+    return by_cpu || (rights & 1) != 0 || (access == Access::write && (rights & 2) != 0) ? key : -1;
 }
 
 void page_fault(arch::TrapFrame& frame)
@@ -45,20 +61,26 @@ void page_fault(arch::TrapFrame& frame)
     if (frame.from_user()) {
         Task& task = current_task();
         FaultError e{sig_segv, segv_maperr};
-        if (address < arch::user_limit)
+        const i32 key =
+            address < arch::user_limit ? forbidding_key(task.owner->space, address, access, frame.error) : -1;
+        if (key >= 0)
+            e.code = segv_pkuerr;
+        else if (address < arch::user_limit)
             e = resolve_fault(*task.owner, UserAddr(address), access);
         if (e.signo != 0) {
             // Of the kernel's addresses a program learns only that it may not touch them.
             frame.error |= error_user | (address >= arch::user_limit ? error_present : 0);
             task.signals.trap_address = address;
-            signal_fault(task, frame, e.signo, e.code, address);
+            signal_fault(task, frame, e.signo, e.code, address, key >= 0 ? static_cast<u64>(key) : 0);
         }
         return;
     }
     const u64 fixup = arch::user_copy_fixup(frame.rip);
     if (fixup == 0 || address >= arch::user_limit || c.current->process == nullptr)
         panic_text("page fault in the kernel", &frame);
-    if (!c.no_user_faults && resolve_fault(*c.current->process, UserAddr(address), access).signo == 0)
+    const bool forbidden = forbidding_key(c.current->process->space, address, access, frame.error) >= 0;
+    if (!forbidden && !c.no_user_faults &&
+        resolve_fault(*c.current->process, UserAddr(address), access).signo == 0)
         return;
     frame.rip = fixup;
 }

@@ -84,12 +84,47 @@ corrupt:
 	return -EIO;
 }
 
-int still_look(struct still_proc *proc, u64 address, struct still_leaf *leaf)
+/* The leaves behind the first in a table of 4 KiB entries. */
+static int scan_table(struct still_proc *proc, u64 end, struct still_leaf *leaf, still_visit visit,
+		      void *context)
 {
-	int ret;
+	u64 table_end = min(end, (leaf->address | (PMD_SIZE - 1)) + 1);
+	int ret = 0;
 
-	still_walk_begin(proc);
-	ret = still_walk(proc, address, leaf);
-	still_walk_end(proc);
+	while (!ret && leaf->address + PAGE_SIZE < table_end) {
+		leaf->address += PAGE_SIZE;
+		leaf->entry++;
+		leaf->value = READ_ONCE(*leaf->entry);
+		if (!(leaf->value & STILL_PTE_SEEN))
+			continue;
+		leaf->is_leaf = true;
+		leaf->writable = leaf->value & STILL_PTE_WRITE;
+		ret = fill_leaf(proc, leaf);
+		if (!ret && leaf->is_leaf)
+			ret = visit(proc, leaf, context);
+	}
+	return ret;
+}
+
+/*
+ * Calls visit for each leaf of the range that Linux has seen, ascending, a table at a time. What it returns, if
+ * not 0, ends the scan, or -EIO does, as with still_walk(). *at: where the scan begins, and got to.
+ */
+int still_scan(struct still_proc *proc, u64 *at, u64 end, still_visit visit, void *context)
+{
+	struct still_leaf leaf;
+	int ret = 0;
+
+	while (!ret && *at < end) {
+		still_walk_begin(proc);
+		ret = still_walk(proc, *at, &leaf);
+		if (!ret && leaf.is_leaf && (leaf.value & STILL_PTE_SEEN))
+			ret = visit(proc, &leaf, context);
+		if (!ret && leaf.size == PAGE_SIZE)
+			ret = scan_table(proc, end, &leaf, visit, context);
+		still_walk_end(proc);
+		*at = ret ? max(*at, leaf.address) : leaf.address + leaf.size;
+		cond_resched();
+	}
 	return ret;
 }

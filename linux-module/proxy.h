@@ -24,7 +24,8 @@ struct still_os;
 #define STILL_MAX_FILES 4096  /* mapped files of a process */
 #define STILL_FAULT_ERRORS 64 /* a power of two */
 #define STILL_WINDOW_SHIFT 47 /* file offset = index << 47 | address */
-#define STILL_AREA_ORDER 5    /* still_proc_page and the slots */
+#define STILL_AREA_ORDER 2    /* still_proc_page and the first slots */
+#define STILL_CHUNK_ORDER 5   /* each further chunk of slots */
 
 enum still_stage { STILL_STAGE_NEW, STILL_STAGE_CREATED, STILL_STAGE_BUILT, STILL_STAGE_STARTED };
 

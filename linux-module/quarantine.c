@@ -35,22 +35,22 @@ static void add(struct still_proc *proc, struct page *page)
 	queue_delayed_work(system_wq, &os->quarantine_work, POLL);
 }
 
-/* A 4 KiB entry. It may change meanwhile: then whoever changed it deals with the page. */
-static void quarantine_page(struct still_proc *proc, const struct still_leaf *seen)
+/* A 4 KiB entry, inside of a walk. It may change meanwhile: then whoever changed it deals with the page. */
+static void quarantine_page(struct still_proc *proc, const struct still_leaf *leaf)
 {
-	struct page *page = pfn_to_page(seen->first_pfn);
-	struct still_leaf leaf;
-	bool marked = false;
+	const u64 page = STILL_PTE_ADDRESS | STILL_PTE_PRESENT | STILL_PTE_DEPARTING;
+	u64 value = leaf->value, found;
 
-	still_walk_begin(proc);
-	while (!marked && !still_walk(proc, seen->address, &leaf) && leaf.is_leaf &&
-	       leaf.size == PAGE_SIZE && leaf.first_pfn == seen->first_pfn &&
-	       !(leaf.value & STILL_PTE_QUARANTINED))
-		marked = cmpxchg(leaf.entry, leaf.value, leaf.value | STILL_PTE_QUARANTINED) ==
-			 leaf.value;
-	if (marked)
-		add(proc, page);
-	still_walk_end(proc);
+	while (!(value & STILL_PTE_QUARANTINED)) {
+		found = cmpxchg(leaf->entry, value, value | STILL_PTE_QUARANTINED);
+		if (found == value) {
+			add(proc, pfn_to_page(leaf->first_pfn));
+			return;
+		}
+		if ((found ^ leaf->value) & page)
+			return;
+		value = found;
+	}
 }
 
 /*
@@ -81,6 +81,27 @@ static unsigned long pinned_pages(const struct still_leaf *leaf)
 	return count;
 }
 
+struct pins {
+	bool departing_only;
+	unsigned long large; /* pinned pages, or leaves, that can't be marked one by one */
+};
+
+static int quarantine_leaf(struct still_proc *proc, const struct still_leaf *leaf, void *context)
+{
+	struct pins *pins = context;
+	unsigned long pinned;
+
+	if ((leaf->value & STILL_PTE_FOREIGN) || !(leaf->value & STILL_PTE_SEEN) ||
+	    (pins->departing_only && !still_leaf_departing(leaf)))
+		return 0;
+	pinned = pinned_pages(leaf);
+	if (pinned && leaf->size == PAGE_SIZE)
+		quarantine_page(proc, leaf);
+	else
+		pins->large += pinned;
+	return 0;
+}
+
 /*
  * Quarantines what is pinned below departing entries of the range, or below all that Linux has seen.
  * Returns the number of pinned pages below large entries, which can't be marked.
@@ -88,25 +109,30 @@ static unsigned long pinned_pages(const struct still_leaf *leaf)
 unsigned long still_quarantine_range(struct still_proc *proc, u64 start, u64 end,
 				     bool departing_only)
 {
-	unsigned long left = 0, pinned;
-	struct still_leaf leaf;
-	u64 at = start;
+	struct pins pins = { .departing_only = departing_only };
 
-	while (at < end && !still_look(proc, at, &leaf)) {
-		at = leaf.address + leaf.size;
-		cond_resched();
-		if (!leaf.is_leaf || (leaf.value & STILL_PTE_FOREIGN))
-			continue;
-		if (!(leaf.value & STILL_PTE_SEEN) ||
-		    (departing_only && !still_leaf_departing(&leaf)))
-			continue;
-		pinned = pinned_pages(&leaf);
-		if (pinned && leaf.size == PAGE_SIZE)
-			quarantine_page(proc, &leaf);
-		else
-			left += pinned;
+	still_scan(proc, &start, end, quarantine_leaf, &pins);
+	return pins.large;
+}
+
+static int mark_leaf(struct still_proc *proc, const struct still_leaf *leaf, void *context)
+{
+	const u64 page = STILL_PTE_ADDRESS | STILL_PTE_PRESENT;
+	struct pins *pins = context;
+	u64 value = leaf->value, found;
+
+	if (!still_leaf_present(leaf) || !(value & STILL_PTE_SEEN) || (value & STILL_PTE_FOREIGN) ||
+	    !pinned_pages(leaf))
+		return 0;
+	for (;; value = found) {
+		found = cmpxchg(leaf->entry, value, value | STILL_PTE_PINNED);
+		if (found == value)
+			break;
+		if ((found ^ leaf->value) & page)
+			return 0; /* gone */
 	}
-	return left;
+	pins->large += leaf->size != PAGE_SIZE;
+	return 0;
 }
 
 /*
@@ -115,31 +141,10 @@ unsigned long still_quarantine_range(struct still_proc *proc, u64 start, u64 end
  */
 unsigned long still_mark_pinned(struct still_proc *proc, u64 start, u64 end)
 {
-	unsigned long large = 0;
-	struct still_leaf leaf;
-	u64 at = start;
+	struct pins pins = {};
 
-	while (at < end) {
-		bool pinned, changed = false;
-		int ret;
-
-		still_walk_begin(proc);
-		ret = still_walk(proc, at, &leaf);
-		pinned = !ret && still_leaf_present(&leaf) && (leaf.value & STILL_PTE_SEEN) &&
-			 !(leaf.value & STILL_PTE_FOREIGN) && pinned_pages(&leaf);
-		if (pinned)
-			changed = cmpxchg(leaf.entry, leaf.value, leaf.value | STILL_PTE_PINNED) !=
-				  leaf.value;
-		still_walk_end(proc);
-		if (ret)
-			break;
-		if (changed)
-			continue;
-		large += pinned && leaf.size != PAGE_SIZE;
-		at = leaf.address + leaf.size;
-		cond_resched();
-	}
-	return large;
+	still_scan(proc, &start, end, mark_leaf, &pins);
+	return pins.large;
 }
 
 /* At the end of a process. Not 0: pins below large entries; ask again. */

@@ -73,7 +73,7 @@ static void free_chunk(struct page *pages, struct still_worker *workers)
 {
 	unsigned int i;
 
-	for (i = 0; pages && i < 1u << STILL_AREA_ORDER; i++)
+	for (i = 0; pages && i < 1u << STILL_CHUNK_ORDER; i++)
 		__free_page(pages + i); /* a page still in a VMA goes with that */
 	kvfree(workers);
 }
@@ -81,11 +81,11 @@ static void free_chunk(struct page *pages, struct still_worker *workers)
 static int grow(struct still_proc *proc, struct still_slot_chunk *chunk)
 {
 	struct still_worker *workers = make_workers(STILL_MORE_SLOTS);
-	struct page *pages = alloc_pages(GFP_KERNEL | __GFP_ZERO, STILL_AREA_ORDER);
+	struct page *pages = alloc_pages(GFP_KERNEL | __GFP_ZERO, STILL_CHUNK_ORDER);
 	bool first;
 
 	if (pages)
-		split_page(pages, STILL_AREA_ORDER); /* they are mapped page by page */
+		split_page(pages, STILL_CHUNK_ORDER); /* they are mapped page by page */
 	if (!workers || !pages) {
 		free_chunk(pages, workers);
 		return -ENOMEM;
@@ -146,6 +146,10 @@ static const struct vm_operations_struct slots_vm_ops = {
 /* The device's file, which the mapping holds, holds the process. */
 int still_slots_mmap(struct still_proc *proc, struct vm_area_struct *vma)
 {
+	BUILD_BUG_ON(PAGE_SIZE + STILL_PROC_SLOTS * sizeof(struct still_slot) !=
+		     PAGE_SIZE << STILL_AREA_ORDER);
+	BUILD_BUG_ON(STILL_MORE_SLOTS * sizeof(struct still_slot) != PAGE_SIZE
+									     << STILL_CHUNK_ORDER);
 	BUILD_BUG_ON(STILL_PROC_SLOTS % (PAGE_SIZE / sizeof(struct still_slot)));
 	if (vma->vm_pgoff || !(vma->vm_flags & VM_SHARED) || (vma->vm_flags & VM_EXEC))
 		return -EINVAL;

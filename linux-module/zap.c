@@ -38,20 +38,35 @@
 
 #define USER_END (1ull << STILL_WINDOW_SHIFT)
 
+struct locked {
+	u64 at, end; /* still to be looked at */
+	struct page *page;
+};
+
+static int find_locked(struct still_proc *proc, const struct still_leaf *leaf, void *context)
+{
+	struct locked *found = context;
+	u64 at = max(leaf->address, found->at), to = min(leaf->address + leaf->size, found->end);
+
+	if (!(leaf->value & STILL_PTE_SEEN) || (leaf->value & STILL_PTE_FOREIGN))
+		return 0;
+	for (; at < to; at += PAGE_SIZE) {
+		found->page = pfn_to_page(leaf->first_pfn + ((at - leaf->address) >> PAGE_SHIFT));
+		if (PageLocked(found->page)) {
+			found->at = at + PAGE_SIZE;
+			return 1;
+		}
+	}
+	return 0;
+}
+
 static void wait_for_inserters(struct still_proc *proc, u64 start, u64 end)
 {
-	struct still_leaf leaf;
-	u64 at = start, to;
+	struct locked found = { .at = start, .end = end };
 
-	while (at < end && !still_look(proc, at, &leaf)) {
-		to = min(leaf.address + leaf.size, end);
-		if (leaf.is_leaf && (leaf.value & STILL_PTE_SEEN) &&
-		    !(leaf.value & STILL_PTE_FOREIGN))
-			for (; at < to; at += PAGE_SIZE)
-				wait_on_page_locked(pfn_to_page(
-					leaf.first_pfn + ((at - leaf.address) >> PAGE_SHIFT)));
-		at = to;
-		cond_resched();
+	while (still_scan(proc, &start, end, find_locked, &found) > 0) {
+		wait_on_page_locked(found.page);
+		start = found.at;
 	}
 }
 

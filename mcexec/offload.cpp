@@ -100,7 +100,18 @@ int64_t close_around(const Request& request)
     return first <= last ? close_range(first, last) : 0;
 }
 
-int64_t timed_call(const Request& request)
+// Without a handler of ours it was a stop, after which Linux makes most calls anew by itself. handlers: that had run
+// before the call.
+int64_t what_interrupted(const ProxyThread& proxy, const Request& request, unsigned handlers)
+{
+    const bool by_handler = proxy.handlers != handlers;
+    if (!by_handler && ends_after_stop(request)) {
+        return -STILL_EINTR_STOPPED;
+    }
+    return socket_has_timeout(request) ? -STILL_EINTR_FINAL : -EINTR;
+}
+
+int64_t timed_call(const ProxyThread& proxy, const Request& request)
 {
     const timespec time = to_timespec(request.arg[4]);
     Request call{request.seq, static_cast<uint32_t>(request.arg[0]), {}};
@@ -110,18 +121,21 @@ int64_t timed_call(const Request& request)
     // SAFETY: the system call reads it before it returns.
     const uint64_t arg[6] = {request.arg[1], request.arg[2], request.arg[3],
                              reinterpret_cast<uint64_t>(&time)};
-    return execute(call, arg);
+    const unsigned handlers = proxy.handlers;
+    const int64_t result = execute(call, arg);
+    return result == -EINTR ? what_interrupted(proxy, call, handlers) : result;
 }
 
-int64_t serve_linux_call(const Request& request)
+int64_t serve_linux_call(const ProxyThread& proxy, const Request& request)
 {
     if (const auto served = serve_special_file(request)) {
         return *served;
     }
+    const unsigned handlers = proxy.handlers;
     for (;;) {
         const int64_t result = execute(request, request.arg);
         if (result == -EINTR) {
-            return socket_has_timeout(request) ? -STILL_EINTR_FINAL : result;
+            return what_interrupted(proxy, request, handlers);
         }
         if (request.nr != SYS_getdents64 && request.nr != SYS_getdents) {
             return result;
@@ -163,7 +177,7 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
         }
     }
     if (request.nr < STILL_CALL_FIRST) {
-        return serve_linux_call(request);
+        return serve_linux_call(proxy, request);
     }
     switch (request.nr) {
     case STILL_CALL_CLONE:
@@ -192,7 +206,7 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
     case STILL_CALL_SELECT_NOW:
         return select_now(request);
     case STILL_CALL_TIMED:
-        return timed_call(request);
+        return timed_call(proxy, request);
     case STILL_CALL_MAP_BACK:
         return process.device.map_back({request.arg[0], request.arg[0] + request.arg[1]});
     case STILL_CALL_SHM_SIZE:

@@ -92,6 +92,10 @@ void relay(int signo, siginfo_t* info, void* context)
         kernel_sigaction(signo, &standard, nullptr);
         return;
     }
+    // SIGCONT comes after a stop, which Linux does not hide from the program either.
+    if (this_proxy != nullptr && signo != SIGCONT) {
+        this_proxy->handlers = this_proxy->handlers + 1;
+    }
     still_signal message{};
     message.signo = static_cast<uint32_t>(signo);
     message.error = info->si_errno;
@@ -109,7 +113,12 @@ void relay(int signo, siginfo_t* info, void* context)
 // Ends the system call that waits with EINTR, and that is all. A call that has not begun is made nevertheless: on Linux
 // no signal keeps link(2) from being made, nor read(2) from data that is there. If it has to wait then, the LWK
 // interrupts it again.
-void interrupt(int, siginfo_t*, void*) {}
+void interrupt(int, siginfo_t*, void*)
+{
+    if (this_proxy != nullptr) {
+        this_proxy->handlers = this_proxy->handlers + 1;
+    }
+}
 
 } // namespace
 

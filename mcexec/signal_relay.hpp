@@ -27,6 +27,7 @@ struct ExecState {
 // One for each proxy thread, where its signal handlers find it.
 struct ProxyThread {
     SlotServer* server = nullptr;
+    volatile unsigned handlers = 0; // how many signal handlers of mcexec's have run in this thread
     ExecState exec_state;
     bool is_about_to_execute = false; // exec_state has come: signals are blocked
     // STILL_CALL_BLOCKS_* of the last request: what this thread blocks of the terminal's signals.

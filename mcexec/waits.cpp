@@ -42,6 +42,20 @@ bool socket_has_timeout(const Request& request)
            (time.tv_sec != 0 || time.tv_usec != 0);
 }
 
+bool ends_after_stop(const Request& request)
+{
+    switch (request.nr) {
+    case SYS_semop:
+    case SYS_semtimedop:
+    case SYS_epoll_wait:
+    case SYS_epoll_pwait2:
+    case SYS_io_getevents:
+        return true;
+    default:
+        return socket_has_timeout(request);
+    }
+}
+
 int64_t select_now(const Request& request)
 {
     constexpr uint64_t interrupt = 1ull << (STILL_INTERRUPT_SIGNAL - 1);

@@ -10,6 +10,8 @@ namespace still::mcexec {
 
 // Did Linux count the time of this call, which was interrupted? It then ends with EINTR whatever SA_RESTART says.
 [[nodiscard]] bool socket_has_timeout(const Request& request);
+// Does Linux end this call with EINTR after a stop and a continuation (signal(7))?
+[[nodiscard]] bool ends_after_stop(const Request& request);
 // STILL_CALL_SELECT_NOW
 [[nodiscard]] int64_t select_now(const Request& request);
 [[nodiscard]] timespec to_timespec(uint64_t ns);

@@ -13,9 +13,9 @@
 #define STILL_MAX_APP_RANGES 4
 #define STILL_MAX_SEGMENTS 32
 #define STILL_MAX_VDSO_PAGES 16
-#define STILL_PROC_SLOTS 992u  /* in the first chunk: (128 KiB - one page) / 128 */
+#define STILL_PROC_SLOTS 96u   /* in the first chunk: three pages */
 #define STILL_MORE_SLOTS 1024u /* in each further chunk of 128 KiB, made when the LWK asks for it */
-#define STILL_MAX_CHUNKS 32u
+#define STILL_MAX_CHUNKS 33u
 #define STILL_MAX_SLOTS (STILL_PROC_SLOTS + (STILL_MAX_CHUNKS - 1) * STILL_MORE_SLOTS)
 
 struct still_range {

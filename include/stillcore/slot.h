@@ -40,9 +40,9 @@ STILL_ASSERT_SIZE(struct still_slot, 128);
 /* Requests that mcexec serves itself; above all of Linux's numbers. */
 enum still_call {
 	STILL_CALL_FIRST = 0x10000,
-	/* A thread is born. arg[0]: its slot; arg[1]: CLONE_FS, CLONE_SYSVSEM: it has its own.
-	 * mcexec starts a proxy thread on that slot (which inherits the
-	 * caller's Linux state as clone(CLONE_THREAD...) would) and answers with its thread id or -errno. */
+	/* A thread is born. arg[0]: its slot; arg[1]: CLONE_FS, CLONE_SYSVSEM: it has its own. mcexec
+	 * starts a proxy thread on that slot (which inherits the caller's Linux state as clone(CLONE_THREAD...)
+	 * would) and answers with its thread id or -errno. */
 	STILL_CALL_CLONE = 0x10001,
 	/* The thread has ended. The proxy thread's last touch of the slot is answer_seq = seq, without a wake: from
 	 * then on the slot may be given to a new thread. The proxy thread then ends. */
@@ -109,6 +109,8 @@ enum still_call {
 
 /* An answer of a call on a socket that has a timeout: interrupted, and never made again after a handler. */
 #define STILL_EINTR_FINAL 516
+/* Likewise of a call that Linux ends so after a stop and a continuation: the program gets EINTR. */
+#define STILL_EINTR_STOPPED 517
 
 #define STILL_RIGHT_RT_LIMIT 0xff /* RLIMIT_RTPRIO, at most 99 */
 #define STILL_RIGHT_NICE 0x100    /* CAP_SYS_NICE */

@@ -3,8 +3,8 @@
 //
 // The kernel runs with interrupts off (except in the idle loop and in interrupt windows, where no lock is
 // held), so a lock needs no interrupt state. No lock is held across a request to Linux, and none while
-// waiting for a TLB shootdown. Order, outermost first: process table, process, address space, futex
-// bucket, run queue, frame allocator, log.
+// waiting for a TLB shootdown. Order, outermost first: process table, process, address space (two by their
+// addresses), futex bucket, run queue, frame owners, frame allocator, log.
 #pragma once
 
 #include <atomic>

@@ -234,10 +234,10 @@ Status unmap(Process& p, UserRange range)
     return done;
 }
 
-Status protect(Process& p, UserRange range, u8 prot)
+Status protect(Process& p, UserRange range, u8 prot, i32 key)
 {
     Departure left;
-    TRY_STATUS(p.space.begin_protect(range, prot, left));
+    TRY_STATUS(p.space.begin_protect(range, prot, key, left));
     settle(p, left);
     p.space.end_protect(left);
     return {};

@@ -17,7 +17,7 @@ enum class Asker : u8 { program, linux };
 FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker = Asker::program);
 
 Status unmap(Process& p, UserRange range);
-Status protect(Process& p, UserRange range, u8 prot);
+Status protect(Process& p, UserRange range, u8 prot, i32 key = AddressSpace::keep_key);
 Status discard(Process& p, UserRange range);
 // Fills what is empty in the range; stops at holes and at the ends of files.
 Status populate(Process& p, UserRange range);

@@ -241,7 +241,7 @@ void AddressSpace::end_unmap(Departure& left, bool keep)
     release_tables(left);
 }
 
-Status AddressSpace::begin_protect(UserRange range, u8 prot, Departure& left)
+Status AddressSpace::begin_protect(UserRange range, u8 prot, i32 key, Departure& left)
 {
     LockGuard guard(lock_);
     left.range = range;
@@ -261,9 +261,16 @@ Status AddressSpace::begin_protect(UserRange range, u8 prot, Departure& left)
     TRY_STATUS(areas_.split_around(range));
     for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end;
          ++it) {
-        const bool loses = (it->prot & ~prot) != 0;
+        const bool is_own = it->kind != VmaKind::foreign && !it->in_linux;
+        const u8 old_key = it->traits.key;
+        if (is_own && key != keep_key)
+            it->traits.key = static_cast<u8>(key);
+        else if (old_key == execute_only_key_)
+            it->traits.key = 0;
+        const u8 new_key = it->traits.key;
+        const bool loses = (it->prot & ~prot) != 0 || new_key != old_key;
         it->prot = prot;
-        if (it->kind == VmaKind::foreign || it->in_linux)
+        if (!is_own)
             continue;
         table_.for_each(it->range, [&](arch::Leaf leaf) {
             constexpr u64 keep = STILL_PTE_ADDRESS | STILL_PTE_SEEN | STILL_PTE_SHARED | STILL_PTE_PINNED;
@@ -272,7 +279,7 @@ Status AddressSpace::begin_protect(UserRange range, u8 prot, Departure& left)
             do {
                 if ((e & STILL_PTE_DEPARTING) != 0)
                     return; // what comes in its place obeys the area
-                next = (e & keep) | arch::leaf_bits(prot, leaf.level);
+                next = (e & keep) | arch::leaf_bits(prot, leaf.level, new_key);
                 if ((e & STILL_PTE_SHARED) != 0)
                     next &= ~STILL_PTE_WRITE;
             } while (!leaf.entry->compare_exchange_weak(e, next, std::memory_order_acq_rel));

@@ -93,7 +93,9 @@ class AddressSpace {
     Status begin_unmap(UserRange range, Departure& left) EXCLUDES(lock_);
     // keep: leave the range reserved as a leaving area, for map() with over_leaving.
     void end_unmap(Departure& left, bool keep) EXCLUDES(lock_);
-    Status begin_protect(UserRange range, u8 prot, Departure& left) EXCLUDES(lock_);
+    // key: a protection key, or keep_key: as it is, but that of execute-only memory goes.
+    static constexpr i32 keep_key = -1;
+    Status begin_protect(UserRange range, u8 prot, i32 key, Departure& left) EXCLUDES(lock_);
     void end_protect(Departure& left) EXCLUDES(lock_);
     // Frees the pages of anonymous areas in the range, or of all if files is set (MADV_DONTNEED).
     Status begin_discard(UserRange range, Departure& left) EXCLUDES(lock_);
@@ -171,6 +173,16 @@ class AddressSpace {
     [[nodiscard]] Counted count_bytes() EXCLUDES(lock_);
     // A fault at a below a MAP_GROWSDOWN area: extends it, if it gets no larger than limit. false: it can't.
     bool grow_down(UserAddr a, u64 limit) EXCLUDES(lock_);
+    // Protection keys (address_space_keys.cpp): which of them are the program's; that of execute-only memory, which is
+    // taken when it is first asked for, is not. -1: none is left.
+    i32 allocate_key() EXCLUDES(lock_);
+    bool free_key(i32 key) EXCLUDES(lock_);
+    [[nodiscard]] bool owns_key(i32 key) EXCLUDES(lock_);
+    i32 execute_only_key() EXCLUDES(lock_);
+    // Has any memory another key than 0? Without the lock: a thread sees what it did itself.
+    [[nodiscard]] bool uses_keys() const { return uses_keys_.load(std::memory_order_relaxed); }
+    // Of the area at a; -1: there is none.
+    [[nodiscard]] i32 key_at(UserAddr a) EXCLUDES(lock_);
     // The node of the page at a. noent: there is none.
     Result<NodeId> node_at(UserAddr a) EXCLUDES(lock_);
     std::atomic<u8> lock_future{0}; // mlockall's MCL_FUTURE and MCL_ONFAULT, for areas to come
@@ -231,6 +243,7 @@ class AddressSpace {
     [[nodiscard]] Chunk chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest, bool interleaves)
         REQUIRES(lock_);
     [[nodiscard]] bool is_empty(UserRange range) REQUIRES(lock_);
+    [[nodiscard]] u32 fault_order(const Vma& vma, UserAddr a) const REQUIRES(lock_);
     Fault examine_mirrored(const Vma& vma, UserAddr a, Access access) REQUIRES(lock_);
     static void retire_table(void* self, PhysAddr page);
     void count_resident(u64 bytes) REQUIRES(lock_);
@@ -244,7 +257,10 @@ class AddressSpace {
     u32 num_app_ = 0;
     const u32* walkers_ = nullptr;
     bool forking_ GUARDED_BY(lock_) = false; // between begin_fork() and end_fork()
-    u32 departures_ GUARDED_BY(lock_) = 0;   // begun and not ended: entries may be departing
+    u16 keys_ GUARDED_BY(lock_) = 1;         // bit n: key n is in use
+    i32 execute_only_key_ GUARDED_BY(lock_) = -1;
+    std::atomic<bool> uses_keys_{false};
+    u32 departures_ GUARDED_BY(lock_) = 0; // begun and not ended: entries may be departing
     // Written under lock_, read without.
     std::atomic<u64> resident_{0};
     std::atomic<u64> peak_resident_{0};

@@ -39,6 +39,23 @@ Chunk AddressSpace::chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest,
     }
 }
 
+// 2 MiB where the block beside is in use already, else 64 KiB: memory that is touched here and there costs little, and
+// what is touched in order has large pages soon.
+u32 AddressSpace::fault_order(const Vma& vma, UserAddr a) const
+{
+    constexpr u32 small = 4;
+    if (vma.kind != VmaKind::anonymous || vma.stack)
+        return small;
+    const UserAddr block = a.align_down(page_size_2m);
+    auto is_used = [&](UserAddr beside) NO_THREAD_SAFETY {
+        if (beside < vma.range.start || beside >= vma.range.end)
+            return false;
+        const arch::Leaf leaf = table_.find(beside);
+        return leaf.entry != nullptr && leaf.entry->load(std::memory_order_relaxed) != 0;
+    };
+    return is_used(block - page_size) || is_used(block + page_size_2m) ? order_2m : small;
+}
+
 Fault AddressSpace::examine(UserAddr a, Access access, bool interleaves)
 {
     LockGuard guard(lock_);
@@ -62,7 +79,7 @@ Fault AddressSpace::examine(UserAddr a, Access access, bool interleaves)
         return {FaultKind::resolved, {}};
     if (vma->kind == VmaKind::foreign)
         return {FaultKind::no_area, {}};
-    return {FaultKind::fill, chunk_at(*vma, a, vma->range, 4, interleaves)};
+    return {FaultKind::fill, chunk_at(*vma, a, vma->range, fault_order(*vma, a), interleaves)};
 }
 
 Chunk AddressSpace::next_empty(UserAddr a, UserRange limit, u32 max_chunk, bool interleaves)
@@ -112,7 +129,7 @@ void AddressSpace::install(Chunk& chunk, Frame* block, u64 valid_bytes)
                 if (auto leaf = table_.prepare(a, leaf_level); leaf) {
                     u64 empty = 0;
                     used = leaf->entry->compare_exchange_strong(
-                        empty, frame.raw() | arch::leaf_bits(vma->prot, leaf_level),
+                        empty, frame.raw() | arch::leaf_bits(vma->prot, leaf_level, vma->traits.key),
                         std::memory_order_acq_rel);
                 }
             }

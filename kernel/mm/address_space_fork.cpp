@@ -80,6 +80,9 @@ Status AddressSpace::copy_area(AddressSpace& child, const Vma& vma, Departure& l
 Status AddressSpace::begin_fork(AddressSpace& child, Departure& left) NO_THREAD_SAFETY
 {
     LockGuard guard(lock_);
+    child.keys_ = keys_;
+    child.execute_only_key_ = execute_only_key_;
+    child.uses_keys_.store(uses_keys_.load());
     if (forking_ || departures_ != 0)
         return fail(Errno::again);
     for (const Vma& vma : areas_)
@@ -161,7 +164,8 @@ Status AddressSpace::end_fork(AddressSpace& child, Departure& left) NO_THREAD_SA
             }
             __builtin_memcpy(arch::direct(own->address()), arch::direct(pinned), page_size);
             child.table_.find(leaf.start)
-                .entry->store(own->address().raw() | arch::leaf_bits(vma->prot, arch::level_4k),
+                .entry->store(own->address().raw() |
+                                  arch::leaf_bits(vma->prot, arch::level_4k, vma->traits.key),
                               std::memory_order_release);
             frames::disown(unowned, pinned, 0);
         });
@@ -221,8 +225,9 @@ void AddressSpace::end_copy(UserAddr a, PhysAddr shared, Frame* own, Departure& 
         if ((e & STILL_PTE_DEPARTING) != 0 && leaf.level == arch::level_4k &&
             arch::leaf_frame(e, leaf.level) == shared) {
             used = vma != nullptr && is_private_memory(*vma);
-            leaf.entry->store(used ? own->address().raw() | arch::leaf_bits(vma->prot, leaf.level) : 0,
-                              std::memory_order_release);
+            leaf.entry->store(
+                used ? own->address().raw() | arch::leaf_bits(vma->prot, leaf.level, vma->traits.key) : 0,
+                std::memory_order_release);
             if ((e & STILL_PTE_QUARANTINED) == 0)
                 frames::disown(left.frames, shared, 0);
         }

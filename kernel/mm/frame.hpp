@@ -20,13 +20,14 @@ using ListHook = bi::list_base_hook<bi::link_mode<bi::normal_link>>;
 
 // A free block is on its buddy list by its first frame; an allocated block may be chained by its owner
 // (FrameChain). order is valid in both cases, state tells them apart.
-// extra_owners counts for each single frame how many address spaces map it beside the first (fork).
+// extra_owners and whole_owners: see frame_owners.hpp.
 struct Frame : ListHook {
     enum class State : u8 { allocated, free, inner };
     u64 number : 48 = 0; // physical address / 4096
     u64 order : 8 = 0;
     State state = State::allocated;
-    u32 extra_owners = 0; // atomic: frames::share() and frames::disown()
+    u32 extra_owners = 0;
+    u32 whole_owners = 0; // in the first frame of an aligned 2 MiB block
 
     [[nodiscard]] PhysAddr address() const { return PhysAddr(static_cast<u64>(number) * page_size); }
 };

@@ -7,6 +7,7 @@
 #include <debug/panic.hpp>
 #include <mm/buddy.hpp>
 #include <mm/frame_allocator.hpp>
+#include <mm/frame_owners.hpp>
 
 namespace still::frames {
 
@@ -37,6 +38,23 @@ Zone* zone_of(PhysAddr a)
             high = mid;
     }
     return low != 0 && zones[low - 1].contains(a) ? &zones[low - 1] : nullptr;
+}
+
+// Of the counts of owners in an aligned 2 MiB block; blocks share locks.
+std::array<SpinLock, 64> owner_locks;
+
+SpinLock& owner_lock(PhysAddr a)
+{
+    return owner_locks[a.raw() / page_size_2m % owner_locks.size()];
+}
+
+// The first frame of the aligned block around a; nullptr: it is not all of one zone.
+Frame* block_head(PhysAddr a)
+{
+    Zone* zone = zone_of(a);
+    const PhysAddr head = a.align_down(page_size_2m);
+    return zone->contains(head) && zone->contains(head + (page_size_2m - page_size)) ? zone->frame(head)
+                                                                                     : nullptr;
 }
 
 void sort_by_distance(const still_boot_block& block, u32 node)
@@ -158,33 +176,42 @@ void release(FrameChain& chain)
 
 void share(PhysAddr start, u32 order)
 {
+    if (order >= order_2m) {
+        for (u64 at = 0; at < order_bytes(order); at += page_size_2m) {
+            LockGuard guard(owner_lock(start + at));
+            owners::add_to_block(*lookup(start + at));
+        }
+        return;
+    }
     Frame* first = lookup(start);
+    LockGuard guard(owner_lock(start));
     for (u64 i = 0; i < 1ull << order; ++i)
-        __atomic_fetch_add(&first[i].extra_owners, 1, __ATOMIC_RELAXED);
+        owners::add_to_frame(first[i]);
 }
 
 bool is_shared(PhysAddr start, u32 order)
 {
-    const Frame* first = lookup(start);
-    for (u64 i = 0; i < 1ull << order; ++i)
-        if (__atomic_load_n(&first[i].extra_owners, __ATOMIC_ACQUIRE) != 0)
+    for (u64 at = 0; at < order_bytes(order); at += page_size)
+        if (owners::has_others(block_head(start + at), *lookup(start + at)))
             return true;
     return false;
 }
 
 void disown(FrameChain& unowned, PhysAddr start, u32 order)
 {
-    Frame* first = lookup(start);
-    STILL_ASSERT(first != nullptr);
-    if (!is_shared(start, order)) {
-        first->order = order;
-        unowned.push_back(*first);
+    if (order >= order_2m) {
+        for (u64 at = 0; at < order_bytes(order); at += page_size_2m) {
+            LockGuard guard(owner_lock(start + at));
+            owners::remove_from_block(*lookup(start + at), unowned);
+        }
         return;
     }
+    Frame* first = lookup(start);
+    Frame* head = block_head(start);
+    LockGuard guard(owner_lock(start));
     for (u64 i = 0; i < 1ull << order; ++i) {
-        if (__atomic_fetch_sub(&first[i].extra_owners, 1, __ATOMIC_ACQ_REL) != 0)
+        if (!owners::remove_from_frame(head, first[i]))
             continue;
-        __atomic_store_n(&first[i].extra_owners, 0, __ATOMIC_RELAXED); // it was the last
         first[i].order = 0;
         unowned.push_back(first[i]);
     }

@@ -35,6 +35,7 @@ struct AreaTraits {
     bool dont_fork = false;    // MADV_DONTFORK: a child does not have it
     bool wipe_on_fork = false; // MADV_WIPEONFORK: a child finds zeros
     bool locked = false;       // mlock
+    u8 key = 0;                // protection key
     bool huge = false;         // MAP_HUGETLB: changed in multiples of 2 MiB only
     MemPolicy policy;
 

@@ -96,6 +96,8 @@ SyscallResult offload_unchanged(Task& task, const Call& call)
         return fail(result.error());
     if (changes_credentials(call.nr))
         credentials_change();
+    if (*result == -STILL_EINTR_STOPPED)
+        return fail(Errno::intr);
     if (*result == -STILL_EINTR_FINAL) {
         task.restart_nr = -1;
         return fail(Errno::restart);

@@ -162,6 +162,8 @@ SyscallResult sys_mmap(Task& task, const Call& call)
     request.traits.locked = locked;
     if (type != map_private)
         return map_shared_memory(task, call, request, replace);
+    if (request.prot == prot_exec)
+        request.traits.key = key_for_execute_only(p);
     if (!may_map(p, request.length, (prot & prot_write) != 0, (flags & map_noreserve) == 0))
         return fail(Errno::nomem);
     if ((flags & map_anonymous) == 0) {
@@ -191,7 +193,7 @@ SyscallResult sys_munmap(Task& task, const Call& call)
     return 0;
 }
 
-SyscallResult sys_mprotect(Task& task, const Call& call)
+SyscallResult change_protection(Task& task, const Call& call, i32 key)
 {
     constexpr u64 prot_sem = 8, grows_down = 0x01000000, grows_up = 0x02000000;
     const u64 grows = call.arg[2] & (grows_down | grows_up);
@@ -206,6 +208,8 @@ SyscallResult sys_mprotect(Task& task, const Call& call)
     if ((prot & ~(7 | prot_sem)) != 0 || grows == grows_up)
         return fail(Errno::inval);
     Process& p = *task.owner;
+    if (key != AddressSpace::keep_key && !p.space.owns_key(key))
+        return fail(Errno::inval);
     AddressSpace::AreaInfo area;
     if (grows == grows_down) {
         if (!p.space.area(whole->start, area) || area.range.start >= whole->end)
@@ -218,24 +222,16 @@ SyscallResult sys_mprotect(Task& task, const Call& call)
         return fail(Errno::inval);
     task.restart_nr = static_cast<i32>(call.nr);
     TRY_STATUS(each_in_linux(task, *whole, nr_mprotect, linux_prot(prot & 7)));
-    TRY_STATUS(protect(p, *whole, static_cast<u8>(prot & 7)));
+    if (key == AddressSpace::keep_key && (prot & 7) == prot_exec)
+        if (const u8 own = key_for_execute_only(p); own != 0)
+            key = own;
+    TRY_STATUS(protect(p, *whole, static_cast<u8>(prot & 7), key));
     return 0;
 }
 
-// As on a CPU without protection keys.
-SyscallResult sys_pkey_mprotect(Task& task, const Call& call)
+SyscallResult sys_mprotect(Task& task, const Call& call)
 {
-    if (static_cast<i32>(call.arg[3]) != -1)
-        return fail(Errno::inval);
-    return sys_mprotect(task, call);
-}
-SyscallResult sys_pkey_alloc(Task&, const Call& call)
-{
-    return fail(call.arg[0] != 0 || (call.arg[1] & ~3ull) != 0 ? Errno::inval : Errno::nospc);
-}
-SyscallResult sys_pkey_free(Task&, const Call&)
-{
-    return fail(Errno::inval);
+    return change_protection(task, call, AddressSpace::keep_key);
 }
 
 SyscallResult sys_brk(Task& task, const Call& call)

@@ -34,6 +34,8 @@ SyscallResult wait_in_linux(Task& task, u32 nr, const u64 (&arg)[6])
     restore_mask_now(task);
     if (!result)
         return fail(result.error());
+    if (*result == -STILL_EINTR_STOPPED)
+        return fail(Errno::intr);
     return static_cast<u64>(*result);
 }
 

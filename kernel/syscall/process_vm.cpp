@@ -24,12 +24,12 @@ struct Vector { // struct iovec
 
 std::atomic<u32> credentials_epoch{0};
 
-// One of the two lists of pieces: each entry is read once more while it is worked on, and is checked by where it leads.
+// One of the two lists of pieces. Each entry is read once more when its turn comes, and is checked by where it leads.
 class Vectors {
   public:
     Vectors(u64 address, u64 count) : list_(address), count_(count) {}
 
-    // Nothing is wrong with it, and all of it is, where there is anything, private memory of that space. What it covers.
+    // Nothing is wrong with it, and what there is of it is private memory of that space. How much it covers.
     Result<u64> check(AddressSpace& space) const
     {
         if (count_ == 0 || count_ > most_vectors)
@@ -114,7 +114,8 @@ SyscallResult move_memory(Task& task, const Call& call, bool read)
 {
     Process& p = *task.owner;
     const HeldProcess peer(static_cast<u32>(call.arg[0]), p);
-    if (!peer || call.arg[5] != 0)
+    // One that has ended may still be here, for its memory to be given up.
+    if (!peer || peer->dying.load(std::memory_order_relaxed) || call.arg[5] != 0)
         return offload_unchanged(task, call);
     Vectors local(call.arg[1], call.arg[2]), remote(call.arg[3], call.arg[4]);
     const auto here = local.check(p.space), there = remote.check(peer->space);

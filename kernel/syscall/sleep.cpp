@@ -88,6 +88,8 @@ SyscallResult timed_again(Task& task, const Resume& left)
     const u64 rest = left.deadline > now ? left.deadline - now : 0;
     const i64 result =
         TRY(offload(task, STILL_CALL_TIMED, left.arg[0], left.arg[1], left.arg[2], left.arg[3], rest));
+    if (result == -STILL_EINTR_STOPPED)
+        return fail(Errno::intr);
     if (result != -static_cast<i64>(Errno::intr))
         return static_cast<u64>(result);
     task.resume = left;

@@ -138,7 +138,8 @@ static void sizes_and_holes(void)
     {
         struct iovec l = {here, 1}, r = {shared_byte, 1};
 
-        printf("shared %ld %d\n", process_vm_readv(pid, &l, 1, &r, 1, 0), here[0]);
+        printf("shared %ld\n", process_vm_readv(pid, &l, 1, &r, 1, 0));
+        printf("it is %d\n", here[0]);
     }
     tell(4);
     waitpid(pid, NULL, 0);

@@ -85,8 +85,10 @@ STILL_TEST(table_maps_splits_and_unmaps)
         space->end_unmap(left, false);
         STILL_CHECK(!space->is_resident(hole.start) && space->is_resident(hole.end));
         Departure rights;
-        STILL_CHECK(
-            space->begin_protect({range->start, range->start + 8 * KiB}, prot_read, rights).has_value());
+        STILL_CHECK(space
+                        ->begin_protect({range->start, range->start + 8 * KiB}, prot_read,
+                                        AddressSpace::keep_key, rights)
+                        .has_value());
         space->end_protect(rights);
         STILL_CHECK(space->examine(range->start, Access::write).kind == FaultKind::no_right);
         STILL_CHECK(space->examine(range->start, Access::read).kind == FaultKind::resolved);

@@ -18,6 +18,7 @@ class Machine:
     kernel: str | None = None
     kernel_args: str = ""
     icount: bool = False  # the TSC counts instructions; QEMU 7.2 boots Linux so with one CPU only
+    qemu: tuple = ("qemu-system-x86_64",)
     extra: list = field(default_factory=list)
 
     def mem_bytes(self):
@@ -37,7 +38,8 @@ class Machine:
 
 def _accelerator(machine):
     if machine.icount:
-        return ["-accel", "tcg", "-icount", "shift=0,sleep=off"]
+        return ["-accel", "tcg", "-icount", "shift=0,sleep=off", "-seed", "1",
+                "-rtc", "clock=vm,base=2026-01-01"]
     return ["-accel", "tcg,thread=multi"]
 
 
@@ -54,12 +56,14 @@ def _topology(machine):
 
 
 # TCG interprets "rep stosb" byte by byte, and Linux clears pages by it where the CPU has ERMS.
-CPU = "max,-erms"
+# QEMU 10 stands still early in Linux's boot without ERMS under icount.
+def _cpu(machine):
+    return "max" if machine.icount and machine.smp > 1 else "max,-erms"
 
 
 def command_line(machine, kernel, initramfs, agent_fd):
     return [
-        "qemu-system-x86_64", *_accelerator(machine), "-M", "q35", "-cpu", CPU, *_topology(machine),
+        *machine.qemu, *_accelerator(machine), "-M", "q35", "-cpu", _cpu(machine), *_topology(machine),
         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         "-serial", "file:console.log", "-serial", "file:lwk-serial.log",
         "-kernel", str(kernel.vmlinux), "-initrd", str(initramfs),

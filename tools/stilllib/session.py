@@ -18,6 +18,7 @@ from .shell_out import tail_of
 
 HEADER = struct.Struct("<cII")
 BOOT_DEADLINE = 90
+ICOUNT_BOOT_DEADLINE = 400  # one thread executes all CPUs
 STDIN_WINDOW = 256 * 1024
 RUNS_TO_KEEP = 12
 GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -147,10 +148,12 @@ class Session:
                                              cwd=self.directory, pass_fds=[theirs.fileno()],
                                              start_new_session=True)
         threading.Thread(target=self._read_frames, daemon=True).start()
-        if not self._has_hello.wait(BOOT_DEADLINE) or not self.hello:
+        deadline = ICOUNT_BOOT_DEADLINE if self.machine.icount else BOOT_DEADLINE
+        if not self._has_hello.wait(deadline) or not self.hello:
+            what = (f"the guest did not come up within {deadline} s" if self.is_alive()
+                    else "the guest ended while it booted")
             self.kill()
-            raise self.death(f"the guest did not come up within {BOOT_DEADLINE} s"
-                             if self._process.returncode is None else "the guest ended while it booted")
+            raise self.death(what)
         self.boot_seconds = time.monotonic() - started
         image.unlink()
         self._prepare()

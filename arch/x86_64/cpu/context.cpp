@@ -70,12 +70,38 @@ u64 fpu_mask()
     return read_xcr0();
 }
 
+bool has_protection_keys()
+{
+    return (read_cr4() & cr4::pke) != 0;
+}
+
+u32 read_pkru()
+{
+    u32 value, high;
+    // SAFETY: reads a register; CR4.PKE is set.
+    asm volatile("rdpkru" : "=a"(value), "=d"(high) : "c"(0));
+    return value;
+}
+
+void write_pkru(u32 value)
+{
+    // SAFETY: bears on user addresses only.
+    asm volatile("wrpkru" ::"a"(value), "c"(0), "d"(0) : "memory");
+}
+
 void fpu_init(void* area)
 {
+    constexpr u32 pkru_component = 9;
     __builtin_memset(area, 0, fpu_size());
     auto* fx = static_cast<FxHeader*>(area);
     fx->control = 0x37f;
     fx->mxcsr = default_mxcsr;
+    if (!has_protection_keys())
+        return;
+    u8* bytes = static_cast<u8*>(area);
+    // SAFETY: the header follows the legacy region; CPUID says where the component lies.
+    reinterpret_cast<XsaveHeader*>(bytes + legacy_size)->components = 1ull << pkru_component;
+    *reinterpret_cast<u32*>(bytes + cpuid(0xd, pkru_component).b) = default_pkru;
 }
 
 void fpu_save(void* area)

@@ -33,10 +33,11 @@ bool has_1g_pages()
     return (cpuid(0x80000001).d & 1u << 26) != 0;
 }
 
-u64 leaf_bits(u8 prot, u32 level)
+u64 leaf_bits(u8 prot, u32 level, u8 key)
 {
+    constexpr u32 key_shift = 59; // bits that the CPU ignores unless CR4.PKE is set
     // Accessed and dirty are set from the start: the CPU need not write them, and nobody reads them.
-    u64 bits = STILL_PTE_USER | STILL_PTE_ACCESSED | STILL_PTE_DIRTY;
+    u64 bits = STILL_PTE_USER | STILL_PTE_ACCESSED | STILL_PTE_DIRTY | static_cast<u64>(key) << key_shift;
     if (prot != prot_none)
         bits |= STILL_PTE_PRESENT;
     if ((prot & prot_write) != 0)

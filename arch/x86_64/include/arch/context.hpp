@@ -35,4 +35,12 @@ void fpu_keep_legacy(void* area);
 // Checks an area that came from user memory (rt_sigreturn): false if loading it would fault.
 [[nodiscard]] bool fpu_valid(const void* area);
 
+// Protection keys (SDM vol. 3, 4.6.2), if Linux uses them: for each of 16 keys two bits of the thread's PKRU register,
+// which is a component of the XSAVE area: no access, no writing. The kernel's copies obey it too.
+constexpr u32 num_keys = 16;
+constexpr u32 default_pkru = 0x55555554; // of new programs and signal handlers, as Linux has it: key 0 only
+[[nodiscard]] bool has_protection_keys();
+[[nodiscard]] u32 read_pkru();
+void write_pkru(u32 value);
+
 } // namespace still::arch

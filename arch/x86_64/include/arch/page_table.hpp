@@ -37,7 +37,7 @@ struct Leaf {
 };
 
 // User leaf bits for a protection; a page that nobody may read is not present at all.
-[[nodiscard]] u64 leaf_bits(u8 prot, u32 level);
+[[nodiscard]] u64 leaf_bits(u8 prot, u32 level, u8 key = 0);
 [[nodiscard]] bool has_1g_pages();
 
 // Where table pages come from and go to.
@@ -69,11 +69,22 @@ class PageTable {
     template <class Visit> void for_each(UserRange range, Visit&& visit) const
     {
         for (UserAddr a = range.start; a < range.end;) {
-            const Leaf leaf = find(a);
+            Leaf leaf = find(a);
             const u64 step = level_bytes(leaf.level);
-            if (leaf.entry != nullptr && leaf.entry->load(std::memory_order_relaxed) != 0)
-                visit(leaf);
-            a = a.align_down(step) + step;
+            if (leaf.entry == nullptr) {
+                a = a.align_down(step) + step;
+                continue;
+            }
+            // On through its table
+            const UserAddr last = min(range.end, leaf.start.align_down(512 * step) + 512 * step);
+            for (bool same = true; same && leaf.start < last; ++leaf.entry, leaf.start = leaf.start + step) {
+                const u64 e = leaf.entry->load(std::memory_order_relaxed);
+                same = leaf.level == level_4k || e == 0 || (e & STILL_PTE_LARGE) != 0;
+                if (same && e != 0)
+                    visit(leaf);
+                if (same)
+                    a = leaf.start + step;
+            }
         }
     }
     // Retires all table pages of the user's half and the root. No leaf is looked at.
