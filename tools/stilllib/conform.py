@@ -158,7 +158,7 @@ def _no_result(guest, command, way):
     if not guest.is_alive():
         return f"no result ({way}): the guest ended\n{guest.death().tail}"
     if not command.is_running:
-        return f"no result ({way}): the driver ended: {command.stderr[-2000:]}"
+        return f"no result ({way}): the driver ended: {command.wait(0).status} {command.stderr[-2000:]}"
     try:
         log = guest.run(["ihkosctl", "0", "kmsg"], "/", timeout=10).stdout
     except TimeoutError:
