@@ -33,15 +33,15 @@ std::expected<Target, int> target_of(const Request& request)
 {
     const auto directory = static_cast<int>(request.arg[3]);
     const uint64_t flags = request.arg[4];
-    if ((flags & ~static_cast<uint64_t>(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0) {
-        return std::unexpected(EINVAL);
-    }
     auto path = read_program_string(request.arg[0], PATH_MAX - 1);
     if (!path) {
         return std::unexpected(path.error() == E2BIG ? ENAMETOOLONG : path.error());
     }
     if (path->empty() && (flags & AT_EMPTY_PATH) == 0) {
         return std::unexpected(ENOENT);
+    }
+    if ((flags & ~static_cast<uint64_t>(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0) {
+        return std::unexpected(EINVAL);
     }
     if (struct stat info{}; (flags & AT_SYMLINK_NOFOLLOW) != 0 && !path->empty() &&
                             fstatat(directory, path->c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&

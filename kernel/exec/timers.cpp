@@ -28,13 +28,18 @@ u64 missed(u64 due, u64 now, u64 interval)
     return interval != 0 && now > due ? (now - due) / interval : 0;
 }
 
+constexpr u64 least_pause = 10'000;
+constexpr u64 tick_ns = 4'000'000;
+
 void fire(Process& p, PosixTimer& t, u64 now) REQUIRES(p.lock)
 {
     t.fired = t.due;
     t.due = 0;
-    if (t.sends && send_timer_signal(p, t.tid, t.node))
+    if (send_timer_signal(p, t.tid, t.node))
         return; // goes on when that is taken
-    t.due = t.interval != 0 ? t.fired + (missed(t.fired, now, t.interval) + 1) * t.interval : 0;
+    // The signal is ignored: as Linux, no more often than its tick.
+    if (t.interval != 0)
+        t.due = max(t.fired + (missed(t.fired, now, t.interval) + 1) * t.interval, now + tick_ns);
 }
 
 // An itimer of CPU time.
@@ -80,7 +85,7 @@ Next run_due(Process& p) REQUIRES(p.lock)
         if (limit < unlimited / second)
             sooner(next.cpu, max(limit * second, cpu + 1) - cpu);
     for (PosixTimer* t = p.timers.first; t != nullptr; t = t->next) {
-        if (t->due == 0)
+        if (t->due == 0 || !t->sends) // who has no signal is looked at by timer_gettime only
             continue;
         const u64 now = read_clock_locked(p, t->clock);
         if (now >= t->due)
@@ -123,8 +128,9 @@ void timer_loop(void* argument)
             }
             pause = pause_for(p, run_due(p), idle_looks);
         }
+        arch::interrupt_window(); // what is due at once, again and again, must not keep the CPU
         if (pause != 0)
-            park_until(tsc_at_monotonic(add_ns(monotonic_ns(), pause)));
+            park_until(tsc_at_monotonic(add_ns(monotonic_ns(), max(pause, least_pause))));
         else
             park();
     }

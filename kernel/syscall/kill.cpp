@@ -45,15 +45,25 @@ bool has_known_layout(u32 signo, i32 code)
 
 Result<SignalInfo> read_info(u64 address, u32 signo)
 {
-    u8 raw[siginfo_bytes];
-    TRY_STATUS(copy_from_user(raw, address, sizeof(raw)));
+    u8 raw[siginfo_bytes] = {};
     SignalInfo info;
+    TRY_STATUS(copy_from_user(raw, address, sizeof(info)));
     __builtin_memcpy(&info, raw, sizeof(info));
     info.signo = signo;
+    // The rest, of which nothing is kept, matters only if the sender may mean something by it.
+    if (has_known_layout(signo, info.code))
+        return info;
+    TRY_STATUS(copy_from_user(raw + sizeof(info), address + sizeof(info), sizeof(raw) - sizeof(info)));
     for (u64 i = sizeof(info); i < sizeof(raw); ++i)
-        if (raw[i] != 0 && !has_known_layout(signo, info.code))
+        if (raw[i] != 0)
             return fail(Errno::toobig);
     return info;
+}
+
+// To come from the kernel, or by kill() or tgkill(): a thread may tell so only itself.
+bool pretends(const SignalInfo& info)
+{
+    return info.code >= 0 || info.code == si_tkill;
 }
 
 // tid 0: the process. Signal 0 only looks whether there is somebody.
@@ -116,7 +126,10 @@ SyscallResult sys_rt_sigqueueinfo(Task& task, const Call& call)
     Process& p = *task.owner;
     if (static_cast<i32>(call.arg[0]) != static_cast<i32>(p.pid))
         return offload_unchanged(task, call);
-    return send(p, 0, TRY(read_info(call.arg[2], static_cast<u32>(call.arg[1]))));
+    const SignalInfo info = TRY(read_info(call.arg[2], static_cast<u32>(call.arg[1])));
+    if (pretends(info) && task.tid != p.pid)
+        return fail(Errno::perm);
+    return send(p, 0, info);
 }
 
 namespace {
@@ -130,8 +143,8 @@ SyscallResult queue_to_other(Task& task, const Call& call)
     if (!peer)
         return offload_unchanged(task, call);
     const SignalInfo info = TRY(read_info(call.arg[3], static_cast<u32>(call.arg[2])));
-    if (info.code >= 0 || info.code == si_tkill)
-        return fail(Errno::perm); // only the kernel says so
+    if (pretends(info))
+        return fail(Errno::perm);
     if (info.signo > num_signals)
         return offload_unchanged(task, call);
     const i64 allowed = TRY(offload_quickly(task, nr_tgkill, call.arg[0], call.arg[1], 0));
@@ -151,6 +164,8 @@ SyscallResult sys_rt_tgsigqueueinfo(Task& task, const Call& call)
     const SignalInfo info = TRY(read_info(call.arg[3], static_cast<u32>(call.arg[2])));
     if (static_cast<i32>(call.arg[0]) <= 0 || tid <= 0)
         return fail(Errno::inval);
+    if (pretends(info) && static_cast<u32>(tid) != task.tid)
+        return fail(Errno::perm);
     return send(p, static_cast<u32>(tid), info);
 }
 

@@ -18,12 +18,19 @@ NodeSet existing_nodes()
     return frames::nodes_with_memory();
 }
 
+// Looked at before the nodes are read.
+bool is_mode(u64 mode)
+{
+    constexpr u32 modes = 6, mode_flags = 0xe000;
+    return (static_cast<u32>(mode) & ~mode_flags) < modes;
+}
+
 // maxnode counts one more than there are bits, as Linux has it.
 Result<NodeSet> read_nodes(u64 address, u64 maxnode)
 {
-    if (maxnode <= 1 || address == 0)
+    --maxnode; // 0 is as much as can be, as Linux has it
+    if (maxnode == 0 || address == 0)
         return 0;
-    --maxnode;
     if (maxnode > bits_per_page)
         return fail(Errno::inval);
     NodeSet nodes = 0;
@@ -73,6 +80,8 @@ bool is_misplaced(Process& p, UserRange range, const MemPolicy& policy)
 
 SyscallResult sys_set_mempolicy(Task& task, const Call& call)
 {
+    if (!is_mode(call.arg[0]))
+        return fail(Errno::inval);
     const NodeSet nodes = TRY(read_nodes(call.arg[1], call.arg[2]));
     task.policy = TRY(MemPolicy::make(static_cast<u32>(call.arg[0]), nodes, existing_nodes()));
     return 0;
@@ -83,6 +92,8 @@ SyscallResult sys_mbind(Task& task, const Call& call)
     const u64 start = call.arg[0];
     const u64 length = (call.arg[1] + page_size - 1) & ~(page_size - 1);
     const u64 flags = call.arg[5] & 0xffffffff;
+    if (!is_mode(call.arg[2]))
+        return fail(Errno::inval);
     const NodeSet nodes = TRY(read_nodes(call.arg[3], call.arg[4]));
     if ((flags & ~(strict | move | move_all)) != 0)
         return fail(Errno::inval);
@@ -213,8 +224,7 @@ SyscallResult sys_move_pages(Task& task, const Call& call)
                 status = -static_cast<i32>(Errno::busy);
             }
         }
-        if (call.arg[4] != 0)
-            TRY_STATUS(UserOut<i32>(call.arg[4]).write(status, i));
+        TRY_STATUS(UserOut<i32>(call.arg[4]).write(status, i));
         if (p.dying.load(std::memory_order_relaxed))
             return fail(Errno::intr);
     }

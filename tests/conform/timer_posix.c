@@ -4,6 +4,7 @@
 #include "show.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -222,6 +223,32 @@ static void errors(void)
     SHOW(syscall(SYS_timer_delete, 12345));
 }
 
+/* Due all the time: an ignored signal, and none. The CPU is still the program's. */
+static void tiny(void)
+{
+    const struct itimerspec often = {{0, 8}, {0, 8}};
+    const int kinds[] = {SIGEV_SIGNAL, SIGEV_NONE};
+    signal(SIGUSR2, SIG_IGN);
+    for (int i = 0; i < 2; i++) {
+        struct sigevent event = {.sigev_notify = kinds[i], .sigev_signo = SIGUSR2};
+        struct timespec start, now;
+        struct itimerspec left;
+        timer_t timer;
+        int rounds = 0;
+        SHOW(timer_create(CLOCK_MONOTONIC, &event, &timer));
+        SHOW(timer_settime(timer, 0, &often, NULL));
+        clock_gettime(CLOCK_MONOTONIC, &start);
+        do {
+            sched_yield();
+            rounds++;
+            clock_gettime(CLOCK_MONOTONIC, &now);
+        } while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < 100);
+        SHOW(timer_gettime(timer, &left));
+        printf("the program runs: %d, interval %ld\n", rounds > 20, left.it_interval.tv_nsec);
+        SHOW(timer_delete(timer));
+    }
+}
+
 int main(void)
 {
     struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
@@ -237,6 +264,7 @@ int main(void)
     pthread_getcpuclockid(pthread_self(), &mine);
     each_clock("this thread", mine, 1);
     overruns();
+    tiny();
     who();
     errors();
     return 0;
