@@ -7,6 +7,9 @@ namespace still {
 
 namespace {
 
+constexpr u32 nr_mmap = 9, nr_munmap = 11;
+constexpr u64 map_fixed = 0x10;
+
 // Reserves the place; it stays a leaving area until commit() or give_up().
 Result<UserRange> reserve(Process& p, const MapRequest& wanted, bool replace)
 {
@@ -29,6 +32,24 @@ void give_up(Task& task, UserRange range)
         return;
     task.owner->space.taken_back(range);
     task.owner->space.drop_reserved(range);
+}
+
+// Some files let Linux alone choose the place of their mappings (io_uring's rings, as of 6.1.y). So it gets one to
+// choose: below 2 GiB all belongs to the pseudo file, but for the hole that is made there now.
+Result<UserRange> let_linux_choose(Task& task, MapRequest request, const OffloadCall& map)
+{
+    constexpr u64 map_32bit = 0x40;
+    request.low = true;
+    const UserRange range = TRY(reserve(*task.owner, request, false));
+    (void)offload(task, nr_munmap, range.start.raw(), range.size());
+    const auto there = ask_linux(task, map.nr, 0, map.arg[1], map.arg[2],
+                                 (map.arg[3] & ~map_fixed) | map_32bit, map.arg[4], map.arg[5]);
+    if (there && *there == range.start.raw())
+        return range;
+    if (there)
+        (void)offload(task, nr_munmap, *there, range.size());
+    give_up(task, range);
+    return fail(there ? Errno::nomem : there.error());
 }
 
 Status commit(Process& p, MapRequest request, UserRange range)
@@ -101,13 +122,15 @@ Result<u64> ask_linux(Task& task, u32 nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4
 Result<UserAddr> map_in_linux(Task& task, MapRequest request, bool replace, OffloadCall call, u32 place_arg)
 {
     Process& p = *task.owner;
-    const UserRange range = TRY(reserve(p, request, replace));
+    UserRange range = TRY(reserve(p, request, replace));
     call.arg[place_arg] = range.start.raw();
     const auto made = ask_linux(task, call.nr, call.arg[0], call.arg[1], call.arg[2], call.arg[3],
                                 call.arg[4], call.arg[5]);
     if (!made) {
         give_up(task, range);
-        return fail(made.error());
+        if (made.error() != Errno::inval || call.nr != nr_mmap || request.fixed)
+            return fail(made.error());
+        range = TRY(let_linux_choose(task, request, call));
     }
     if (const Status done = commit(p, request, range); !done) {
         give_up(task, range);
@@ -119,8 +142,7 @@ Result<UserAddr> map_in_linux(Task& task, MapRequest request, bool replace, Offl
 Result<UserAddr> map_file_in_linux(Task& task, const MapRequest& request, bool replace,
                                    const FileMapping& map)
 {
-    constexpr u32 nr_mmap = 9, nr_munmap = 11;
-    constexpr u64 map_fixed = 0x10, map_populate = 0x8000;
+    constexpr u64 map_populate = 0x8000;
     AddressSpace::AreaInfo area;
     if (request.fixed && replace && task.owner->space.area(request.hint, area) &&
         area.range.start < request.hint + request.length) {

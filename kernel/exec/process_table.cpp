@@ -8,6 +8,8 @@ namespace {
 
 constexpr u32 max_processes = 1024;
 Process* table[max_processes] GUARDED_BY(process_table_lock);
+u32 table_end GUARDED_BY(process_table_lock) =
+    0; // places behind it were never taken; the lowest are taken first
 std::atomic<u32> process_count{0};
 
 Process*& place_of(u32 handle) REQUIRES(process_table_lock)
@@ -38,9 +40,11 @@ HeldProcess::HeldProcess(u32 pid, const Process& asker)
 {
     const u32 space = asker.page->pid_namespace;
     LockGuard guard(process_table_lock);
-    for (Process* p : table)
-        if (p != nullptr && p->pid == pid && p->page->pid_namespace == space && process_ == nullptr)
+    for (u32 i = 0; i < table_end && process_ == nullptr; ++i) {
+        Process* p = table[i];
+        if (p != nullptr && p->pid == pid && p->page->pid_namespace == space)
             process_ = p;
+    }
     if (process_ != nullptr)
         process_->holders.fetch_add(1);
 }
@@ -69,6 +73,7 @@ Status enter_process(Process& p)
     if (place != nullptr)
         return fail(Errno::again);
     place = &p;
+    table_end = max(table_end, static_cast<u32>(&place - table) + 1);
     process_count.fetch_add(1);
     return {};
 }

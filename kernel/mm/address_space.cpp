@@ -17,6 +17,8 @@ VmaSource vma_source()
 }
 
 constexpr u64 lowest_hint = 64 * KiB;
+// Where Linux puts MAP_32BIT mappings; it begins at random below the first.
+constexpr UserRange low_range{UserAddr(0x42000000), UserAddr(0x80000000)};
 
 // Gives up what the entry maps: frames that nobody else owns are chained.
 void give_up(FrameChain& chain, u64 e, u32 level)
@@ -106,14 +108,16 @@ Result<UserRange> AddressSpace::map(const MapRequest& request)
         if (areas_.overlaps(proto.range))
             return fail(Errno::exist);
     } else if (request.hint.raw() < lowest_hint || !is_app_range(proto.range) ||
-               areas_.overlaps(proto.range)) {
+               areas_.overlaps(proto.range) || (request.low && proto.range.end > low_range.end)) {
         const u64 align = request.huge && request.length < page_size_1g ? page_size_2m
                           : request.length >= page_size_1g              ? page_size_1g
                           : request.length >= page_size_2m              ? page_size_2m
                                                                         : page_size;
         Result<UserAddr> place = fail(Errno::nomem);
         for (u32 i = num_app_; i-- > 0 && !place;) {
-            const UserRange bounds{max(app_[i].start, UserAddr(lowest_hint)), min(app_[i].end, mmap_top)};
+            UserRange bounds{max(app_[i].start, UserAddr(lowest_hint)), min(app_[i].end, mmap_top)};
+            if (request.low)
+                bounds = {max(bounds.start, low_range.start), min(bounds.end, low_range.end)};
             if (bounds.empty())
                 continue;
             place = areas_.find_gap(request.length, align, bounds);

@@ -25,6 +25,7 @@ struct MapRequest {
     bool over_leaving = false; // hint's range is a leaving area of the caller's own making
     bool lazy = false;
     bool stack = false;
+    bool low = false;  // MAP_32BIT: below 2 GiB
     bool huge = false; // MAP_HUGETLB: aligned to that, whatever it takes
     AreaTraits traits;
     bool in_linux = false;

@@ -13,8 +13,8 @@ namespace {
 
 constexpr u32 nr_mprotect = 10, nr_msync = 26, nr_mincore = 27;
 constexpr u64 map_shared = 1, map_private = 2, map_shared_validate = 3, map_type = 0xf, map_fixed = 0x10,
-              map_anonymous = 0x20, map_growsdown = 0x100, map_locked = 0x2000, map_noreserve = 0x4000,
-              map_populate = 0x8000, map_stack = 0x20000, map_hugetlb = 0x40000,
+              map_anonymous = 0x20, map_32bit = 0x40, map_growsdown = 0x100, map_locked = 0x2000,
+              map_noreserve = 0x4000, map_populate = 0x8000, map_stack = 0x20000, map_hugetlb = 0x40000,
               map_fixed_noreplace = 0x100000;
 
 // Files up to this size are read when they are mapped; larger ones on demand.
@@ -153,6 +153,7 @@ SyscallResult sys_mmap(Task& task, const Call& call)
     request.hint = UserAddr(call.arg[0] & ~(page_size - 1));
     request.prot = prot & 7;
     request.fixed = fixed;
+    request.low = (flags & map_32bit) != 0;
     const bool replace = (flags & map_fixed_noreplace) == 0;
     Process& p = *task.owner;
     const u8 future = p.space.lock_future.load();

@@ -153,8 +153,19 @@ static void limits(void)
     SHOW(brk(b + 4096));
 }
 
+static void below_2g(void)
+{
+    char* low = mmap(NULL, 3 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+
+    printf("32bit: %d\n", low != MAP_FAILED && (unsigned long)low + (3 << 20) <= 1ul << 31);
+    low[0] = 1;
+    munmap(low, 3 << 20);
+    SHOW_OK(mmap(NULL, 3ul << 30, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0));
+}
+
 int main(void)
 {
+    below_2g();
     static char alt[65536];
     stack_t ss = {.ss_sp = alt, .ss_size = sizeof(alt)};
     struct sigaction sa = {.sa_handler = on_fault, .sa_flags = SA_ONSTACK};

@@ -4,6 +4,7 @@ import argparse
 import importlib
 import os
 import sys
+from pathlib import Path
 
 from .progress import StillError, report
 
@@ -111,7 +112,11 @@ def _parser():
     sub.add_argument("names", nargs="*", metavar="NAME", help="checks (default: all)")
     sub.add_argument("--fix", action="store_true", help="let clang-format rewrite files")
 
-    add("measure", _run_module("measure"), "measure, and write docs/measurements.md")
+    sub = add("bench", _run_module("bench"), "measure the LWK against Linux, and write docs/measurements.md")
+    sub.add_argument("names", nargs="*", metavar="NAME", help="rows (default: all, and the page is written)")
+    sub.add_argument("--list", action="store_true", help="name the rows")
+    sub.add_argument("--pairs", type=int, default=5, metavar="N", help="pairs of runs for times; 0: instructions only")
+    sub.add_argument("--json", type=Path, metavar="FILE", help="write the rows there, too")
     return parser
 
 

@@ -1,22 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""still measure: the numbers of docs/measurements.md. Runs come in pairs, and the ratio of a pair is what counts:
+"""Start, round trips and whole programs, for still bench. Runs come in pairs, and the ratio of a pair is what counts:
 under TCG a time alone says more about the host than about the guest."""
-import platform
 import re
 import statistics
-import time
 from dataclasses import dataclass
 
-from . import alone, instance, packages
-from .build import build
+from . import alone
 from .guestlib import Guest
-from .paths import LATENCY, MODULE, NULL_OFFLOAD, ROOT, shown
-from .progress import StillError, note, step
+from .paths import LATENCY, MODULE, NULL_OFFLOAD, shown
+from .progress import StillError, step
 from .qemu import Machine
-from .shell_out import output_of
 
 PAIRS = 7
-PAGE = ROOT / "docs" / "measurements.md"
 NOISE = "/tmp/noise"
 
 # What null_offload prints for each of its two calls.
@@ -45,7 +40,7 @@ class Row:
                 f"{len(self.values)} | `{self.command}` |")
 
 
-def _ratios(ours, theirs):
+def ratios(ours, theirs):
     return [ours_value / theirs_value for ours_value, theirs_value in zip(ours, theirs)]
 
 
@@ -86,16 +81,16 @@ def _round_trips(guest):
         Row("the same, offloaded back to back", [run[offloaded] for run in polled], "ns", f"mcexec {name} 2000"),
         Row("the same, offloaded after a pause of 20 ms", [run[offloaded] for run in slept], "ns",
             f"mcexec {name} 100 20000"),
-        Row("**ratio** offloaded back to back / native", _ratios([run[offloaded] for run in polled], lseek), "",
+        Row("**ratio** offloaded back to back / native", ratios([run[offloaded] for run in polled], lseek), "",
             "as above"),
-        Row("**ratio** offloaded back to back / ping-pong", _ratios([run[offloaded] for run in polled], bare), "",
+        Row("**ratio** offloaded back to back / ping-pong", ratios([run[offloaded] for run in polled], bare), "",
             "as above"),
-        Row("**ratio** offloaded after a pause / native", _ratios([run[offloaded] for run in slept], lseek), "",
+        Row("**ratio** offloaded after a pause / native", ratios([run[offloaded] for run in slept], lseek), "",
             "as above"),
         Row("local call (getpid), natively", [run[local] for run in native], "ns", f"{name} 2000"),
         Row("local call (getpid), on the LWK", [run[local] for run in polled], "ns", f"mcexec {name} 2000"),
         Row("**ratio** local call LWK / native",
-            _ratios([run[local] for run in polled], [run[local] for run in native]), "", "as above"),
+            ratios([run[local] for run in polled], [run[local] for run in native]), "", "as above"),
     ]
     return rows
 
@@ -116,7 +111,7 @@ def _programs(guest):
         shown_command = f"mcexec {title.split(' of ')[0]}"
         rows += [Row(f"{title}, Linux CPU", theirs, "s", shown_command.replace("mcexec", "taskset -c 0")),
                  Row(f"{title}, LWK CPU", ours, "s", shown_command),
-                 Row(f"**ratio** {title}, LWK / Linux", _ratios(ours, theirs), "", "as above")]
+                 Row(f"**ratio** {title}, LWK / Linux", ratios(ours, theirs), "", "as above")]
     return rows
 
 
@@ -141,35 +136,16 @@ def _instructions():
     return rows
 
 
-def _page(sections, kernel):
-    qemu = (output_of(["qemu-system-x86_64", "--version"]) or "?").splitlines()[0]
-    cpu = re.search(r"model name\s*: (.*)", (output_of(["cat", "/proc/cpuinfo"]) or ""))
-    lines = [
-        "# Measurements", "",
-        "Made by `./tools/still measure`, which writes this page. QEMU emulates the CPUs here (TCG, no hardware was",
-        "measured): a time says more about the host than about the LWK. So runs come in pairs, one after the other in",
-        "the same guest, and the ratio of a pair is what counts. Instruction counts are exact, they repeat to the bit.",
-        "", f"{time.strftime('%Y-%m-%d')}, host: {platform.machine()}, {cpu[1] if cpu else '?'}; {qemu}; guest: Debian "
-        f"{kernel.release} ({kernel.version}), two CPUs: one for Linux, one for the LWK.",
-    ]
-    for title, rows in sections:
-        lines += ["", f"## {title}", "| what | median | spread | runs | command |", "|---|---|---|---|---|",
-                  *(row.cells() for row in rows)]
-    return "\n".join(lines) + "\n"
-
-
-def main(_arguments):
-    packages.need("vm", "demo")
-    build("gcc")
-    instance.require_parts()
+def measure():
+    """The sections (title, rows), and the guest's kernel."""
     sections = []
     guest = Guest(Machine(smp=2, mem="2G"))
     try:
         with step("Boot a guest with two CPUs"):
             guest.start()
-        for title, measure in (("Start", _first_output), ("System calls", _round_trips), ("Programs", _programs)):
+        for title, measure_it in (("Start", _first_output), ("System calls", _round_trips), ("Programs", _programs)):
             with step(f"Measure: {title}"):
-                sections.append((title, measure(guest)))
+                sections.append((title, measure_it(guest)))
         guest.down()
         guest.unload_module()
         guest.stop()
@@ -177,9 +153,4 @@ def main(_arguments):
         guest.kill()
     with step("Measure: instructions"):
         sections.append(("Instructions of the local path", _instructions()))
-    PAGE.write_text(_page(sections, guest.kernel))
-    for _, rows in sections:
-        for row in rows:
-            note(row.cells().strip("| ").rsplit("|", 1)[0].replace(" |", ","))
-    note(f"written: {shown(PAGE)}")
-    return 0
+    return sections, guest.kernel

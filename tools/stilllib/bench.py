@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""still bench: what operations and programs take on the LWK and natively, and docs/measurements.md.
+
+Instructions come from a guest in which the clock counts them (QEMU 10, icount): both kernels' are in them, and they
+hardly depend on the host. Times come from pairs of runs in a guest of two CPUs: there the ratio of a pair is what counts.
+"""
+import json
+import platform
+import re
+import statistics
+import time
+import tomllib
+
+from . import bench_programs, instance, packages, suite_tree
+from .bench_programs import PAIRS, ratios
+from .build import build
+from .guestlib import Guest
+from .paths import GCC, ROOT, shown
+from .progress import StillError, note, step
+from .qemu import Machine
+from .shell_out import output_of
+
+PAGE = ROOT / "docs" / "measurements.md"
+ROWS = ROOT / "bench" / "rows.toml"
+MICRO = GCC / "bench" / "micro"
+SAMPLES = 15
+ON_LINUX = ("taskset", "-c", "0")
+ON_LWK = ("mcexec",)
+
+
+def _once(guest, prefix, name):
+    out = guest.check([*prefix, MICRO, name, SAMPLES], timeout=300)
+    return statistics.median(float(line) for line in out.split())
+
+
+def _guest(**machine):
+    guest = Guest(Machine(smp=2, mem="2G", **machine))
+    guest.start()
+    guest.up("--cpus=1", "--mem=896m")
+    return guest
+
+
+def _leave(guest):
+    guest.down()
+    guest.unload_module()
+    guest.stop()
+
+
+def _in_guest(title, machine, work):
+    with step(title):
+        guest = _guest(**machine)
+        try:
+            work(guest)
+            _leave(guest)
+        finally:
+            guest.kill()
+
+
+def _count(rows):
+    def work(guest):
+        for name, row in rows.items():
+            row["native"], row["lwk"] = (_once(guest, prefix, name) for prefix in (ON_LINUX, ON_LWK))
+            row["ratio"] = row["lwk"] / row["native"]
+            row["met"] = row["ratio"] <= row["goal"]
+
+    _in_guest("Count instructions", {"icount": True, "qemu": tuple(suite_tree.qemu()), "kernel_args": "nokaslr"}, work)
+
+
+def _time(rows, pairs):
+    def work(guest):
+        for name, row in rows.items():
+            native, lwk = [], []
+            for _ in range(pairs):
+                native.append(_once(guest, ON_LINUX, name))
+                lwk.append(_once(guest, ON_LWK, name))
+            row["native_ns"], row["lwk_ns"] = statistics.median(native), statistics.median(lwk)
+            row["time_ratios"] = sorted(ratios(lwk, native))
+
+    _in_guest(f"Time {pairs} pairs", {}, work)
+
+
+def _cells(name, row):
+    cells = [name, row["what"], f"{row['native']:.0f}", f"{row['lwk']:.0f}", f"**{row['ratio']:.2f}**",
+             f"{row['goal']:g}", "yes" if row["met"] else "no"]
+    if "time_ratios" in row:
+        low, *_, high = row["time_ratios"]
+        middle = statistics.median(row["time_ratios"])
+        cells += [f"{row['native_ns']:.0f}", f"{row['lwk_ns']:.0f}", f"{middle:.2f} ({low:.2f} to {high:.2f})"]
+    return cells
+
+
+HEADS = ("row", "what", "native, instr.", "LWK, instr.", "ratio", "goal", "met", "native, ns", "LWK, ns",
+         "ratio of a pair (spread)")
+
+
+def _micro_section(rows):
+    lines = ["## Operations", "",
+             "One CPU each. Instructions are those of both CPUs together, polling included.", "",
+             "| " + " | ".join(HEADS) + " |", "|" + "---|" * len(HEADS)]
+    lines += ["| " + " | ".join(_cells(name, row)) + " |" for name, row in rows.items()]
+    missed = {name: row for name, row in rows.items() if not row["met"]}
+    if missed:
+        lines += ["", "Goals that are not met, and why:", ""]
+        lines += [f"- {name}: {row.get('reason', 'not looked into yet')}." for name, row in missed.items()]
+    return lines
+
+
+def _page(rows, sections, kernel, pairs):
+    qemu = (output_of(["qemu-system-x86_64", "--version"]) or "?").splitlines()[0]
+    cpu = re.search(r"model name\s*: (.*)", (output_of(["cat", "/proc/cpuinfo"]) or ""))
+    lines = [
+        "# Measurements", "",
+        "Made by `./tools/still bench`, which writes this page; `still bench NAME...` measures rows alone. QEMU emulates",
+        "the CPUs (TCG, no hardware was measured): a time says more about the host than about the LWK, so runs come in",
+        f"pairs ({pairs} here), one after the other in the same guest, and the ratio of a pair is what counts.",
+        "Instructions are counted in a guest of QEMU 10's whose clock they drive (icount).",
+        "", f"{time.strftime('%Y-%m-%d')}, host: {platform.machine()}, {cpu[1] if cpu else '?'}; {qemu}; guest: Debian "
+        f"{kernel.release} ({kernel.version}), two CPUs: one for Linux, one for the LWK.", "",
+        *_micro_section(rows),
+    ]
+    for title, table in sections:
+        lines += ["", f"## {title}", "| what | median | spread | runs | command |", "|---|---|---|---|---|",
+                  *(row.cells() for row in table)]
+    return "\n".join(lines) + "\n"
+
+
+def _wanted(names):
+    rows = tomllib.loads(ROWS.read_text())
+    for name in names:
+        if name not in rows:
+            raise StillError(f"no row '{name}': still bench --list tells them", status=2)
+    return {name: row for name, row in rows.items() if not names or name in names}
+
+
+def _json(rows):
+    keys = ("native", "lwk", "ratio", "goal", "met", "native_ns", "lwk_ns", "time_ratios")
+    return [{"name": name, "unit": "instructions", **{key: row[key] for key in keys if key in row}}
+            for name, row in rows.items()]
+
+
+def main(arguments):
+    rows = _wanted(arguments.names)
+    if arguments.list:
+        for name, row in rows.items():
+            print(f"{name:20} {row['what']}")
+        return 0
+    packages.need("vm", "demo")
+    build("gcc")
+    instance.require_parts()
+    _count(rows)
+    if arguments.pairs:
+        _time(rows, arguments.pairs)
+    for name, row in rows.items():
+        note("  ".join(_cells(name, row)))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(_json(rows), indent=1) + "\n")
+    if not arguments.names and arguments.pairs:
+        sections, kernel = bench_programs.measure()
+        PAGE.write_text(_page(rows, sections, kernel, arguments.pairs))
+        note(f"written: {shown(PAGE)}")
+    return 0
