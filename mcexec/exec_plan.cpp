@@ -53,11 +53,10 @@ void add_image(ExecPlan& plan, const ElfImage& image, uint64_t bias, int32_t fil
     plan.segments.insert(plan.segments.end(), own.begin(), own.end());
 }
 
-void add_stack(ExecPlan& plan, const Placement& place, bool executable)
+void add_stack(ExecPlan& plan, uint64_t start, uint64_t top, bool executable)
 {
     const uint32_t prot = PROT_READ | PROT_WRITE | (executable ? PROT_EXEC : 0u);
-    plan.segments.push_back(
-        {place.stack_start, place.stack_top - place.stack_start, prot, STILL_SEGMENT_STACK, -1, 0, 0});
+    plan.segments.push_back({start, top - start, prot, STILL_SEGMENT_STACK, -1, 0, 0});
 }
 
 void add_vdso(ExecPlan& plan, uint64_t address, uint64_t size)

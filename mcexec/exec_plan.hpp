@@ -19,7 +19,7 @@ struct ExecPlan {
 
 // Adds one image. file: its handle, see STILL_IOC_MAP_FILE.
 void add_image(ExecPlan& plan, const ElfImage& image, uint64_t bias, int32_t file);
-void add_stack(ExecPlan& plan, const Placement& place, bool executable);
+void add_stack(ExecPlan& plan, uint64_t start, uint64_t top, bool executable);
 void add_vdso(ExecPlan& plan, uint64_t address, uint64_t size);
 
 // Sorts, and checks what the LWK will demand.

@@ -235,7 +235,7 @@ void write_through_mapping(const ExecPlan& plan, const StackImage& stack)
 }
 
 ihk::Result<StackImage> initial_stack(Program& program, char** environment, std::vector<AuxEntry> aux,
-                                      const Placement& place)
+                                      const Placement& place, uint64_t limit)
 {
     StackContents contents;
     contents.argv = std::move(program.argv);
@@ -251,7 +251,7 @@ ihk::Result<StackImage> initial_stack(Program& program, char** environment, std:
         return ihk::fail(EIO, "the kernel has no random bytes");
     }
     contents.aux = std::move(aux);
-    return build_stack(contents, place.stack_top, place.stack_top - place.stack_start);
+    return build_stack(contents, place.stack_top, std::min(limit, place.stack_top - place.stack_start));
 }
 
 still_exec describe(const ExecPlan& plan, const Placement& place, const std::string& comm)
@@ -323,16 +323,17 @@ ihk::Result<> launch(const Options& options, Program program, char** environment
     if (interpreter_elf != nullptr) {
         add_image(plan, interpreter.elf, where->interpreter_bias, interpreter.handle);
     }
-    add_stack(plan, *where, main->elf.executable_stack);
+    const std::string comm = comm_of(program.execfn);
+    auto stack =
+        initial_stack(program, environment, auxiliary_vector(main->elf, interpreter_elf, *where, *created),
+                      *where, stack_limit.soft);
+    if (!stack) {
+        return std::unexpected(stack.error());
+    }
+    add_stack(plan, mapped_stack(*where, stack->stack_pointer), where->stack_top, main->elf.executable_stack);
     add_vdso(plan, where->vdso, created->vdso_size);
     if (auto good = finish_plan(plan, *app); !good) {
         return good;
-    }
-    const std::string comm = comm_of(program.execfn);
-    auto stack = initial_stack(program, environment,
-                               auxiliary_vector(main->elf, interpreter_elf, *where, *created), *where);
-    if (!stack) {
-        return std::unexpected(stack.error());
     }
     if (const int result = process.device.exec(describe(plan, *where, comm)); result < 0) {
         return std::unexpected(in_step("cannot build the program's memory on the LWK", result));

@@ -15,8 +15,10 @@ constexpr uint64_t gib = 1ull << 30;
 constexpr uint64_t room_for_mcexec = 64 * gib;
 constexpr uint64_t lowest_sane_end = 0x600000000000;
 constexpr still_range pie_window = {0x558000000000, 0x568000000000};
-constexpr uint64_t default_stack = 8ull << 20;
+// Room that is left for the stack to grow into: the least as on Linux, the most for `ulimit -s unlimited`.
+constexpr uint64_t least_stack = 128ull << 20;
 constexpr uint64_t largest_stack = 1024 * gib;
+constexpr uint64_t stack_at_start = 128ull << 10; // below the arguments, likewise
 constexpr uint64_t guard_gap = 1ull << 20;
 
 // Linux's own amounts of randomness: brk 32 MiB, stack 16 GiB, mmap 2^28 pages.
@@ -113,6 +115,11 @@ bool ranges_are_free(std::string_view maps, const std::vector<still_range>& rang
     return true;
 }
 
+uint64_t mapped_stack(const Placement& place, uint64_t stack_pointer)
+{
+    return std::max(place.stack_start, page_down(stack_pointer - stack_at_start));
+}
+
 ihk::Result<Placement> place(const PlacementRequest& request, const Random& random)
 {
     const auto pages = [&](uint64_t bytes) { return random(bytes / page_size) * page_size; };
@@ -120,9 +127,8 @@ ihk::Result<Placement> place(const PlacementRequest& request, const Random& rand
     Placement p;
 
     p.stack_top = upper.end - 2 * vdso_window - pages(stack_random);
-    const uint64_t stack_size = page_up(
-        request.stack_limit > largest_stack ? default_stack : std::max(request.stack_limit, 32 * page_size));
-    p.stack_start = p.stack_top - stack_size;
+    p.stack_start = p.stack_top - std::clamp(page_up(std::min(request.stack_limit, largest_stack)),
+                                             least_stack, largest_stack);
     p.vdso = p.stack_top + page_size + pages(vdso_window - page_size);
     p.mmap_top = p.stack_start - guard_gap - pages(mmap_random);
 

@@ -39,7 +39,7 @@ struct Placement {
     uint64_t interpreter_bias = 0;
     uint64_t brk_start = 0;
     uint64_t mmap_top = 0;
-    uint64_t stack_start = 0;
+    uint64_t stack_start = 0; // as far down it may grow
     uint64_t stack_top = 0;
     uint64_t vdso = 0;
 };
@@ -51,6 +51,9 @@ struct PlacementRequest {
     uint64_t stack_limit;        // RLIMIT_STACK's soft limit
     uint64_t vdso_size;          // 0: none
 };
+
+// Where the stack begins to be mapped when the program starts; a fault below extends it, up to its limit.
+[[nodiscard]] uint64_t mapped_stack(const Placement& place, uint64_t stack_pointer);
 
 [[nodiscard]] ihk::Result<Placement> place(const PlacementRequest& request, const Random& random);
 

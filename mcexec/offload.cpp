@@ -34,9 +34,9 @@ void print_stats()
     }
 }
 
-int64_t execute(ProxyThread& proxy, const Request& request, const uint64_t (&arg)[6])
+int64_t execute(const Request& request, const uint64_t (&arg)[6])
 {
-    return mcexec_syscall(&proxy.interrupted, interrupt_token(request.seq), request.nr, arg);
+    return mcexec_syscall(request.nr, arg);
 }
 
 // Of the calling thread, which is what the LWK thread's is.
@@ -76,7 +76,7 @@ int64_t map_file(const Request& request)
 }
 
 // close_range() over descriptors of mcexec's own: the numbers below, between and above them.
-int64_t close_around(ProxyThread& proxy, const Request& request)
+int64_t close_around(const Request& request)
 {
     uint64_t hidden[] = {static_cast<uint32_t>(process.device.descriptor().get()),
                          static_cast<uint32_t>(process.stats_output.get())};
@@ -85,7 +85,7 @@ int64_t close_around(ProxyThread& proxy, const Request& request)
     const uint64_t last = static_cast<uint32_t>(request.arg[1]);
     const auto close_range = [&](uint64_t from, uint64_t to) {
         const uint64_t arg[6] = {from, to, request.arg[2]};
-        return execute(proxy, request, arg);
+        return execute(request, arg);
     };
     for (const uint64_t fd : hidden) {
         if (fd < first || fd > last) {
@@ -104,14 +104,14 @@ int64_t close_around(ProxyThread& proxy, const Request& request)
 // before the call.
 int64_t what_interrupted(const ProxyThread& proxy, const Request& request, unsigned handlers)
 {
-    const bool by_handler = proxy.handlers != handlers || proxy.interrupted == interrupt_token(request.seq);
+    const bool by_handler = proxy.handlers != handlers;
     if (!by_handler && ends_after_stop(request)) {
         return -STILL_EINTR_STOPPED;
     }
     return socket_has_timeout(request) ? -STILL_EINTR_FINAL : -EINTR;
 }
 
-int64_t timed_call(ProxyThread& proxy, const Request& request)
+int64_t timed_call(const ProxyThread& proxy, const Request& request)
 {
     const timespec time = to_timespec(request.arg[4]);
     Request call{request.seq, static_cast<uint32_t>(request.arg[0]), {}};
@@ -122,18 +122,18 @@ int64_t timed_call(ProxyThread& proxy, const Request& request)
     const uint64_t arg[6] = {request.arg[1], request.arg[2], request.arg[3],
                              reinterpret_cast<uint64_t>(&time)};
     const unsigned handlers = proxy.handlers;
-    const int64_t result = execute(proxy, call, arg);
+    const int64_t result = execute(call, arg);
     return result == -EINTR ? what_interrupted(proxy, call, handlers) : result;
 }
 
-int64_t serve_linux_call(ProxyThread& proxy, const Request& request)
+int64_t serve_linux_call(const ProxyThread& proxy, const Request& request)
 {
-    if (const auto served = serve_special_file(proxy, request)) {
+    if (const auto served = serve_special_file(request)) {
         return *served;
     }
     const unsigned handlers = proxy.handlers;
     for (;;) {
-        const int64_t result = execute(proxy, request, request.arg);
+        const int64_t result = execute(request, request.arg);
         if (result == -EINTR) {
             return what_interrupted(proxy, request, handlers);
         }
@@ -166,7 +166,7 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
         case FdAction::bad:
             return -EBADF;
         case FdAction::split_range:
-            return close_around(proxy, request);
+            return close_around(request);
         case FdAction::move_away:
             if (!hidden->move_away()) {
                 return -EMFILE;

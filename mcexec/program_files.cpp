@@ -94,9 +94,9 @@ ProcPath special_path(const Request& request, const PathCall& call)
     return base.starts_with('/') ? recognise(fmt::format("{}/{}", base, name)) : ProcPath{};
 }
 
-int64_t execute(ProxyThread& proxy, const Request& request, const uint64_t (&arg)[6])
+int64_t execute(const Request& request, const uint64_t (&arg)[6])
 {
-    return mcexec_syscall(&proxy.interrupted, interrupt_token(request.seq), request.nr, arg);
+    return mcexec_syscall(request.nr, arg);
 }
 
 // The flags of a call that opens; nothing for others.
@@ -135,11 +135,10 @@ void replace_contents(int fd, const std::string& text, bool close_on_exec)
     close(writable);
 }
 
-int64_t open_special(ProxyThread& proxy, const Request& request, const uint64_t (&arg)[6],
-                     const ProcPath& path, uint64_t flags)
+int64_t open_special(const Request& request, const uint64_t (&arg)[6], const ProcPath& path, uint64_t flags)
 {
     // Linux's own answer first: its errors and its number are right.
-    const int64_t fd = execute(proxy, request, arg);
+    const int64_t fd = execute(request, arg);
     if (fd < 0 || (flags & O_ACCMODE) != O_RDONLY || (flags & (O_PATH | O_DIRECTORY)) != 0) {
         return fd;
     }
@@ -161,7 +160,7 @@ const std::string& instance_tree()
 
 } // namespace
 
-std::optional<int64_t> serve_special_file(ProxyThread& proxy, const Request& request)
+std::optional<int64_t> serve_special_file(const Request& request)
 {
     const auto call = path_call(request.nr);
     if (!call) {
@@ -188,11 +187,11 @@ std::optional<int64_t> serve_special_file(ProxyThread& proxy, const Request& req
         arg[call->path] =
             reinterpret_cast<uint64_t>(replaced.c_str()); // SAFETY: Linux reads it during the call
         if (path.file != ProcFile::node_meminfo) {
-            return execute(proxy, request, arg);
+            return execute(request, arg);
         }
     }
     const auto flags = open_flags(request);
-    return flags ? open_special(proxy, request, arg, path, *flags) : execute(proxy, request, arg);
+    return flags ? open_special(request, arg, path, *flags) : execute(request, arg);
 }
 
 namespace {

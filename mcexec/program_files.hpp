@@ -11,7 +11,7 @@
 namespace still::mcexec {
 
 // Nothing: the call goes to Linux as it is.
-[[nodiscard]] std::optional<int64_t> serve_special_file(ProxyThread& proxy, const Request& request);
+[[nodiscard]] std::optional<int64_t> serve_special_file(const Request& request);
 // After a getdents call with that result: takes mcexec's own descriptors out of a listing of /proc/self/fd.
 // Nothing: none of the program's was among the entries, so the call must be made again.
 [[nodiscard]] std::optional<int64_t> hide_descriptors(const Request& request, int64_t result);

@@ -110,23 +110,13 @@ void relay(int signo, siginfo_t* info, void* context)
     errno = saved;
 }
 
-void interrupt(int, siginfo_t*, void* context)
+// Ends the system call that waits with EINTR, and that is all. A call that has not begun is made nevertheless: on Linux
+// no signal keeps link(2) from being made, nor read(2) from data that is there. If it has to wait then, the LWK
+// interrupts it again.
+void interrupt(int, siginfo_t*, void*)
 {
-    ProxyThread* proxy = this_proxy;
-    if (proxy == nullptr || proxy->server == nullptr) {
-        return;
-    }
-    const auto seq = proxy->server->outstanding();
-    if (!seq) {
-        return; // came late: the call has been answered
-    }
-    proxy->handlers = proxy->handlers + 1;
-    proxy->interrupted = interrupt_token(*seq);
-    auto& ip = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP];
-    // SAFETY: labels of syscall_stub.S; between them the call has not happened yet.
-    if (ip >= reinterpret_cast<greg_t>(mcexec_syscall_begin) &&
-        ip < reinterpret_cast<greg_t>(mcexec_syscall_end)) {
-        ip = reinterpret_cast<greg_t>(mcexec_syscall_abort);
+    if (this_proxy != nullptr) {
+        this_proxy->handlers = this_proxy->handlers + 1;
     }
 }
 

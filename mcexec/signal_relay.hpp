@@ -27,8 +27,6 @@ struct ExecState {
 // One for each proxy thread, where its signal handlers find it.
 struct ProxyThread {
     SlotServer* server = nullptr;
-    // 1 << 32 | number of the request that shall end with EINTR; compared by mcexec_syscall().
-    volatile uint64_t interrupted = 0;
     volatile unsigned handlers = 0; // how many signal handlers of mcexec's have run in this thread
     ExecState exec_state;
     bool is_about_to_execute = false; // exec_state has come: signals are blocked
@@ -58,21 +56,13 @@ void set_signal_mask(uint64_t mask);
 // Ends this process by that signal, so that the parent sees the status that the program's death has.
 [[noreturn]] void die_by_signal(int signo);
 
-constexpr uint64_t interrupt_token(uint32_t seq)
-{
-    return 1ull << 32 | seq;
-}
-
 } // namespace still::mcexec
 
 extern "C" {
-long mcexec_syscall(const volatile uint64_t* interrupted, uint64_t token, long nr, const uint64_t* args);
+long mcexec_syscall(long nr, const uint64_t* args);
 long mcexec_copy_string(char* to, uint64_t from, size_t room);
 uint64_t mcexec_load_word(uint64_t from);
 extern const char mcexec_load_fault[];
 extern const char mcexec_copy_begin[];
 extern const char mcexec_copy_fault[];
-extern const char mcexec_syscall_begin[];
-extern const char mcexec_syscall_end[];
-extern const char mcexec_syscall_abort[];
 }

@@ -95,10 +95,4 @@ void SlotServer::retire(const Request& request)
     store(slot_.answer_seq, request.seq, std::memory_order_release);
 }
 
-std::optional<uint32_t> SlotServer::outstanding() const
-{
-    const uint32_t now = seq();
-    return now == load(slot_.answer_seq, std::memory_order_relaxed) ? std::nullopt : std::optional(now);
-}
-
 } // namespace still::mcexec

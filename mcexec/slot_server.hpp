@@ -36,8 +36,6 @@ class SlotServer {
     // The last touch of the slot: from here on a new thread may have it.
     void retire(const Request& request);
 
-    // Async-signal-safe: the number of the request that is not answered yet, if there is one.
-    [[nodiscard]] std::optional<uint32_t> outstanding() const;
     [[nodiscard]] uint32_t index() const { return index_; }
     [[nodiscard]] int error() const { return error_; }
     [[nodiscard]] uint64_t sleeps() const { return sleeps_; }

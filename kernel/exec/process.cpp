@@ -69,6 +69,7 @@ Status build_memory(Process& p)
         request.fixed = true;
         request.stack = (s.flags & STILL_SEGMENT_STACK) != 0;
         request.lazy = request.stack;
+        request.traits.grows_down = request.stack;
         request.file_offset = s.file_offset;
         if (((s.addr | s.len | s.file_offset) & (page_size - 1)) != 0 || s.len == 0)
             return fail(Errno::inval);

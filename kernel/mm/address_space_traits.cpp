@@ -42,6 +42,7 @@ bool AddressSpace::grow_down(UserAddr a, u64 limit)
     proto.range = {start, it->range.start};
     proto.prot = it->prot;
     proto.lazy = it->lazy;
+    proto.stack = it->stack;
     proto.traits = it->traits;
     return areas_.insert(proto).has_value();
 }

@@ -108,7 +108,7 @@ bool VmaMap::continues(const Vma& a, const Vma& b)
 {
     // What leaves belongs to whoever unmaps it.
     if (a.kind == VmaKind::leaving || a.range.end != b.range.start || a.kind != b.kind || a.prot != b.prot ||
-        a.lazy != b.lazy || a.stack || b.stack || a.file != b.file || a.in_linux != b.in_linux ||
+        a.lazy != b.lazy || a.stack != b.stack || a.file != b.file || a.in_linux != b.in_linux ||
         a.segment != 0 || b.segment != 0 || a.traits != b.traits)
         return false;
     return a.file == nullptr || a.offset_of(a.range.end) == b.file_offset;

@@ -50,7 +50,7 @@ struct Vma : TreeHook {
     VmaKind kind = VmaKind::anonymous;
     u8 prot = prot_none;
     bool lazy = false;  // filled on demand only
-    bool stack = false; // grows down on demand; not merged
+    bool stack = false; // the first thread's
     // Mirrored, also while it leaves: the proxy has a mapping there that is not the pseudo file's.
     bool in_linux = false;
     u32 segment = 0; // mirrored: which attachment of a System V segment, 0: of none

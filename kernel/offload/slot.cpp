@@ -9,7 +9,7 @@ namespace still {
 
 namespace {
 constexpr u64 default_poll_us = 100; // about what waking a sleeping proxy takes
-constexpr u64 interrupt_again_us = 5'000;
+constexpr u64 interrupt_again_first_us = 300, interrupt_again_us = 5'000;
 } // namespace
 
 void Slot::bind(still_slot* slot, u32 proc, u32 index, u32 tid, u64 poll_ticks)
@@ -62,6 +62,7 @@ Result<i64> Slot::call(const OffloadCall& call, const WaitConditions& until)
     ++this_cpu().counters->syscalls_offloaded;
     const u64 start = arch::read_tsc();
     bool slept = false;
+    u64 again_us = interrupt_again_first_us;
     while (!answered()) {
         if (until.abandon(until.context))
             return fail(Errno::intr);
@@ -84,10 +85,12 @@ Result<i64> Slot::call(const OffloadCall& call, const WaitConditions& until)
         if (answered())
             break;
         // An interrupt that reached the proxy before it began the call had no effect: repeat it.
-        if (interrupt)
-            park_until(arch::read_tsc() + us_to_tsc(interrupt_again_us));
-        else
+        if (interrupt) {
+            park_until(arch::read_tsc() + us_to_tsc(again_us));
+            again_us = min(again_us * 2, interrupt_again_us);
+        } else {
             park();
+        }
     }
     slot_->asleep = 0;
     // An answer that would have come while polling is worth polling for next time, also if this time we slept;

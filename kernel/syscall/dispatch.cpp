@@ -40,7 +40,7 @@ constexpr std::array<Row, table_size> table = make_table();
 // What is not there is said once for each call, so that a user finds out why a program takes another way.
 std::array<std::atomic<bool>, table_size> told;
 
-void tell_unsupported(const Task& task, u32 nr)
+[[gnu::noinline]] void tell_unsupported(const Task& task, u32 nr)
 {
     if (nr < table_size && table[nr].kind == Class::unsupported && !told[nr].exchange(true))
         log("pid {} called {}: ENOSYS, {}", task.owner->pid, table[nr].name, table[nr].reason);
@@ -84,6 +84,35 @@ bool changes_credentials(u32 nr)
     default:
         return false;
     }
+}
+
+constexpr u64 restart_result = static_cast<u64>(-static_cast<i64>(Errno::restart));
+
+// Nothing has happened to the thread during its call, and nothing is left of that: nearly always so.
+bool is_undisturbed(const Task& task, u64 result) NO_THREAD_SAFETY // a hint, as signal_pending() is
+{
+    const Process& p = *task.owner;
+    const Cpu& c = this_cpu();
+    const u64 signals = (task.signals.pending.set() | p.pending.set()) & (~task.signals.mask | unblockable);
+    return signals == 0 && !p.stopped.load(std::memory_order_relaxed) &&
+           !p.dying.load(std::memory_order_relaxed) && !c.need_resched && task.may_run_on(c.arch.id) &&
+           !task.was_switched && !task.restore_mask && result != restart_result;
+}
+
+// On the way back from a call: whatever has happened meanwhile.
+[[gnu::noinline]] void attend(Task& task, arch::TrapFrame& frame, i32 nr)
+{
+    wait_while_stopped(task);
+    leave_if_dying(task);
+    reschedule_if_needed();
+    if (!task.may_run_on(this_cpu().arch.id))
+        obey_affinity();
+    if (frame.rax == restart_result || task.restore_mask || signal_pending(task))
+        deliver_signals(task, frame, nr);
+    rseq::on_return(task, frame);
+    if (signal_pending(task))
+        deliver_signals(task, frame, -1); // a bad rseq area is a SIGSEGV
+    leave_if_dying(task);
 }
 
 } // namespace
@@ -134,17 +163,7 @@ extern "C" unsigned long still_syscall(still::arch::TrapFrame* frame)
         else
             frame->rax = result ? *result : static_cast<u64>(-static_cast<i64>(result.error()));
     }
-    wait_while_stopped(task);
-    leave_if_dying(task);
-    reschedule_if_needed();
-    if (!task.may_run_on(this_cpu().arch.id))
-        obey_affinity();
-    const bool restart = frame->rax == static_cast<u64>(-static_cast<i64>(Errno::restart));
-    if (restart || task.restore_mask || signal_pending(task))
-        deliver_signals(task, *frame, static_cast<i32>(nr));
-    rseq::on_return(task, *frame);
-    if (signal_pending(task))
-        deliver_signals(task, *frame, -1); // a bad rseq area is a SIGSEGV
-    leave_if_dying(task);
+    if (!is_undisturbed(task, frame->rax))
+        attend(task, *frame, static_cast<i32>(nr));
     return frame->rip != rip || nr == 15 ? 1 : 0;
 }

@@ -41,6 +41,19 @@ def test_each_known_difference_is_a_case():
     assert ours <= {case.name for case in conform.all_cases() + conform_cases.apps()}
 
 
+def test_the_table_keeps_what_was_not_run(tmp_path):
+    def verdicts(verdict, *names):
+        return [conform.Verdict(conform_cases.Case(name, ["x"], "what it is"), verdict) for name in names]
+
+    table = tmp_path / "table.md"
+    conform.write_table(verdicts(conform.SAME, "b_two", "a_one", "b_one"), table)
+    conform.write_table(verdicts(conform.DIFFERS, "b_three"), table)
+    text = table.read_text()
+    assert "\n2 cases: 1 same, 0 known to differ, 1 DIFFERS.\n" in text
+    assert text.index("| a_one | same | what it is |") < text.index("| b_three | DIFFERS |")
+    assert "b_two" not in text
+
+
 class FakeGuest:
     """Runs each case at once, but never answers for one called area_silent, and dies at area_deadly."""
 

@@ -2,7 +2,7 @@
 """still bench: what operations and programs take on the LWK and natively, and docs/measurements.md.
 
 Instructions come from a guest in which the clock counts them (QEMU 10, icount): both kernels' are in them, and they
-hardly depend on the host. Times come from pairs of runs in a guest of two CPUs: there the ratio of a pair is what counts.
+hardly depend on the host. Times come from pairs of runs in a guest of two CPUs: the ratio of a pair is what counts.
 """
 import json
 import platform
@@ -110,10 +110,10 @@ def _page(rows, sections, kernel, pairs):
     cpu = re.search(r"model name\s*: (.*)", (output_of(["cat", "/proc/cpuinfo"]) or ""))
     lines = [
         "# Measurements", "",
-        "Made by `./tools/still bench`, which writes this page; `still bench NAME...` measures rows alone. QEMU emulates",
-        "the CPUs (TCG, no hardware was measured): a time says more about the host than about the LWK, so runs come in",
-        f"pairs ({pairs} here), one after the other in the same guest, and the ratio of a pair is what counts.",
-        "Instructions are counted in a guest of QEMU 10's whose clock they drive (icount).",
+        "Made by `./tools/still bench`, which writes this page; `still bench NAME...` measures rows alone. QEMU",
+        "emulates the CPUs (TCG, no hardware was measured): a time says more about the host than about the LWK, so",
+        f"runs come in pairs ({pairs} here), one after the other in the same guest, and the ratio of a pair is what",
+        "counts. Instructions are counted in a guest of QEMU 10's whose clock they drive (icount).",
         "", f"{time.strftime('%Y-%m-%d')}, host: {platform.machine()}, {cpu[1] if cpu else '?'}; {qemu}; guest: Debian "
         f"{kernel.release} ({kernel.version}), two CPUs: one for Linux, one for the LWK.", "",
         *_micro_section(rows),

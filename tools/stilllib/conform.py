@@ -158,7 +158,7 @@ def _no_result(guest, command, way):
     if not guest.is_alive():
         return f"no result ({way}): the guest ended\n{guest.death().tail}"
     if not command.is_running:
-        return f"no result ({way}): the driver ended: {command.stderr[-2000:]}"
+        return f"no result ({way}): the driver ended: {command.wait(0).status} {command.stderr[-2000:]}"
     try:
         log = guest.run(["ihkosctl", "0", "kmsg"], "/", timeout=10).stdout
     except TimeoutError:
@@ -236,18 +236,28 @@ HEAD = """# Compatibility
 
 Written by `still conform --write`: each case runs natively and under mcexec in one guest, and what it prints, how it
 ends and which files it leaves are compared. The programs are `tests/conform/*.c`, the commands
-`tests/conform/cases.toml`, the known differences `tests/conform/differs.toml`.
+`tests/conform/cases.toml`, real programs (`app`, with `--apps`) `tests/conform/apps.toml`, the known differences
+`tests/conform/differs.toml`. `stress` (with `--stress`) is stress-ng, of which the exit status is compared.
 """
 
 
+def _rows_of(path):
+    """The rows of a table that was written, by area."""
+    areas = path.read_text().split("\n## ")[1:] if path.exists() else []
+    return {area.partition("\n")[0]: area.splitlines()[3:] for area in areas}
+
+
 def write_table(verdicts, path=TABLE):
-    by_area = {}
-    for verdict in verdicts:
-        by_area.setdefault(verdict.case.area, []).append(verdict)
-    counts = ", ".join(f"{sum(v.verdict == kind for v in verdicts)} {kind}" for kind in (SAME, KNOWN, DIFFERS))
-    text = HEAD + f"\n{len(verdicts)} cases: {counts}.\n"
-    for area in sorted(by_area):
-        rows = "\n".join(map(_row, sorted(by_area[area], key=lambda verdict: verdict.case.name)))
+    """Writes the areas of these verdicts; those that were not run (real programs, stressors) stay as they were."""
+    fresh = {}
+    for verdict in sorted(verdicts, key=lambda verdict: verdict.case.name):
+        fresh.setdefault(verdict.case.area, []).append(_row(verdict))
+    areas = {**_rows_of(path), **fresh}
+    all_rows = [row for rows in areas.values() for row in rows]
+    counts = ", ".join(f"{sum(f'| {kind} |' in row for row in all_rows)} {kind}" for kind in (SAME, KNOWN, DIFFERS))
+    text = HEAD + f"\n{len(all_rows)} cases: {counts}.\n"
+    for area in sorted(areas):
+        rows = "\n".join(areas[area])
         text += f"\n## {area}\n| case | verdict | note |\n|---|---|---|\n{rows}\n"
     path.write_text(text)
 

@@ -63,7 +63,7 @@ TEST(Layout, PlacesEverythingInsideAndApart)
         EXPECT_LT(p->brk_start, p->interpreter_bias);
         EXPECT_LE(p->interpreter_bias + interpreter.high, p->mmap_top);
         EXPECT_LT(p->mmap_top, p->stack_start);
-        EXPECT_EQ(p->stack_top - p->stack_start, 8u << 20);
+        EXPECT_EQ(p->stack_top - p->stack_start, 128u << 20);
         EXPECT_LT(p->stack_top, p->vdso);
         EXPECT_LE(p->vdso + 0x6000, (*ranges)[1].end);
         EXPECT_EQ((p->main_bias | p->interpreter_bias | p->brk_start | p->mmap_top | p->stack_top | p->vdso) %
@@ -84,7 +84,9 @@ TEST(Layout, KeepsLinkAddressesAndRefusesTakenOnes)
     ASSERT_TRUE(p);
     EXPECT_EQ(p->main_bias, 0u);
     EXPECT_EQ(p->brk_start, 0x500000u);
-    EXPECT_EQ(p->stack_top - p->stack_start, 8u << 20);
+    EXPECT_EQ(p->stack_top - p->stack_start, 1ull << 40); // no limit
+    EXPECT_EQ(mapped_stack(*p, p->stack_top - 5000), p->stack_top - 0x22000);
+    EXPECT_EQ(mapped_stack(*p, p->stack_start + 100), p->stack_start);
     EXPECT_FALSE(at(0x1000, 0x2000));
     EXPECT_FALSE(at(0x555555555000, 0x555555556000));
     EXPECT_FALSE(at(0x7f0270000000, 0x7f0270001000));

@@ -114,12 +114,10 @@ void converse(uint64_t window, int rounds, uint32_t first_seq)
                 EXPECT_EQ(server.error(), EIO);
                 return;
             }
-            EXPECT_TRUE(server.outstanding() == r->seq);
             if (random() % 100 == 0) {
                 std::this_thread::sleep_for(20us);
             }
             EXPECT_TRUE(server.answer(*r, static_cast<int64_t>(r->arg[0] * 2 + r->nr)));
-            // (The next request may be there already.)
         }
     });
     std::mt19937 random(1);
@@ -162,7 +160,6 @@ TEST(Slot, ARetiredSlotServesTheNextThread)
     const auto last = first.next();
     ASSERT_TRUE(last);
     first.retire(*last);
-    EXPECT_FALSE(first.outstanding());
     slot->seq = 2;
     SlotServer second(*slot, 0, kernel, PollWindow(0));
     EXPECT_EQ(second.next()->seq, 2u);
