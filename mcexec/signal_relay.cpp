@@ -226,6 +226,10 @@ void stop_by_signal(int signo)
 void leave_ignored(uint64_t ignored)
 {
     for (int signo = 1; signo <= last_signal; ++signo) {
+        // Until the exec, which takes handlers away, other threads may still look at bad addresses of the program's.
+        if (is_fault(signo) && (ignored & bit(signo)) == 0) {
+            continue;
+        }
         if (signo != SIGKILL && signo != SIGSTOP && signo != STILL_INTERRUPT_SIGNAL) {
             const KernelAction action{(ignored & bit(signo)) != 0 ? ignore_handler : 0, 0, nullptr, 0};
             kernel_sigaction(signo, &action, nullptr);
