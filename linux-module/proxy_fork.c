@@ -3,10 +3,12 @@
  * fork: the proxy asks for a new process before it forks itself, so that all that can fail has not happened
  * yet; its child adopts it. Until then the new process belongs to nobody, and goes with its descriptors.
  */
+#include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include "ikc.h"
@@ -22,7 +24,14 @@ int still_proc_introduce(struct still_proc *proc, struct still_msg *msg, struct 
 	msg->proc = proc->id;
 	msg->arg[0] = page_to_phys(proc->area);
 	msg->arg[1] = STILL_PROC_SLOTS;
-	ret = still_ikc_call(os, still_ikc_pick_cpu(os), msg, &proc->root, false);
+	for (;;) {
+		ret = still_ikc_call(os, still_ikc_pick_cpu(os), msg, &proc->root, false);
+		/* Its parent's memory is being changed just now, by somebody who may need Linux for it. */
+		if (ret != -EAGAIN || msg->kind != STILL_MSG_PROC_FORK ||
+		    fatal_signal_pending(current))
+			break;
+		usleep_range(50, 200);
+	}
 	if (ret < 0)
 		return ret;
 	proc->stage = msg->kind == STILL_MSG_PROC_FORK ? STILL_STAGE_STARTED : STILL_STAGE_CREATED;

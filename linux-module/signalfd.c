@@ -133,13 +133,13 @@ static void translate(const struct kernel_siginfo *info, struct signalfd_siginfo
 	case QUEUED:
 		out->ssi_pid = info->si_pid;
 		out->ssi_uid = info->si_uid;
-		out->ssi_ptr = (long)info->si_ptr;
+		out->ssi_ptr = (__force long)info->si_ptr;
 		out->ssi_int = info->si_int;
 		break;
 	case TIMER:
 		out->ssi_tid = info->si_tid;
 		out->ssi_overrun = info->si_overrun;
-		out->ssi_ptr = (long)info->si_ptr;
+		out->ssi_ptr = (__force long)info->si_ptr;
 		out->ssi_int = info->si_int;
 		break;
 	case POLLED:
@@ -147,10 +147,10 @@ static void translate(const struct kernel_siginfo *info, struct signalfd_siginfo
 		out->ssi_fd = info->si_fd;
 		break;
 	case FAULT:
-		out->ssi_addr = (long)info->si_addr;
+		out->ssi_addr = (__force long)info->si_addr;
 		break;
 	case SYSCALL:
-		out->ssi_call_addr = (long)info->si_call_addr;
+		out->ssi_call_addr = (__force long)info->si_call_addr;
 		out->ssi_syscall = info->si_syscall;
 		out->ssi_arch = info->si_arch;
 		break;

@@ -43,7 +43,7 @@ enum still_msg_kind {
 	/* A process forks: arg[0], arg[1]: as for PROC_CREATE, of the child proc; arg[2]: the parent's
 	 * proc; arg[3]: thread id of the parent's thread, which waits in STILL_CALL_FORK. The child's
 	 * thread, on slot 0, asks for its pid there (STILL_CALL_IDENTIFY) as soon as somebody serves it.
-	 * Reply arg[1]: as for PROC_CREATE. */
+	 * Reply arg[1]: as for PROC_CREATE. -EAGAIN: the parent's memory is being changed; ask again soon. */
 	STILL_MSG_PROC_FORK = 22,
 	/* Facts of the process (report.h), written to the report area. arg[0]: enum still_report_kind, arg[1]: cursor.
 	 * Reply arg[0]: number of records, arg[1]: the cursor for the rest, 0: that was all. One at a time. */

@@ -11,10 +11,10 @@ Status fork_memory(Process& parent, Process& child)
 {
     Departure left;
     Status begun = parent.space.begin_fork(child.space, left);
-    while (!begun && begun.error() == Errno::again) {
-        wait_a_moment();
-        begun = parent.space.begin_fork(child.space, left);
-    }
+    // Not waited for here: what is under way may wait for an mmap_lock of Linux's, whose holder waits for a page of
+    // this process, and the thread that we are on would have to serve that.
+    if (!begun && begun.error() == Errno::again)
+        return begun;
     if (left.flush)
         shoot_down(parent.space);
     while (left.zap && ask_zap(parent, left.range, STILL_ZAP_MARK) != 0) {

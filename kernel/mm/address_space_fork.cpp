@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // fork: two address spaces share their pages until one of them writes.
 #include <arch/layout.hpp>
+#include <debug/panic.hpp>
 #include <mm/address_space.hpp>
 #include <mm/frame_allocator.hpp>
 
@@ -25,8 +26,7 @@ bool is_private_memory(const Vma& vma)
 Status AddressSpace::share_leaf(AddressSpace& child, arch::Leaf leaf, Departure& left) NO_THREAD_SAFETY
 {
     u64 e = leaf.entry->load(std::memory_order_acquire);
-    if ((e & STILL_PTE_DEPARTING) != 0)
-        return fail(Errno::again);
+    STILL_ASSERT((e & STILL_PTE_DEPARTING) == 0); // none departs while departures_ is 0
     const arch::Leaf own = TRY(child.table_.prepare(leaf.start, leaf.level));
     if ((e & STILL_PTE_FOREIGN) != 0) {
         own.entry->store(e, std::memory_order_release);

@@ -12,7 +12,7 @@ import time
 import tomllib
 
 from . import bench_programs, instance, packages, suite_tree
-from .bench_programs import PAIRS, ratios
+from .bench_programs import ratios
 from .build import build
 from .guestlib import Guest
 from .paths import GCC, ROOT, shown
