@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 
+#include "compat.h"
 #include "ikc.h"
 #include "lwk_tables.h"
 #include "os.h"
@@ -67,7 +68,7 @@ static bool is_pinned(struct page *page)
 		return true;
 	references = page_count(page);
 	smp_rmb();
-	references -= max(page_mapcount(page), 0);
+	references -= max(still_mapcount(page), 0);
 	unlock_page(page);
 	return references > 1;
 }

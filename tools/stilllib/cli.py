@@ -13,7 +13,8 @@ def _machine_options(parser, smp=4, mem="4G"):
     parser.add_argument("--smp", type=int, default=smp, metavar="N", help=f"CPUs of the guest (default {smp})")
     parser.add_argument("--mem", default=mem, metavar="SIZE", help=f"memory of the guest (default {mem})")
     parser.add_argument("--numa", action="store_true", help="two NUMA nodes")
-    parser.add_argument("--kernel", metavar="NAME", help="Debian kernel release, as 6.1.0-56-amd64 (default: newest)")
+    parser.add_argument("--kernel", metavar="NAME", help="Debian kernel: the newest of bookworm (default), trixie or "
+                                                         "sid, or a release, as 6.1.0-56-amd64")
 
 
 def _machine(arguments):
@@ -59,7 +60,7 @@ def _parser():
 
     sub = add("build", _build, "build what is stale")
     sub.add_argument("preset", nargs="*", help="gcc (default), clang, asan, tsan")
-    sub.add_argument("--kernel", metavar="NAME", help="Debian kernel release for the module (default: newest)")
+    sub.add_argument("--kernel", metavar="NAME", help="the kernel for the module, as of still vm")
 
     sub = add("vm", _vm, "run a command in the guest, with the LWK beside it")
     _machine_options(sub)

@@ -82,7 +82,7 @@ def check_sparse(log):
     link = ["cmake", f"-DSOURCE={ROOT}", f"-DBUILD={place}", "-P", ROOT / "cmake" / "LinkModuleSources.cmake"]
     if _run(link, log) != 0:
         return False
-    status = _run(["make", "-j2", "-C", kernels.get().headers, f"M={place / 'linux-module'}", "C=2", "W=1",
+    status = _run(["make", "-j2", "-C", kernels.get("bookworm").headers, f"M={place / 'linux-module'}", "C=2", "W=1",
                    "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"], log)
     return status == 0 and not any(word in log.read_text(errors="replace") for word in ("warning:", "error:"))
 
