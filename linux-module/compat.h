@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* All that differs between Linux versions. Built and run on 6.1; the newer branches are untested. */
+/* All that differs between Linux versions. Built and run on 6.1, 6.12 and 7.2. */
 #ifndef STILL_COMPAT_H
 #define STILL_COMPAT_H
 
@@ -7,6 +7,7 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/version.h>
+#include <linux/workqueue.h>
 #include <asm/msr.h>
 #include <asm/vdso.h>
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
@@ -21,6 +22,10 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 #define still_const_devnode
 #else
 #define still_const_devnode const
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#define system_dfl_wq system_unbound_wq
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)

@@ -33,7 +33,7 @@ static void add(struct still_proc *proc, struct page *page)
 	}
 	set_page_private(page, page_private(page) + 1);
 	spin_unlock(&os->quarantine_lock);
-	queue_delayed_work(system_wq, &os->quarantine_work, POLL);
+	queue_delayed_work(system_dfl_wq, &os->quarantine_work, POLL);
 }
 
 /* A 4 KiB entry, inside of a walk. It may change meanwhile: then whoever changed it deals with the page. */
@@ -216,7 +216,7 @@ static void poll(struct work_struct *work)
 	spin_lock(&os->quarantine_lock);
 	list_splice_tail(&pages, &os->quarantine);
 	if (!list_empty(&os->quarantine) && READ_ONCE(os->alive))
-		queue_delayed_work(system_wq, &os->quarantine_work, POLL);
+		queue_delayed_work(system_dfl_wq, &os->quarantine_work, POLL);
 	spin_unlock(&os->quarantine_lock);
 }
 
