@@ -42,7 +42,7 @@ def main(arguments):
     packages.need("vm")
     build("gcc")
     seed = arguments.seed if arguments.seed is not None else int(time.time()) % 10 ** 6 * 1000
-    machine = Machine(smp=arguments.smp, mem=arguments.mem, numa=arguments.numa, kernel=arguments.kernel)
+    machine = Machine.of(arguments)
     guest = Guest(machine)
     try:
         with step(f"Boot Debian {guest.kernel.release}"):

@@ -3,7 +3,6 @@
 newer Debian's (suite_kernels.py)."""
 import fcntl
 import lzma
-import os
 import re
 import shutil
 import struct
@@ -93,7 +92,6 @@ def _is_fresh(kernel):
 def get(name=None):
     """Finds the kernel, unpacks it if need be, and sees to its headers. name: a release, a suite, or None."""
     from . import suite_kernels
-    name = name or os.environ.get("STILL_KERNEL")
     if name in suite_kernels.SUITES:
         return suite_kernels.get(name)
     if name == "bookworm":

@@ -36,7 +36,7 @@ def run(guest, seed, seconds):
 def main(arguments):
     packages.need("vm", "e2e")
     build("gcc")
-    guest = Guest(Machine(smp=arguments.smp, mem=arguments.mem, numa=arguments.numa, kernel=arguments.kernel))
+    guest = Guest(Machine.of(arguments))
     try:
         with step(f"Boot Debian {guest.kernel.release}"):
             guest.start()

@@ -49,7 +49,7 @@ def one_round(guest, seconds, mebibytes):
 def main(arguments):
     packages.need("vm", "e2e")
     build("gcc")
-    guest = Guest(Machine(smp=arguments.smp, mem=arguments.mem, numa=arguments.numa, kernel=arguments.kernel))
+    guest = Guest(Machine.of(arguments))
     try:
         with step(f"Boot Debian {guest.kernel.release}"):
             guest.start()

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Kernels of newer Debians, unpacked with the compilers that made them; the module is built inside that tree."""
-import subprocess
-
 from .kernels import Kernel, extract_vmlinux
 from .paths import BUILD, ROOT
 from .progress import StillError, step
