@@ -4,6 +4,7 @@
 #define STILL_COMPAT_H
 
 #include <linux/device.h>
+#include <linux/fs.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/version.h>
@@ -65,6 +66,15 @@ static inline bool still_get_page(unsigned long address, struct page **page)
 	return get_user_pages(address, 1, 0, page, NULL) == 1;
 #else
 	return get_user_pages(address, 1, 0, page) == 1;
+#endif
+}
+
+static inline bool still_can_mmap(const struct file *file)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+	return file->f_op->mmap;
+#else
+	return file->f_op->mmap || file->f_op->mmap_prepare;
 #endif
 }
 
