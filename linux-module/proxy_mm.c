@@ -230,7 +230,8 @@ static vm_fault_t pinnable_fault(struct vm_fault *vmf)
 	vm_fault_t ret = insert(vmf, true);
 	struct file *file;
 
-	if (ret != VM_FAULT_SIGSEGV || (vmf->flags & (FAULT_FLAG_WRITE | FAULT_FLAG_RETRY_NOWAIT)) ||
+	if (ret != VM_FAULT_SIGSEGV ||
+	    (vmf->flags & (FAULT_FLAG_WRITE | FAULT_FLAG_RETRY_NOWAIT)) ||
 	    !(vmf->flags & FAULT_FLAG_ALLOW_RETRY) || is_free_of(proc))
 		return ret;
 	file = get_file(vmf->vma->vm_file); /* keeps proc, once the VMA can go */

@@ -62,7 +62,8 @@ struct inode *still_pseudo_inode(void)
 }
 
 /* mcexec gives the address as the offset; the window comes in here. */
-static int cover(struct file *file, struct vm_area_struct *vma, const struct vm_operations_struct *ops)
+static int cover(struct file *file, struct vm_area_struct *vma,
+		 const struct vm_operations_struct *ops)
 {
 	struct still_proc *proc = file->private_data;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Calls by which Linux pins the program's memory for long: buffers of io_uring, regions for RDMA. Linux pins none whose
-// first store it would have to announce, as it has to in the pseudo file's mappings; so during such a call the program's
-// writable memory is mapped in another way (STILL_IOC_MAP_PINNABLE).
+// Calls by which Linux pins the program's memory for long: buffers of io_uring, regions for RDMA. Linux pins none
+// whose first store it would have to announce, as it has to in the pseudo file's mappings; so during such a call the
+// program's writable memory is mapped in another way (STILL_IOC_MAP_PINNABLE).
 #pragma once
 
 #include "slot_server.hpp"

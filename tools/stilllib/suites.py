@@ -143,8 +143,9 @@ def _pytest(directory, *selection):
         env = {**os.environ, "PYTHONPATH": str(ROOT / "tools"), "PYTHONDONTWRITEBYTECODE": "1"}
         with log.open("wb") as output:
             subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short",
-                            f"--junitxml={junit}", directory, *selection, *options], stdin=subprocess.DEVNULL, stdout=output,
-                           stderr=subprocess.STDOUT, cwd=ROOT, env=env, check=False)
+                            f"--junitxml={junit}", directory, *selection, *options],
+                           stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                           cwd=ROOT, env=env, check=False)
         outcome = Outcome()
         if not junit.exists():
             outcome.add("pytest", False, log, tail_of(log))
