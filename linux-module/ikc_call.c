@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Requests to the LWK and their answers. A request lies on its asker's stack; the table maps its token to
- * it, and only under the table's lock may an answer touch it.
+ * it, and only under the table's lock may an answer touch it. When an asker has given up, the LWK still has
+ * its request: the table keeps a value in its place, the number of the channel, until the answer comes.
  */
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/sched/signal.h>
 
 #include "ikc.h"
@@ -33,41 +35,66 @@ void still_ikc_answered(struct still_channel *channel, const struct still_msg *r
 	struct still_os *os = channel->os;
 	unsigned long flags;
 	struct call *call;
+	void *entry;
 
 	if (reply->token == STILL_TOKEN_PING)
 		return;
 	xa_lock_irqsave(&os->calls, flags);
-	call = reply->token <= U32_MAX ? xa_load(&os->calls, reply->token) : NULL;
-	if (call && call->channel == channel)
+	entry = reply->token <= U32_MAX ? xa_load(&os->calls, reply->token) : NULL;
+	call = xa_is_value(entry) ? NULL : entry;
+	if (call && call->channel == channel) {
 		finish(os, reply->token, call, (s64)reply->arg[0], &reply->arg[1]);
+	} else if (!call && entry == xa_mk_value(channel->cpu)) {
+		__xa_erase(&os->calls, reply->token);
+		atomic_dec(&channel->calls);
+	}
 	xa_unlock_irqrestore(&os->calls, flags);
 }
 
 void still_ikc_fail_calls(struct still_os *os)
 {
 	unsigned long id, flags;
-	struct call *call;
+	void *entry;
 
 	xa_lock_irqsave(&os->calls, flags);
-	xa_for_each(&os->calls, id, call)
-		finish(os, id, call, -EIO, NULL);
+	xa_for_each(&os->calls, id, entry) {
+		if (xa_is_value(entry))
+			__xa_erase(&os->calls, id);
+		else
+			finish(os, id, entry, -EIO, NULL);
+	}
 	xa_unlock_irqrestore(&os->calls, flags);
 }
 
-/* False: it was answered meanwhile. */
-static bool give_up(struct still_os *os, u32 id, struct call *call)
+/* False: it was answered meanwhile. sent: the LWK has it, or had it. */
+static bool give_up(struct still_os *os, u32 id, struct call *call, bool sent)
 {
 	unsigned long flags;
 	bool mine;
 
 	xa_lock_irqsave(&os->calls, flags);
 	mine = xa_load(&os->calls, id) == call;
-	if (mine) {
+	if (mine && sent) {
+		__xa_store(&os->calls, id, xa_mk_value(call->channel->cpu), GFP_ATOMIC);
+	} else if (mine) {
 		__xa_erase(&os->calls, id);
 		atomic_dec(&call->channel->calls);
 	}
 	xa_unlock_irqrestore(&os->calls, flags);
 	return mine;
+}
+
+/* At most STILL_MAX_CALLS are under way on a channel. */
+static int enter(struct still_channel *channel, bool killable)
+{
+	while (!atomic_add_unless(&channel->calls, 1, STILL_MAX_CALLS)) {
+		if (!still_os_check(channel->os))
+			return -EIO;
+		if (killable && fatal_signal_pending(current))
+			return -EINTR;
+		usleep_range(50, 200);
+	}
+	return 0;
 }
 
 /*
@@ -84,26 +111,30 @@ int still_ikc_ask(struct still_os *os, u32 cpu, struct still_msg *msg, u64 args[
 	u32 id;
 
 	init_completion(&call.done);
+	ret = enter(call.channel, killable);
+	if (ret)
+		return ret;
 	ret = xa_alloc_cyclic_irq(&os->calls, &id, &call, XA_LIMIT(1, U32_MAX), &os->next_call,
 				  GFP_KERNEL);
-	if (ret < 0)
+	if (ret < 0) {
+		atomic_dec(&call.channel->calls);
 		return ret;
-	atomic_inc(&call.channel->calls);
+	}
 	msg->token = id;
 	ret = still_ikc_send(os, cpu, msg);
 	if (ret) {
-		give_up(os, id, &call);
+		give_up(os, id, &call, false);
 		return ret;
 	}
 	/* Death fails all calls that it finds in the table; look again in case ours came after that. */
 	do {
-		if (!still_os_check(os) && give_up(os, id, &call))
+		if (!still_os_check(os) && give_up(os, id, &call, false))
 			return -EIO;
 		if (killable)
 			left = wait_for_completion_killable_timeout(&call.done, HZ);
 		else
 			left = wait_for_completion_io_timeout(&call.done, HZ);
-		if (left == -ERESTARTSYS && give_up(os, id, &call))
+		if (left == -ERESTARTSYS && give_up(os, id, &call, true))
 			return -EINTR;
 	} while (!left);
 	/* left < 0 here: killed, but answered before we could give up. */

@@ -35,6 +35,7 @@
 #define AWAITED (STILL_PTE_MIRRORED | STILL_PTE_FOREIGN)
 #define ACK_SECONDS 10
 #define SPIN_NS 30000
+#define PATIENCE_MS 100
 
 struct request {
 	struct still_proc *proc;
@@ -322,15 +323,19 @@ static void fill(struct request *request)
 static int mirror(struct request *request, struct mm_struct *mm)
 {
 	struct still_proc *proc = request->proc;
+	ktime_t end = ktime_add_ms(ktime_get(), PATIENCE_MS);
 	int ret;
 
 	while (still_proc_alive(proc)) {
+		/* Others may want this worker, and the LWK's thread may have to end: it will ask again. */
+		if (ktime_after(ktime_get(), end))
+			return 0;
 		request->seq = mmu_interval_read_begin(&proc->notifier);
 		mmap_read_lock(mm);
 		ret = look(request, mm);
 		mmap_read_unlock(mm);
 		if (ret == -EBUSY) {
-			cond_resched();
+			usleep_range(10, 50);
 			continue;
 		}
 		if (ret)

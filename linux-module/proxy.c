@@ -232,11 +232,26 @@ static void forget(struct still_proc *proc, bool released)
 		still_proc_put(proc);
 }
 
+/* -EAGAIN: tasks are on their way out, or somebody in the LWK is still at work on it. */
+static int release(struct still_proc *proc)
+{
+	struct still_msg msg = { .kind = STILL_MSG_PROC_RELEASE, .proc = proc->id };
+	unsigned long pause = 50;
+	int ret;
+
+	for (;;) {
+		ret = still_ikc_call(proc->os, still_ikc_pick_cpu(proc->os), &msg, NULL, false);
+		if (ret != -EAGAIN)
+			return ret;
+		usleep_range(pause, 2 * pause);
+		pause = min(2 * pause, 10000ul);
+	}
+}
+
 /* Nobody holds it: no proxy thread, no descriptor, no mapping. */
 static void reap(struct work_struct *work)
 {
 	struct still_proc *proc = container_of(work, struct still_proc, reap_work);
-	struct still_msg msg = { .kind = STILL_MSG_PROC_RELEASE, .proc = proc->id };
 	bool was_dead = READ_ONCE(proc->dead);
 	int ret = 0;
 
@@ -244,7 +259,7 @@ static void reap(struct work_struct *work)
 	if (!was_dead && proc->stage >= STILL_STAGE_CREATED) {
 		while (still_proc_alive(proc) && still_quarantine_process(proc))
 			msleep(20);
-		ret = still_ikc_call(proc->os, still_ikc_pick_cpu(proc->os), &msg, NULL, false);
+		ret = release(proc);
 	} else if (!was_dead) {
 		ret = -EIO; /* PROC_CREATE had no answer */
 	}

@@ -73,7 +73,8 @@ static int zap(struct still_os *os, const struct still_msg *msg, u64 *pinned)
 	u64 start = msg->arg[0], len = msg->arg[1];
 	struct still_proc *proc;
 
-	if (((start | len) & ~PAGE_MASK) || !len || start >= USER_END || len > USER_END - start) {
+	if (((start | len) & ~PAGE_MASK) || !len || start >= USER_END || len > USER_END - start ||
+	    msg->arg[2] > STILL_ZAP_COUNT) {
 		atomic64_inc(&os->bad_messages);
 		return -EINVAL;
 	}

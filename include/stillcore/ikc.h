@@ -35,7 +35,8 @@ enum still_msg_kind {
 	/* Start its first thread, on slot 0. arg[0]: instruction pointer, arg[1]: stack pointer. */
 	STILL_MSG_PROC_START = 19,
 	/* Linux has no mapping of the process left and no proxy: kill its threads if any still run,
-	 * free everything except pages marked STILL_PTE_QUARANTINED, forget the process and its pages. */
+	 * free everything except pages marked STILL_PTE_QUARANTINED, forget the process and its pages.
+	 * -EAGAIN: some still run, or somebody is at work on it. To be asked again. */
 	STILL_MSG_PROC_RELEASE = 20,
 	/* Linux faulted at arg[0] (user address) in the process; arg[1]: 1 for a write. Make the page
 	 * present with that permission, or answer -EFAULT; -ENOMEM if memory is short. */
@@ -124,6 +125,9 @@ enum still_msg_kind {
 };
 
 #define STILL_MIRROR_PAGES 64u
+/* Linux leaves at most so many requests unanswered on one CPU: then the LWK can keep all that it does not serve at
+ * once, and an answer to a request of its own never waits behind them. */
+#define STILL_MAX_CALLS 192u
 
 enum still_zap_mode { STILL_ZAP_QUARANTINE = 0, STILL_ZAP_MARK = 1, STILL_ZAP_COUNT = 2 };
 

@@ -153,7 +153,7 @@ Status fork_process(const still_msg& m, u64& root)
     const auto task = copy_task(*child, *parent, static_cast<u32>(m.arg[3]));
     let_process_go(*parent);
     if (!task) {
-        STILL_ASSERT(remove_process(child->handle) == child);
+        STILL_ASSERT(remove_process(child->handle)); // nobody knows it yet
         dismiss_process(child);
         return fail(task.error());
     }
@@ -163,16 +163,12 @@ Status fork_process(const still_msg& m, u64& root)
     return {};
 }
 
-// No task is left that could look.
+// No task is left that could look, and nobody who holds one.
 void forget_guests(Process& p) NO_THREAD_SAFETY
 {
     while (p.guests != nullptr) {
         Process* guest = p.guests;
         unlink_guest(p, *guest);
-        while (guest->holders.load() != 0) {
-            kill_process(*guest);
-            wait_a_moment();
-        }
         free_signals(*guest, nullptr);
         free_timers(*guest);
         free_process(guest);

@@ -35,14 +35,7 @@ Status fork_memory(Process& parent, Process& child)
 Status move_range(Process& p, UserRange from, const MapRequest& target)
 {
     Departure left;
-    for (;;) {
-        const Status begun = p.space.begin_move(from, target.hint, left);
-        if (begun)
-            break;
-        if (begun.error() != Errno::again)
-            return begun;
-        wait_a_moment();
-    }
+    TRY_STATUS(begin_when_settled([&] { return p.space.begin_move(from, target.hint, left); }));
     if (left.flush)
         shoot_down(p.space);
     if (left.zap) // what is pinned moves like the rest: the frame stays what it is
@@ -54,13 +47,8 @@ Status relocate(Process& p, UserAddr a, NodeId node)
 {
     Departure left;
     AddressSpace::Relocation page{};
-    auto begun = p.space.begin_relocate(a, node, page, left);
-    while (!begun && begun.error() == Errno::again) {
-        wait_a_moment();
-        begun = p.space.begin_relocate(a, node, page, left);
-    }
-    if (!begun || !*begun)
-        return begun ? Status{} : fail(begun.error());
+    if (!TRY(begin_when_settled([&] { return p.space.begin_relocate(a, node, page, left); })))
+        return {};
     Frame* copy = frames::allocate(node, page.order, 1ull << node.value);
     if (left.flush)
         shoot_down(p.space);

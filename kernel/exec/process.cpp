@@ -119,20 +119,16 @@ Status start(Process& p, u64 entry, u64 stack)
     return watch_cpu_limit(p);
 }
 
-void release(const still_msg& m)
+// again: tasks are on their way out, or somebody holds it: another CPU's service thread at an earlier message, a task
+// of another process. They are not waited for here: they may need Linux, and Linux this thread.
+Status release(u32 handle)
 {
-    Process* p = remove_process(m.proc);
-    if (p == nullptr) {
-        ikc::reply(m, -static_cast<i64>(Errno::srch));
-        return;
+    {
+        LockGuard guard(process_table_lock);
+        if (Process* p = lookup_process(handle); p != nullptr)
+            kill_process(*p);
     }
-    // Tasks, and service threads of other CPUs that are still at an earlier message (an mcexec that was killed
-    // during its exec).
-    kill_process(*p);
-    while (count_tasks(*p) != 0 || p->holders.load() != 0) {
-        kill_process(*p);
-        park_until(arch::read_tsc() + us_to_tsc(500));
-    }
+    Process* p = TRY(remove_process(handle));
     forget_guests(*p);
     free_signals(*p, nullptr);
     free_timers(*p);
@@ -145,7 +141,7 @@ void release(const still_msg& m)
             arch::unmap_lent(p->more_slots[i].start, STILL_MORE_SLOTS * sizeof(still_slot));
     }
     free_process(p);
-    ikc::reply(m, 0);
+    return {};
 }
 
 void fault_in(Process& p, const still_msg& m)
@@ -317,7 +313,7 @@ void handle_deferred(const still_msg& m)
         return;
     }
     if (m.kind == STILL_MSG_PROC_RELEASE) {
-        release(m);
+        ikc::reply(m, to_status(release(m.proc)));
         return;
     }
     Process* p = hold_process(m.proc);

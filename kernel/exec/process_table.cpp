@@ -39,6 +39,8 @@ Process* hold_process(u32 handle)
 HeldProcess::HeldProcess(u32 pid, const Process& asker)
 {
     const u32 space = asker.page->pid_namespace;
+    if (pid == 0) // that of a child whose proxy is yet to be forked
+        return;
     LockGuard guard(process_table_lock);
     for (u32 i = 0; i < table_end && process_ == nullptr; ++i) {
         Process* p = table[i];
@@ -78,14 +80,29 @@ Status enter_process(Process& p)
     return {};
 }
 
-Process* remove_process(u32 handle)
+namespace {
+
+bool is_in_use(Process& p)
+{
+    LockGuard guard(p.lock);
+    bool used = p.num_tasks != 0 || p.holders.load() != 0;
+    for (Process* g = p.guests; g != nullptr && !used; g = g->next_guest)
+        used = is_in_use(*g);
+    return used;
+}
+
+} // namespace
+
+Result<Process*> remove_process(u32 handle)
 {
     LockGuard guard(process_table_lock);
     Process* p = lookup_process(handle);
-    if (p != nullptr) {
-        place_of(handle) = nullptr;
-        process_count.fetch_sub(1);
-    }
+    if (p == nullptr)
+        return fail(Errno::srch);
+    if (is_in_use(*p)) // nobody can come to hold it while the table is locked
+        return fail(Errno::again);
+    place_of(handle) = nullptr;
+    process_count.fetch_sub(1);
     return p;
 }
 

@@ -15,8 +15,8 @@ void let_process_go(Process& p);
 [[nodiscard]] bool is_known_process(u32 handle) EXCLUDES(process_table_lock);
 // again: the handle's place is still taken.
 Status enter_process(Process& p) EXCLUDES(process_table_lock);
-// From here on no message finds it. nullptr: it was not there.
-[[nodiscard]] Process* remove_process(u32 handle) EXCLUDES(process_table_lock);
+// From here on nobody finds it. srch: it was not there; again: somebody is still at work on it, or it has tasks.
+[[nodiscard]] Result<Process*> remove_process(u32 handle) EXCLUDES(process_table_lock);
 
 // Its tasks, and those of its guests, leave at the next opportunity, without a word to the proxy.
 void kill_process(Process& p);

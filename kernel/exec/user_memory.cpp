@@ -154,12 +154,7 @@ Status copy_on_write(Process& p, UserAddr a)
 
 Status begin_unmap(Process& p, UserRange range, Departure& left)
 {
-    for (;;) {
-        const Status begun = p.space.begin_unmap(range, left);
-        if (begun || begun.error() != Errno::again)
-            return begun;
-        wait_a_moment();
-    }
+    return begin_when_settled([&] { return p.space.begin_unmap(range, left); });
 }
 
 } // namespace
@@ -272,14 +267,7 @@ Status protect(Process& p, UserRange range, u8 prot, i32 key)
 Status discard(Process& p, UserRange range)
 {
     Departure left;
-    for (;;) {
-        const Status begun = p.space.begin_discard(range, left);
-        if (begun)
-            break;
-        if (begun.error() != Errno::again)
-            return begun;
-        wait_a_moment();
-    }
+    TRY_STATUS(begin_when_settled([&] { return p.space.begin_discard(range, left); }));
     settle(p, left);
     p.space.end_discard(left);
     return {};

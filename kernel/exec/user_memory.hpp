@@ -20,6 +20,17 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker = As
 // Linux takes its mappings of the range away. Number of pinned pages, as the mode counts them (STILL_MSG_ZAP).
 u64 ask_zap(Process& p, UserRange range, still_zap_mode mode);
 
+// Calls begin() until nothing is under way any more in the memory that it is about.
+template <class Begin> auto begin_when_settled(Begin&& begin)
+{
+    auto begun = begin();
+    while (!begun && begun.error() == Errno::again) {
+        wait_a_moment();
+        begun = begin();
+    }
+    return begun;
+}
+
 Status unmap(Process& p, UserRange range);
 Status protect(Process& p, UserRange range, u8 prot, i32 key = AddressSpace::keep_key);
 Status discard(Process& p, UserRange range);

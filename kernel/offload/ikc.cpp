@@ -5,6 +5,7 @@
 #include <debug/panic.hpp>
 #include <mm/frame_allocator.hpp>
 #include <offload/ikc.hpp>
+#include <sched/clock.hpp>
 #include <sched/scheduler.hpp>
 
 namespace still::ikc {
@@ -17,6 +18,7 @@ Handlers handlers{};
 // Requests for a service thread. Filled by the interrupt, emptied by the thread, both on one CPU.
 struct Inbox {
     static constexpr u32 size = 256;
+    static_assert(size > STILL_MAX_CALLS);
     still_msg messages[size];
     u32 head = 0;
     u32 tail = 0;
@@ -38,6 +40,8 @@ SpinLock pending_lock;
 u32 pending_hint = 0;
 
 std::atomic<u64> signal_news{0};
+
+constexpr u64 full_spin_us = 50;
 
 still_cell to_cell(const still_msg& m)
 {
@@ -151,19 +155,24 @@ void ring_doorbell()
 
 void send(const still_msg& m)
 {
-    Cpu& c = this_cpu();
     const still_cell cell = to_cell(m);
+    const u64 start = arch::read_tsc();
     for (;;) {
+        Cpu& c = this_cpu();
         const still_ring_result r = still_ring_push(&c.to_linux, &cell);
         if (r == STILL_RING_OK)
             break;
         if (r == STILL_RING_CORRUPT)
             panic("the ring from CPU {} to Linux is corrupt", c.arch.id);
         ring_doorbell();
-        arch::interrupt_window();
-        cpu_pause();
+        if (arch::read_tsc() - start < us_to_tsc(full_spin_us) || c.current == &c.idle) {
+            arch::interrupt_window();
+            cpu_pause();
+        } else {
+            wait_a_moment(); // what Linux needs to go on may have to run here
+        }
     }
-    if (still_ring_must_notify(&c.to_linux) != 0)
+    if (still_ring_must_notify(&this_cpu().to_linux) != 0)
         ring_doorbell();
 }
 
@@ -189,7 +198,7 @@ Result<u64> ask(still_msg m, u64* extra)
             }
         }
         if (index == max_pending)
-            yield();
+            wait_a_moment();
     }
     send(m);
     Pending& p = pending[index];

@@ -139,8 +139,8 @@ namespace {
 SyscallResult queue_to_other(Task& task, const Call& call)
 {
     constexpr u32 nr_tgkill = 234;
-    const HeldProcess peer(static_cast<u32>(call.arg[0]), *task.owner);
-    if (!peer)
+    const u32 pid = static_cast<u32>(call.arg[0]);
+    if (!HeldProcess(pid, *task.owner))
         return offload_unchanged(task, call);
     const SignalInfo info = TRY(read_info(call.arg[3], static_cast<u32>(call.arg[2])));
     if (pretends(info))
@@ -150,7 +150,8 @@ SyscallResult queue_to_other(Task& task, const Call& call)
     const i64 allowed = TRY(offload_quickly(task, nr_tgkill, call.arg[0], call.arg[1], 0));
     if (allowed < 0)
         return fail(static_cast<Errno>(-allowed));
-    return send(*peer, static_cast<u32>(call.arg[1]), info);
+    const HeldProcess peer(pid, *task.owner);
+    return peer ? send(*peer, static_cast<u32>(call.arg[1]), info) : fail(Errno::srch);
 }
 
 } // namespace

@@ -37,15 +37,22 @@ bool is_capable(Task& task, u64 capability)
     return answer && *answer == 1;
 }
 
-Status set_limit(Task& task, still_limit& limit, const still_limit& wanted)
+constexpr u64 cap_sys_resource = 24;
+
+template <class MayRaise>
+Status set_limit(Process& p, still_limit& limit, const still_limit& wanted, MayRaise&& may_raise)
 {
-    constexpr u64 cap_sys_resource = 24;
     if (wanted.soft > wanted.hard)
         return fail(Errno::inval);
-    if (wanted.hard > limit.hard && !is_capable(task, cap_sys_resource))
+    if (wanted.hard > limit.hard && !may_raise())
         return fail(Errno::perm);
     limit = wanted;
-    return &limit == &task.owner->limit_cpu ? watch_cpu_limit(*task.owner) : Status{};
+    return &limit == &p.limit_cpu ? watch_cpu_limit(p) : Status{};
+}
+
+Status set_own_limit(Task& task, still_limit& limit, const still_limit& wanted)
+{
+    return set_limit(*task.owner, limit, wanted, [&] { return is_capable(task, cap_sys_resource); });
 }
 
 // Linux keeps this one, for children and /proc; the LWK goes by it.
@@ -57,19 +64,39 @@ SyscallResult offload_limit(Task& task, const Call& call, u64 resource, u64 want
     return result;
 }
 
-// prlimit(2) of another process of the LWK. Whether the caller may is Linux's to say.
-SyscallResult limit_of_other(Task& task, const Call& call)
+bool is_here(const Task& task, u64 pid)
+{
+    return static_cast<bool>(HeldProcess(static_cast<u32>(pid), *task.owner));
+}
+
+// Reads and changes the limit of another process, which is held meanwhile: nothing in here waits for Linux.
+Result<still_limit> exchange_limit(const Task& task, const Call& call, const still_limit* wanted,
+                                   bool may_raise)
 {
     const HeldProcess other(static_cast<u32>(call.arg[0]), *task.owner);
     if (!other)
+        return fail(Errno::srch);
+    still_limit& limit = *local_limit(*other, call.arg[1]);
+    const still_limit old = limit;
+    if (wanted != nullptr)
+        TRY_STATUS(set_limit(*other, limit, *wanted, [may_raise] { return may_raise; }));
+    return old;
+}
+
+// prlimit(2) of another process of the LWK. Whether the caller may is Linux's to say.
+SyscallResult limit_of_other(Task& task, const Call& call)
+{
+    if (!is_here(task, call.arg[0]))
         return offload_unchanged(task, call);
     const i64 allowed = TRY(offload_quickly(task, call.nr, call.arg[0], call.arg[1], 0, 0));
     if (allowed < 0)
         return fail(static_cast<Errno>(-allowed));
-    still_limit& limit = *local_limit(*other, call.arg[1]);
-    const still_limit old = limit;
-    if (call.arg[2] != 0)
-        TRY_STATUS(set_limit(task, limit, TRY(UserIn<still_limit>(call.arg[2]).read())));
+    still_limit wanted{};
+    const bool changes = call.arg[2] != 0;
+    if (changes)
+        wanted = TRY(UserIn<still_limit>(call.arg[2]).read());
+    const bool may_raise = changes && is_capable(task, cap_sys_resource);
+    const still_limit old = TRY(exchange_limit(task, call, changes ? &wanted : nullptr, may_raise));
     if (call.arg[3] != 0)
         TRY_STATUS(UserOut<still_limit>(call.arg[3]).write(old));
     return 0;
@@ -118,7 +145,7 @@ SyscallResult sys_prlimit64(Task& task, const Call& call)
         return limit_of_other(task, call);
     const still_limit old = *limit;
     if (call.arg[2] != 0)
-        TRY_STATUS(set_limit(task, *limit, TRY(UserIn<still_limit>(call.arg[2]).read())));
+        TRY_STATUS(set_own_limit(task, *limit, TRY(UserIn<still_limit>(call.arg[2]).read())));
     if (call.arg[3] != 0)
         TRY_STATUS(UserOut<still_limit>(call.arg[3]).write(old));
     return 0;
@@ -138,7 +165,7 @@ SyscallResult sys_setrlimit(Task& task, const Call& call)
     still_limit* limit = local_limit(*task.owner, call.arg[0]);
     if (limit == nullptr)
         return offload_limit(task, call, call.arg[0], call.arg[1]);
-    TRY_STATUS(set_limit(task, *limit, TRY(UserIn<still_limit>(call.arg[1]).read())));
+    TRY_STATUS(set_own_limit(task, *limit, TRY(UserIn<still_limit>(call.arg[1]).read())));
     return 0;
 }
 
@@ -181,7 +208,7 @@ SyscallResult sys_prctl(Task& task, const Call& call)
     case 57:         // PR_SET_IO_FLUSHER
     case 58:         // PR_GET_IO_FLUSHER
     case 0x59616d61: // PR_SET_PTRACER
-        return offload_unchanged(task, call);
+        return offload_credentials(task, call);
     case set_tsc:
         return call.arg[1] == tsc_enable ? offload_unchanged(task, call) : fail(Errno::inval);
     case get_tid_address:

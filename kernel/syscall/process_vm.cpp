@@ -110,26 +110,43 @@ std::atomic<u64>& grant_place(Process& p, const Process& peer)
     return p.reaches[peer.handle % num_reached];
 }
 
-SyscallResult move_memory(Task& task, const Call& call, bool read)
+// nosys from move_here(): Linux shall make the call. If it lets this process reach that one: what is remembered, and
+// where.
+struct ForLinux {
+    u64 grant = 0;
+    std::atomic<u64>* place = nullptr;
+};
+
+// The peer is held in here only, where Linux is asked for nothing that takes long: its end waits until it is let go.
+SyscallResult move_here(Process& p, const Call& call, bool read, ForLinux& linux)
 {
-    Process& p = *task.owner;
     const HeldProcess peer(static_cast<u32>(call.arg[0]), p);
     // One that has ended may still be here, for its memory to be given up.
     if (!peer || peer->dying.load(std::memory_order_relaxed) || call.arg[5] != 0)
-        return offload_unchanged(task, call);
+        return fail(Errno::nosys);
     Vectors local(call.arg[1], call.arg[2]), remote(call.arg[3], call.arg[4]);
     const auto here = local.check(p.space), there = remote.check(peer->space);
     if (!here || !there)
-        return offload_unchanged(task, call);
+        return fail(Errno::nosys);
     const u64 grant = grant_for(*peer);
     std::atomic<u64>& place = grant_place(p, *peer);
     if (&*peer != &p && place.load() != grant) {
-        const auto moved = offload_unchanged(task, call);
-        if (moved && *moved > 0)
-            place.store(grant);
-        return moved;
+        linux = {grant, &place};
+        return fail(Errno::nosys);
     }
     return read ? transfer(p, local, *peer, remote) : transfer(*peer, remote, p, local);
+}
+
+SyscallResult move_memory(Task& task, const Call& call, bool read)
+{
+    ForLinux linux;
+    const auto moved = move_here(*task.owner, call, read, linux);
+    if (moved || moved.error() != Errno::nosys)
+        return moved;
+    const auto moved_by_linux = offload_unchanged(task, call);
+    if (moved_by_linux && *moved_by_linux > 0 && linux.place != nullptr)
+        linux.place->store(linux.grant);
+    return moved_by_linux;
 }
 
 } // namespace
