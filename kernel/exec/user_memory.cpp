@@ -234,11 +234,7 @@ Result<UserRange> reserve_place(Process& p, MapRequest request, bool replace)
     request.kind = VmaKind::leaving;
     if (request.fixed && replace)
         request.over_leaving = TRY(make_room(p, wanted));
-    auto range = p.space.map(request);
-    while (!range && range.error() == Errno::again) {
-        wait_a_moment();
-        range = p.space.map(request);
-    }
+    const auto range = begin_when_settled([&] { return p.space.map(request); });
     if (!range && request.over_leaving)
         p.space.drop_reserved(wanted);
     return range;
