@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""symbols.py TREE MODULE...: every symbol of Linux's that a built module asks for stands in
-linux-module/symbols.txt, with what it is for. With the modules of all the kernels there, none stands there for nothing."""
+"""symbols.py TREE MODULE...: every symbol of Linux that a module asks for stands in
+linux-module/symbols.txt, with what it is for. With the modules of all kernels, none stands there for nothing."""
 import fnmatch
 import subprocess
 import sys
