@@ -19,7 +19,10 @@ Result<UserRange> reserve(Process& p, const MapRequest& wanted, bool replace)
     request.segment = 0;
     if (request.fixed && replace)
         request.over_leaving = TRY(make_room(p, {request.hint, request.hint + request.length}));
+    const bool is_first = !p.space.shares_memory();
     const auto range = p.space.map(request);
+    if (is_first)
+        begin_to_share(p);
     if (!range && request.over_leaving)
         p.space.drop_reserved({request.hint, request.hint + request.length});
     return range;

@@ -187,6 +187,11 @@ void leave_robustly(Task& task);
 // Where memory is shared, Linux looks through the proxy's robust list when that dies, for whatever reason: it has the
 // thread's.
 void tell_robust_list(Task& task);
+// Whether the current task's calls go to Linux without a look at it: after each change of what they depend on, which is
+// its signal mask and its robust list.
+void choose_offload_way(Task& task);
+// The process begins to share memory with others: its tasks have to tell their robust lists first.
+void begin_to_share(Process& p);
 // At each way back to user mode: ends the task if its process is dying.
 void leave_if_dying(Task& task);
 

@@ -52,6 +52,7 @@ void first_user_entry(void* argument)
     // SAFETY: the frame lies at the top of this task's own stack, above everything in use.
     auto* frame = reinterpret_cast<arch::TrapFrame*>(task.stack_top() - sizeof(arch::TrapFrame));
     leave_if_dying(task);
+    choose_offload_way(task);
     *frame = task.start;
     rseq::on_return(task, *frame);
     arch::still_enter_user(frame);

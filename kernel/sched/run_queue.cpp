@@ -79,6 +79,11 @@ void update_slice(Cpu& c)
     program_timer(c);
 }
 
+void update_quick_slot(Cpu& c)
+{
+    c.arch.quick_slot = c.ready.empty() && c.current != nullptr ? c.current->quick_slot : nullptr;
+}
+
 void insert_timer(Cpu& c, Thread& t)
 {
     Thread** at = &c.timers;
@@ -117,6 +122,7 @@ void make_ready(Cpu& c, Thread& t)
     }
     c.ready.insert(at, t);
     t.queued = true;
+    update_quick_slot(c);
     __atomic_store_n(&c.counters->runnable, static_cast<u32>(c.ready.size()) + (c.current == &c.idle ? 0 : 1),
                      __ATOMIC_RELAXED);
 }
@@ -125,12 +131,29 @@ void take_off(Cpu& c, Thread& t)
 {
     c.ready.erase(c.ready.iterator_to(t));
     t.queued = false;
+    update_quick_slot(c);
 }
 
 void notify(Cpu& target)
 {
     if (&target != &this_cpu())
         arch::send_interrupt(target.arch.apic_id, arch::vector_reschedule);
+}
+
+void set_quick_slot(Thread& t, still_slot* slot) NO_THREAD_SAFETY
+{
+    for (;;) {
+        Cpu* home = t.cpu;
+        home->lock.lock();
+        const bool found = t.cpu == home;
+        if (found) {
+            t.quick_slot = slot;
+            update_quick_slot(*home);
+        }
+        home->lock.unlock();
+        if (found)
+            return;
+    }
 }
 
 void set_scheduling(Thread& t, const Scheduling& wanted) NO_THREAD_SAFETY

@@ -50,6 +50,8 @@ void reschedule_if_needed();
 {
     return !c.ready.empty();
 }
+// The slot on which the system call entry may send t's calls by itself; nullptr: on none.
+void set_quick_slot(Thread& t, still_slot* slot);
 // Make the CPU on which t runs take notice of t's flags. No-op if it is not running.
 void kick(Thread& t);
 

@@ -54,6 +54,8 @@ struct Thread : ListHook {
     u64 busy_tsc = 0;  // complete stretches on a CPU
     u64 since_tsc = 0; // start of the running one
 
+    still_slot* quick_slot = nullptr; // for CpuLocal's while it runs and nobody else is ready
+
     // Timer, under the lock of cpu's run queue.
     u64 deadline = 0; // TSC; 0: none
     Thread* next_timer = nullptr;
