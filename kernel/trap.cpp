@@ -185,8 +185,12 @@ extern "C" void still_trap(still::arch::TrapFrame* frame)
         exception(*frame);
     else
         interrupt(frame->vector);
-    if (!frame->from_user())
+    if (!frame->from_user()) {
+        // What it brought is for the way back from the system call that it came into.
+        if (frame->vector >= 32)
+            current_thread().attention = true;
         return;
+    }
     Task& task = current_task();
     wait_while_stopped(task);
     leave_if_dying(task);

@@ -84,6 +84,11 @@ corrupt:
 	return -EIO;
 }
 
+static bool is_seen(const struct still_leaf *leaf)
+{
+	return (leaf->value & (STILL_PTE_SEEN | STILL_PTE_FOREIGN)) == STILL_PTE_SEEN;
+}
+
 /* The leaves behind the first in a table of 4 KiB entries. */
 static int scan_table(struct still_proc *proc, u64 end, struct still_leaf *leaf, still_visit visit,
 		      void *context)
@@ -95,30 +100,34 @@ static int scan_table(struct still_proc *proc, u64 end, struct still_leaf *leaf,
 		leaf->address += PAGE_SIZE;
 		leaf->entry++;
 		leaf->value = READ_ONCE(*leaf->entry);
-		if (!(leaf->value & STILL_PTE_SEEN))
+		if (!is_seen(leaf))
 			continue;
 		leaf->is_leaf = true;
 		leaf->writable = leaf->value & STILL_PTE_WRITE;
 		ret = fill_leaf(proc, leaf);
-		if (!ret && leaf->is_leaf)
+		if (ret)
+			atomic64_inc(&proc->os->bad_messages);
+		else if (leaf->is_leaf)
 			ret = visit(proc, leaf, context);
 	}
 	return ret;
 }
 
 /*
- * Calls visit for each leaf of the range that Linux has seen, ascending, a table at a time. What it returns, if
- * not 0, ends the scan, or -EIO does, as with still_walk(). *at: where the scan begins, and got to.
+ * Calls visit for each leaf of the instance's memory in the range that Linux has seen, ascending, a table at a
+ * time. What it returns, if not 0, ends the scan, or -EIO does, as with still_walk(). *at: where the scan begins,
+ * and got to.
  */
 int still_scan(struct still_proc *proc, u64 *at, u64 end, still_visit visit, void *context)
 {
-	struct still_leaf leaf;
 	int ret = 0;
 
 	while (!ret && *at < end) {
+		struct still_leaf leaf = { .address = *at };
+
 		still_walk_begin(proc);
 		ret = still_walk(proc, *at, &leaf);
-		if (!ret && leaf.is_leaf && (leaf.value & STILL_PTE_SEEN))
+		if (!ret && leaf.is_leaf && is_seen(&leaf))
 			ret = visit(proc, &leaf, context);
 		if (!ret && leaf.size == PAGE_SIZE)
 			ret = scan_table(proc, end, &leaf, visit, context);

@@ -119,6 +119,8 @@ struct still_os {
 
 	struct inode *inode; /* of the unified address space */
 	atomic64_t faults;
+	atomic64_t tries[3]; /* see still_status */
+	atomic64_t lost_tries;
 	atomic64_t fault_ins;
 	atomic64_t fills;
 	atomic64_t mirror_faults;

@@ -67,6 +67,7 @@ static struct page *find_page(struct still_proc *proc, u64 address, bool write)
  */
 static bool mark_seen(struct still_proc *proc, u64 address, struct page *page, bool write)
 {
+	struct still_os *os = proc->os;
 	struct still_leaf leaf;
 	bool marked = false;
 
@@ -75,6 +76,10 @@ static bool mark_seen(struct still_proc *proc, u64 address, struct page *page, b
 	       page_at(&leaf, address) == page)
 		marked = cmpxchg(leaf.entry, leaf.value, leaf.value | STILL_PTE_SEEN) == leaf.value;
 	still_walk_end(proc);
+	if (marked)
+		atomic64_inc(&os->tries[leaf.size == PUD_SIZE ? 2 : leaf.size == PMD_SIZE]);
+	else
+		atomic64_inc(&os->lost_tries);
 	return marked;
 }
 

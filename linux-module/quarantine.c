@@ -91,8 +91,7 @@ static int quarantine_leaf(struct still_proc *proc, const struct still_leaf *lea
 	struct pins *pins = context;
 	unsigned long pinned;
 
-	if ((leaf->value & STILL_PTE_FOREIGN) || !(leaf->value & STILL_PTE_SEEN) ||
-	    (pins->departing_only && !still_leaf_departing(leaf)))
+	if (pins->departing_only && !still_leaf_departing(leaf))
 		return 0;
 	pinned = pinned_pages(leaf);
 	if (pinned && leaf->size == PAGE_SIZE)
@@ -121,8 +120,7 @@ static int mark_leaf(struct still_proc *proc, const struct still_leaf *leaf, voi
 	struct pins *pins = context;
 	u64 value = leaf->value, found;
 
-	if (!still_leaf_present(leaf) || !(value & STILL_PTE_SEEN) || (value & STILL_PTE_FOREIGN) ||
-	    !pinned_pages(leaf))
+	if (!still_leaf_present(leaf) || !pinned_pages(leaf))
 		return 0;
 	for (;; value = found) {
 		found = cmpxchg(leaf->entry, value, value | STILL_PTE_PINNED);
@@ -139,8 +137,7 @@ static int count_leaf(struct still_proc *proc, const struct still_leaf *leaf, vo
 {
 	unsigned long *count = context;
 
-	if ((leaf->value & STILL_PTE_SEEN) && !(leaf->value & STILL_PTE_FOREIGN) &&
-	    still_leaf_departing(leaf))
+	if (still_leaf_departing(leaf))
 		*count += pinned_pages(leaf);
 	return 0;
 }

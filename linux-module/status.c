@@ -41,6 +41,9 @@ int still_status(struct still_os *os, struct still_status *status)
 	status->quarantined = READ_ONCE(os->num_quarantined);
 	status->zaps = atomic64_read(&os->zaps);
 	status->faults = atomic64_read(&os->faults);
+	for (i = 0; i < ARRAY_SIZE(os->tries); i++)
+		status->tries[i] = atomic64_read(&os->tries[i]);
+	status->lost_tries = atomic64_read(&os->lost_tries);
 	status->fault_ins = atomic64_read(&os->fault_ins);
 	status->fills = atomic64_read(&os->fills);
 	status->log_head = READ_ONCE(os->log->head);

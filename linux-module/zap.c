@@ -48,8 +48,6 @@ static int find_locked(struct still_proc *proc, const struct still_leaf *leaf, v
 	struct locked *found = context;
 	u64 at = max(leaf->address, found->at), to = min(leaf->address + leaf->size, found->end);
 
-	if (!(leaf->value & STILL_PTE_SEEN) || (leaf->value & STILL_PTE_FOREIGN))
-		return 0;
 	for (; at < to; at += PAGE_SIZE) {
 		found->page = pfn_to_page(leaf->first_pfn + ((at - leaf->address) >> PAGE_SHIFT));
 		if (PageLocked(found->page)) {

@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "fd_guard.hpp"
 
+#include "program_files.hpp"
+
 #include <stillcore/slot.h>
 
-#include <algorithm>
-#include <iterator>
 #include <sys/syscall.h>
 
 namespace still::mcexec {
 
 namespace {
 
-struct Row {
+constexpr struct {
     uint32_t nr;
     uint8_t args; // bit n: argument n is a descriptor
-};
-
-// Ascending by number.
-constexpr Row rows[] = {
+} rows[] = {
     {SYS_read, 1},
     {SYS_write, 1},
     {SYS_close, 1},
@@ -106,12 +103,57 @@ constexpr Row rows[] = {
     {SYS_openat2, 1},
     {SYS_faccessat2, 1},
     {SYS_epoll_pwait2, 1},
-    {STILL_CALL_MAP_FILE, 1},
-    {STILL_CALL_SIGNALFD, 1},
 };
-static_assert(std::is_sorted(std::begin(rows), std::end(rows), [](Row a, Row b) { return a.nr < b.nr; }));
+constexpr auto make_table()
+{
+    std::array<uint8_t, num_linux_calls> table{};
+    for (const auto& row : rows) {
+        table[row.nr] = row.args;
+    }
+    return table;
+}
+constexpr auto table = make_table();
+
+// Bit n: argument n of that call is a descriptor.
+constexpr unsigned descriptor_arguments(uint32_t nr)
+{
+    if (nr < num_linux_calls) {
+        return table[nr];
+    }
+    return nr == STILL_CALL_MAP_FILE || nr == STILL_CALL_SIGNALFD ? 1 : 0;
+}
+
+constexpr QuickCall kind_of(uint32_t nr)
+{
+    switch (nr) {
+    case SYS_dup2: // may want the very number of a descriptor of mcexec's
+    case SYS_dup3:
+    case SYS_close_range:
+    case SYS_getdents: // may list those
+    case SYS_getdents64:
+        return QuickCall::no;
+    default:
+        break;
+    }
+    const unsigned args = descriptor_arguments(nr);
+    if (path_call(nr) || args > 1) {
+        return QuickCall::no;
+    }
+    return args == 1 ? QuickCall::unless_hidden : QuickCall::yes;
+}
+
+constexpr auto make_quick_calls()
+{
+    std::array<QuickCall, num_linux_calls> kinds{};
+    for (uint32_t nr = 0; nr < num_linux_calls; ++nr) {
+        kinds[nr] = kind_of(nr);
+    }
+    return kinds;
+}
 
 } // namespace
+
+constinit const std::array<QuickCall, num_linux_calls> quick_calls = make_quick_calls();
 
 FdAction guard_descriptor(uint32_t nr, const uint64_t (&arg)[6], int hidden_fd)
 {
@@ -121,13 +163,9 @@ FdAction guard_descriptor(uint32_t nr, const uint64_t (&arg)[6], int hidden_fd)
                    ? FdAction::split_range
                    : FdAction::execute;
     }
-    const Row* row =
-        std::lower_bound(std::begin(rows), std::end(rows), nr, [](Row r, uint32_t n) { return r.nr < n; });
-    if (row == std::end(rows) || row->nr != nr) {
-        return FdAction::execute;
-    }
-    for (unsigned i = 0; i < 6; ++i) {
-        if ((row->args >> i & 1) != 0 && static_cast<uint32_t>(arg[i]) == fd) {
+    const unsigned args = descriptor_arguments(nr);
+    for (unsigned i = 0; args >> i != 0; ++i) {
+        if ((args >> i & 1) != 0 && static_cast<uint32_t>(arg[i]) == fd) {
             return FdAction::bad;
         }
     }

@@ -3,6 +3,7 @@
 // Pure.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 namespace still::mcexec {
@@ -13,6 +14,15 @@ enum class FdAction {
     move_away,   // dup2/dup3 onto it: give the number up first
     split_range, // close_range over it
 };
+
+// Whether mcexec has anything to do with a call of Linux's but to make it.
+enum class QuickCall : uint8_t {
+    no,
+    yes,
+    unless_hidden, // its first argument, and no other, is a descriptor
+};
+inline constexpr uint32_t num_linux_calls = 512;
+extern const std::array<QuickCall, num_linux_calls> quick_calls;
 
 [[nodiscard]] FdAction guard_descriptor(uint32_t nr, const uint64_t (&arg)[6], int hidden_fd);
 

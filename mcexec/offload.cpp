@@ -7,6 +7,7 @@
 #include "fork.hpp"
 #include "process.hpp"
 #include "program_files.hpp"
+#include "quick_calls.hpp"
 #include "shared_memory.hpp"
 #include "signal_relay.hpp"
 #include "waits.hpp"
@@ -224,6 +225,28 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
     }
 }
 
+// Makes the call that waits on the slot, if it is one that needs nothing else. False: nothing was done.
+[[gnu::always_inline]] inline bool serve_quickly(const SlotServer& server, const ProxyThread& proxy,
+                                                 uint32_t seq, int64_t& result)
+{
+    // SAFETY: as in QuickArguments.
+    const uint32_t nr = *const_cast<const volatile uint32_t*>(&server.slot().nr);
+    if (nr >= num_linux_calls || quick_calls[nr] == QuickCall::no) {
+        return false;
+    }
+    const QuickArguments arg(server.slot());
+    if (quick_calls[nr] == QuickCall::unless_hidden && is_hidden(static_cast<int>(arg.a0))) {
+        return false;
+    }
+    const unsigned handlers = proxy.handlers;
+    result = arg.execute(nr);
+    if (result == -EINTR) [[unlikely]] {
+        result =
+            what_interrupted(proxy, {seq, nr, {arg.a0, arg.a1, arg.a2, arg.a3, arg.a4, arg.a5}}, handlers);
+    }
+    return true;
+}
+
 void finish_if_last(const Request& request)
 {
     if (request.nr == STILL_CALL_EXIT_GROUP) {
@@ -253,29 +276,37 @@ void serve(uint32_t slot)
     take_slot(slot);
     this_proxy = &proxy;
     unblock_signals();
+    bool quick = false; // what the thread does before it makes a call is nothing at present
     for (;;) {
-        auto request = server->next();
-        if (!request) {
+        if (!server->wait()) {
             die_lwk_gone();
         }
-        follow_tty_blocks(proxy, request->nr);
-        request->nr &= ~(STILL_CALL_BLOCKS_TTIN | STILL_CALL_BLOCKS_TTOU);
-        finish_if_last(*request);
-        if (proxy.is_about_to_execute && request->nr != STILL_CALL_EXEC) {
+        const uint32_t seq = server->seq();
+        int64_t result = 0;
+        if (quick && serve_quickly(*server, proxy, seq, result)) [[likely]] {
+            if (!server->answer(seq, result)) {
+                die_lwk_gone();
+            }
+            continue;
+        }
+        Request request = server->request();
+        follow_tty_blocks(proxy, request.nr);
+        request.nr &= ~(STILL_CALL_BLOCKS_TTIN | STILL_CALL_BLOCKS_TTOU);
+        finish_if_last(request);
+        if (proxy.is_about_to_execute && request.nr != STILL_CALL_EXEC) {
             proxy.is_about_to_execute = false;
             unblock_signals();
         }
-        if (request->nr == STILL_CALL_THREAD_EXIT) {
+        if (request.nr == STILL_CALL_THREAD_EXIT) {
             block_signals();
             // The program may free what it named as its robust list, which the LWK has looked through.
             syscall(SYS_set_robust_list, nullptr, sizeof(robust_list_head));
             this_proxy = nullptr;
-            server->retire(*request);
+            server->retire(request);
             return;
         }
-        int64_t result = 0;
-        if (request->nr == STILL_CALL_FORK) {
-            const Forked forked = fork_process(*request);
+        if (request.nr == STILL_CALL_FORK) {
+            const Forked forked = fork_process(request);
             if (forked.in_child) {
                 take_slot(0);
                 unblock_signals();
@@ -284,12 +315,13 @@ void serve(uint32_t slot)
             result = forked.result;
         } else if (process.options.stats) {
             const uint64_t start = read_tsc();
-            result = serve_call(proxy, *request);
-            process.stats.count(request->nr, read_tsc() - start, result);
+            result = serve_call(proxy, request);
+            process.stats.count(request.nr, read_tsc() - start, result);
         } else {
-            result = serve_call(proxy, *request);
+            result = serve_call(proxy, request);
         }
-        if (!server->answer(*request, result)) {
+        quick = !proxy.is_about_to_execute && proxy.tty_blocks == 0 && !process.options.stats;
+        if (!server->answer(request, result)) {
             die_lwk_gone();
         }
     }

@@ -7,8 +7,39 @@
 
 #include <cstdint>
 #include <optional>
+#include <sys/syscall.h>
 
 namespace still::mcexec {
+
+// Where a call has its path, and the folder that a relative one starts from.
+struct PathCall {
+    uint8_t path;
+    int8_t folder; // -1: the working directory
+};
+
+constexpr std::optional<PathCall> path_call(uint32_t nr)
+{
+    switch (nr) {
+    case SYS_open:
+    case SYS_stat:
+    case SYS_lstat:
+    case SYS_access:
+    case SYS_chdir:
+    case SYS_readlink:
+    case SYS_statfs:
+        return PathCall{0, -1};
+    case SYS_openat:
+    case SYS_openat2:
+    case SYS_newfstatat:
+    case SYS_faccessat:
+    case SYS_faccessat2:
+    case SYS_readlinkat:
+    case SYS_statx:
+        return PathCall{1, 0};
+    default:
+        return std::nullopt;
+    }
+}
 
 // Nothing: the call goes to Linux as it is.
 [[nodiscard]] std::optional<int64_t> serve_special_file(const Request& request);

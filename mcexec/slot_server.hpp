@@ -7,6 +7,7 @@
 
 #include <stillcore/slot.h>
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 
@@ -32,7 +33,30 @@ class SlotServer {
 
     // The next request, or nothing when the LWK is gone; error() says by which errno.
     [[nodiscard]] std::optional<Request> next();
-    [[nodiscard]] bool answer(const Request& request, int64_t result);
+    [[nodiscard]] bool answer(const Request& request, int64_t result) { return answer(request.seq, result); }
+    // The same in pieces, for who looks at the slot itself: waits until there is a request (false: the LWK is
+    // gone), and answers the one of that number.
+    [[nodiscard]] bool wait()
+    {
+        // A request that comes at once: nothing else is worth a look meanwhile. Not while polling does not pay.
+        for (unsigned i = 0; window_.ticks() != 0 && i < quick_polls; ++i) {
+            __builtin_ia32_pause();
+            if (seq() != answered_) {
+                return true;
+            }
+        }
+        return wait_longer();
+    }
+    [[nodiscard]] uint32_t seq() const { return load(slot_.seq, std::memory_order_acquire); }
+    [[nodiscard]] const still_slot& slot() const { return slot_; }
+    [[nodiscard]] Request request() const;
+    [[nodiscard]] bool answer(uint32_t seq, int64_t result)
+    {
+        slot_.result = result;
+        answered_ = seq;
+        store(slot_.answer_seq, seq, std::memory_order_seq_cst);
+        return load(slot_.asleep, std::memory_order_seq_cst) == 0 || wake();
+    }
     // The last touch of the slot: from here on a new thread may have it.
     void retire(const Request& request);
 
@@ -41,9 +65,23 @@ class SlotServer {
     [[nodiscard]] uint64_t sleeps() const { return sleeps_; }
 
   private:
+    static constexpr unsigned quick_polls = 50;
+
+    // SAFETY: the slot is shared with another kernel; each field has one writer, and all access goes through
+    // these. Sequentially consistent stores are XCHG on x86, so "store my flag, then load the other's" needs no
+    // other fence.
+    static uint32_t load(const uint32_t& field, std::memory_order order)
+    {
+        return std::atomic_ref<uint32_t>(const_cast<uint32_t&>(field)).load(order);
+    }
+    static void store(uint32_t& field, uint32_t value, std::memory_order order)
+    {
+        std::atomic_ref<uint32_t>(field).store(value, order);
+    }
+    bool wait_longer();
     bool poll(uint64_t start);
     bool sleep();
-    uint32_t seq() const;
+    bool wake();
 
     still_slot& slot_;
     SlotKernel& kernel_;

@@ -60,6 +60,7 @@ ordered_json to_json(uint32_t index, const ihk::InstanceStatus& answer)
         {"zaps", s.zaps},
         {"faults", s.faults},
         {"fault_ins", s.fault_ins},
+        {"tries", {{"4k", s.tries[0]}, {"2m", s.tries[1]}, {"1g", s.tries[2]}, {"lost", s.lost_tries}}},
         {"fills", s.fills},
         {"log_bytes", s.log_head},
         {"panic", panic_text(s)},

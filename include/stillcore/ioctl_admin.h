@@ -128,7 +128,9 @@ struct still_status {
 	uint64_t log_head;
 	uint64_t kept;   /* bytes that the LWK keeps, once taken, for its objects and tables */
 	uint64_t cached; /* bytes of free memory that hold contents of files, until they are needed */
-	uint64_t reserved1[4];
+	/* Pages of 4 KiB, 2 MiB, 1 GiB leaves that were mapped for Linux; tries where the LWK's change came first. */
+	uint64_t tries[3];
+	uint64_t lost_tries;
 	struct still_node_counters nodes[STILL_MAX_NODES];
 	char panic_text[192];
 	uint32_t cpu_space; /* in: room in cpus[] below */

@@ -209,6 +209,8 @@ Result<u32> wake(Process& p, u64 address, i32 count, u32 bits)
     TRY_STATUS(check_word(address));
     Bucket& b = bucket_of(&p.space, address);
     LockGuard guard(b.lock);
+    if (b.first == nullptr) [[likely]]
+        return 0;
     return wake_locked(b, &p.space, address, count, bits);
 }
 

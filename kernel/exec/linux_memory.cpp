@@ -10,19 +10,12 @@ namespace {
 constexpr u32 nr_mmap = 9, nr_munmap = 11;
 constexpr u64 map_fixed = 0x10;
 
-// Reserves the place; it stays a leaving area until commit() or give_up().
-Result<UserRange> reserve(Process& p, const MapRequest& wanted, bool replace)
+// The place stays a leaving area until commit() or give_up().
+Result<UserRange> reserve(Process& p, MapRequest request, bool replace)
 {
-    MapRequest request = wanted;
-    request.kind = VmaKind::leaving;
     request.in_linux = true;
     request.segment = 0;
-    if (request.fixed && replace)
-        request.over_leaving = TRY(make_room(p, {request.hint, request.hint + request.length}));
-    const auto range = p.space.map(request);
-    if (!range && request.over_leaving)
-        p.space.drop_reserved({request.hint, request.hint + request.length});
-    return range;
+    return reserve_place(p, request, replace);
 }
 
 // Linux may have made a hole there before it failed.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Memory that goes elsewhere: to a child, to other addresses, to another node.
+#include <arch/cpu.hpp>
 #include <arch/layout.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
@@ -9,8 +10,10 @@ namespace still {
 
 Status fork_memory(Process& parent, Process& child)
 {
+    // The module asks again much sooner, unless the asker was killed.
+    constexpr u64 patience_us = 100'000;
     Departure left;
-    Status begun = parent.space.begin_fork(child.space, left);
+    Status begun = parent.space.begin_fork(child.space, arch::read_tsc() + us_to_tsc(patience_us), left);
     // Not waited for here: what is under way may wait for an mmap_lock of Linux's, whose holder waits for a page of
     // this process, and the thread that we are on would have to serve that.
     if (!begun && begun.error() == Errno::again)

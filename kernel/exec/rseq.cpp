@@ -89,7 +89,7 @@ Status enroll(Task& task, u64 address, u64 length, u32 signature)
         return fail(Errno::fault);
     task.rseq_area = address;
     task.rseq_signature = signature;
-    task.was_switched = true;
+    task.note_switch();
     return {};
 }
 

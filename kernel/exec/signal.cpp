@@ -331,7 +331,7 @@ void set_temporary_mask(Task& task, u64 mask)
 {
     if (!task.restore_mask)
         task.saved_mask = task.signals.mask;
-    task.restore_mask = true;
+    task.restore_mask = task.attention = true;
     set_signal_mask(task, mask);
 }
 

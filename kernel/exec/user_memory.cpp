@@ -180,7 +180,8 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
     const bool interleaves = task_interleaves(p);
     Fault fault = p.space.examine(a, access, interleaves);
     while (fault.kind == FaultKind::busy || fault.kind == FaultKind::copy) {
-        if (fault.kind == FaultKind::busy)
+        // A fork that waits goes first; what Linux asks for does not wait, since the fork may wait for that.
+        if (fault.kind == FaultKind::busy || (asker == Asker::program && p.space.fork_waits()))
             wait_a_moment();
         else if (!copy_on_write(p, a))
             return out_of_memory(p, a);
@@ -225,6 +226,18 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
     if ((!done || valid_end <= a) && !p.space.is_resident(a) && !p.space.examine_again(a))
         return {sig_bus, bus_adrerr};
     return no_fault;
+}
+
+Result<UserRange> reserve_place(Process& p, MapRequest request, bool replace)
+{
+    const UserRange wanted{request.hint, request.hint + request.length};
+    request.kind = VmaKind::leaving;
+    if (request.fixed && replace)
+        request.over_leaving = TRY(make_room(p, wanted));
+    const auto range = begin_when_settled([&] { return p.space.map(request); });
+    if (!range && request.over_leaving)
+        p.space.drop_reserved(wanted);
+    return range;
 }
 
 Status unmap(Process& p, UserRange range)

@@ -38,6 +38,8 @@ Status discard(Process& p, UserRange range);
 Status populate(Process& p, UserRange range);
 // Empties the range and leaves it reserved, as a leaving area; false if there was nothing, and nothing is reserved.
 Result<bool> make_room(Process& p, UserRange range);
+// Likewise where there was nothing, or where there is room (request.fixed unset).
+Result<UserRange> reserve_place(Process& p, MapRequest request, bool replace);
 // mmap's core: replace: an existing mapping may be in the way at a fixed place.
 Result<UserAddr> map_area(Process& p, MapRequest request, bool replace, bool eager);
 // fork: the child's fresh address space becomes a copy of the parent's.

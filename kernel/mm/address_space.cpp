@@ -82,6 +82,8 @@ bool AddressSpace::is_app_range(UserRange range) const
 Result<UserRange> AddressSpace::map(const MapRequest& request)
 {
     LockGuard guard(lock_);
+    if (request.kind == VmaKind::leaving && !request.over_leaving && yields_to_fork())
+        return fail(Errno::again);
     if (!request.over_leaving &&
         (request.length > limit_as.soft || areas_.mapped_bytes() > limit_as.soft - request.length))
         return fail(Errno::nomem);
@@ -169,7 +171,7 @@ Status AddressSpace::begin_unmap(UserRange range, Departure& left)
     LockGuard guard(lock_);
     left.range = range;
     // What a child gets must stay where it is until it has it, and what is being copied or moved until that is done.
-    if (forking_ || is_departing(range))
+    if (yields_to_fork() || is_departing(range))
         return fail(Errno::again);
     auto it = areas_.first_behind(range.start);
     for (auto v = it; v != areas_.end() && v->range.start < range.end; ++v)
@@ -308,7 +310,7 @@ Status AddressSpace::begin_discard(UserRange range, Departure& left)
 {
     LockGuard guard(lock_);
     left.range = range;
-    if (forking_ || is_departing(range))
+    if (yields_to_fork() || is_departing(range))
         return fail(Errno::again);
     for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end; ++it)
         if (it->kind == VmaKind::leaving)

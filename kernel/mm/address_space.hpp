@@ -91,6 +91,7 @@ class AddressSpace {
     [[nodiscard]] PhysAddr root() const { return table_.root(); }
     [[nodiscard]] bool is_app_range(UserRange range) const;
 
+    // again: a place is to be reserved, as a leaving area, and a fork waits.
     Result<UserRange> map(const MapRequest& request) EXCLUDES(lock_);
     Status begin_unmap(UserRange range, Departure& left) EXCLUDES(lock_);
     // keep: leave the range reserved as a leaving area, for map() with over_leaving.
@@ -106,10 +107,12 @@ class AddressSpace {
     bool split_departed(UserRange range) EXCLUDES(lock_);
 
     // fork: makes child a copy of this one, page by page shared, and takes the right to write away from both.
-    // again: areas or entries are being changed: try again. Whatever else comes back, the departure is to be settled
-    // (with Linux asked for pinned pages), and then end_fork() has to follow. Meanwhile writes to shared pages wait,
-    // and nothing is unmapped or discarded. child is fresh.
-    Status begin_fork(AddressSpace& child, Departure& left) EXCLUDES(lock_);
+    // again: areas or entries are being changed: try again; until then (TSC), or the fork, no new change begins but
+    // what one under way may need: copies for Linux, and a move to a place that is reserved. Whatever else comes back,
+    // the departure is to be settled (with Linux asked for pinned pages), and then end_fork() has to follow. Meanwhile
+    // writes to shared pages wait, and nothing is unmapped or discarded. child is fresh.
+    Status begin_fork(AddressSpace& child, u64 patience, Departure& left) EXCLUDES(lock_);
+    [[nodiscard]] bool fork_waits() EXCLUDES(lock_);
     // Splits large leaves with pinned pages. false: there were none; else Linux is to be asked once more.
     Result<bool> split_pinned(UserRange range) EXCLUDES(lock_);
     // Gives the child copies of the pinned pages, which stay the parent's.
@@ -272,6 +275,8 @@ class AddressSpace {
     [[nodiscard]] bool is_empty(UserRange range) REQUIRES(lock_);
     // Are entries of it being copied or moved by somebody?
     [[nodiscard]] bool is_departing(UserRange range) REQUIRES(lock_);
+    // Is a fork under way, or does one wait that goes first?
+    [[nodiscard]] bool yields_to_fork() const REQUIRES(lock_);
     void take_retired(Departure& left) REQUIRES(lock_);
     bool install_page(const Chunk& chunk, UserAddr a, u64 offset, PhysAddr frame, bool shared)
         REQUIRES(lock_);
@@ -288,8 +293,9 @@ class AddressSpace {
     UserRange app_[STILL_MAX_APP_RANGES];
     u32 num_app_ = 0;
     const u32* walkers_ = nullptr;
-    bool forking_ GUARDED_BY(lock_) = false; // between begin_fork() and end_fork()
-    u16 keys_ GUARDED_BY(lock_) = 1;         // bit n: key n is in use
+    bool forking_ GUARDED_BY(lock_) = false;     // between begin_fork() and end_fork()
+    u64 fork_waits_until_ GUARDED_BY(lock_) = 0; // TSC; it may have been given up
+    u16 keys_ GUARDED_BY(lock_) = 1;             // bit n: key n is in use
     i32 execute_only_key_ GUARDED_BY(lock_) = -1;
     std::atomic<bool> uses_keys_{false};
     u32 departures_ GUARDED_BY(lock_) = 0; // begun and not ended: entries may be departing

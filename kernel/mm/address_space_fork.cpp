@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // fork: two address spaces share their pages until one of them writes.
+#include <arch/cpu.hpp>
 #include <arch/layout.hpp>
 #include <debug/panic.hpp>
 #include <mm/address_space.hpp>
@@ -76,18 +77,34 @@ Status AddressSpace::copy_area(AddressSpace& child, const Vma& vma, Departure& l
     return done;
 }
 
+// A fork that waits goes before whatever would begin now: else it waits for ever where there is no moment without a
+// change. It does not wait for another fork in that way, or forks by turns would keep all changes out.
+bool AddressSpace::yields_to_fork() const
+{
+    return forking_ || (fork_waits_until_ != 0 && arch::read_tsc() < fork_waits_until_);
+}
+
+bool AddressSpace::fork_waits()
+{
+    LockGuard guard(lock_);
+    return !forking_ && yields_to_fork();
+}
+
 // child is known to its maker only: its lock is not needed.
-Status AddressSpace::begin_fork(AddressSpace& child, Departure& left) NO_THREAD_SAFETY
+Status AddressSpace::begin_fork(AddressSpace& child, u64 patience, Departure& left) NO_THREAD_SAFETY
 {
     LockGuard guard(lock_);
     child.keys_ = keys_;
     child.execute_only_key_ = execute_only_key_;
     child.uses_keys_.store(uses_keys_.load());
-    if (forking_ || departures_ != 0)
+    if (forking_)
         return fail(Errno::again);
+    bool is_changing = departures_ != 0;
     for (const Vma& vma : areas_)
-        if (vma.kind == VmaKind::leaving)
-            return fail(Errno::again);
+        is_changing |= vma.kind == VmaKind::leaving;
+    fork_waits_until_ = is_changing ? patience : 0;
+    if (is_changing)
+        return fail(Errno::again);
     Status done{};
     for (const Vma& vma : areas_) {
         done = copy_area(child, vma, left);

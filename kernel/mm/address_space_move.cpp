@@ -53,6 +53,7 @@ Status AddressSpace::begin_move(UserRange from, UserAddr to, Departure& left)
 {
     LockGuard guard(lock_);
     left.range = from;
+    // No fork that waits goes first: it could not begin while a place is reserved for this.
     if (forking_ || is_departing(from))
         return fail(Errno::again);
     for (auto it = areas_.first_behind(from.start); it != areas_.end() && it->range.start < from.end; ++it)
@@ -132,7 +133,7 @@ Result<bool> AddressSpace::begin_relocate(UserAddr a, NodeId to, Relocation& pag
         const u64 e = leaf.entry == nullptr ? 0 : leaf.entry->load(std::memory_order_acquire);
         if (e == 0 || (e & STILL_PTE_FOREIGN) != 0)
             return fail(Errno::noent);
-        if (forking_ || (e & STILL_PTE_DEPARTING) != 0)
+        if (yields_to_fork() || (e & STILL_PTE_DEPARTING) != 0)
             return fail(Errno::again);
         page = {leaf.start, arch::leaf_frame(e, leaf.level), 9 * leaf.level};
         if (frames::node_of(page.frame) == to)

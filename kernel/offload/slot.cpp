@@ -9,6 +9,7 @@ namespace still {
 
 namespace {
 constexpr u64 default_poll_us = 100; // about what waking a sleeping proxy takes
+constexpr u32 quick_polls = 50;
 constexpr u64 interrupt_again_first_us = 300, interrupt_again_us = 5'000;
 } // namespace
 
@@ -28,38 +29,35 @@ void Slot::unbind()
     __atomic_store_n(&slot_->tid, 0, __ATOMIC_RELEASE);
 }
 
-bool Slot::answered() const
+void Slot::wake_proxy()
 {
-    return __atomic_load_n(&slot_->answer_seq, __ATOMIC_ACQUIRE) == seq_;
-}
-
-void Slot::post(const OffloadCall& call)
-{
-    slot_->nr = call.nr;
-    for (u32 i = 0; i < 6; ++i)
-        slot_->arg[i] = call.arg[i];
-    slot_->asleep = 0;
-    __atomic_store_n(&slot_->seq, ++seq_, __ATOMIC_RELEASE);
-    // Pairs with the proxy's fence between setting proxy_asleep and looking at seq again.
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&slot_->proxy_asleep, __ATOMIC_RELAXED) != 0) {
-        still_msg m{};
-        m.kind = STILL_MSG_PROXY_WAKE;
-        m.proc = proc_;
-        m.arg[0] = index_;
-        ikc::send(m);
-    }
+    still_msg m{};
+    m.kind = STILL_MSG_PROXY_WAKE;
+    m.proc = proc_;
+    m.arg[0] = index_;
+    ikc::send(m);
 }
 
 void Slot::tell(const OffloadCall& call)
 {
-    post(call);
+    post(call.nr, call.arg[0], call.arg[1], call.arg[2], call.arg[3], call.arg[4], call.arg[5]);
 }
 
-Result<i64> Slot::call(const OffloadCall& call, const WaitConditions& until)
+Result<i64> Slot::answer(const WaitConditions& until)
 {
-    post(call);
-    ++this_cpu().counters->syscalls_offloaded;
+    Cpu& c = this_cpu();
+    ++c.counters->syscalls_offloaded;
+    // The answer of a call that does not wait, from a proxy that polls: nothing else is worth a look meanwhile.
+    for (u32 i = 0; i < quick_polls && !somebody_waits(c); ++i) {
+        cpu_pause();
+        if (answered())
+            return slot_->result;
+    }
+    return wait_longer(until);
+}
+
+Result<i64> Slot::wait_longer(const WaitConditions& until)
+{
     const u64 start = arch::read_tsc();
     bool slept = false;
     u64 again_us = interrupt_again_first_us;
@@ -67,7 +65,7 @@ Result<i64> Slot::call(const OffloadCall& call, const WaitConditions& until)
         if (until.abandon(until.context))
             return fail(Errno::intr);
         const bool interrupt = until.interrupt(until.context);
-        if (!interrupt && !slept && arch::read_tsc() - start < poll_ && !others_ready()) {
+        if (!interrupt && !slept && arch::read_tsc() - start < poll_ && !somebody_waits(this_cpu())) {
             arch::interrupt_window();
             cpu_pause();
             continue;

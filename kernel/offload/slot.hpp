@@ -24,7 +24,28 @@ class Slot {
     // slot: mapped; proc and index name it to the module.
     void bind(still_slot* slot, u32 proc, u32 index, u32 tid, u64 poll_ticks);
     // The proxy's result, or intr if the wait was abandoned. May wait.
-    Result<i64> call(const OffloadCall& call, const WaitConditions& until);
+    Result<i64> call(const OffloadCall& call, const WaitConditions& until)
+    {
+        post(call.nr, call.arg[0], call.arg[1], call.arg[2], call.arg[3], call.arg[4], call.arg[5]);
+        return answer(until);
+    }
+    // Its two halves.
+    [[gnu::always_inline]] void post(u32 nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
+    {
+        still_slot& s = *slot_;
+        s.nr = nr;
+        s.arg[0] = a0;
+        s.arg[1] = a1;
+        s.arg[2] = a2;
+        s.arg[3] = a3;
+        s.arg[4] = a4;
+        s.arg[5] = a5;
+        // A full barrier: pairs with the proxy's fence between setting proxy_asleep and looking at seq again.
+        (void)__atomic_exchange_n(&s.seq, ++seq_, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&s.proxy_asleep, __ATOMIC_RELAXED) != 0) [[unlikely]]
+            wake_proxy();
+    }
+    Result<i64> answer(const WaitConditions& until);
     // A request that has no answer (exit).
     void tell(const OffloadCall& call);
     // The slot may be used again once the proxy has touched it for the last time.
@@ -32,8 +53,12 @@ class Slot {
     [[nodiscard]] u32 index() const { return index_; }
 
   private:
-    void post(const OffloadCall& call);
-    [[nodiscard]] bool answered() const;
+    void wake_proxy();
+    [[nodiscard]] bool answered() const
+    {
+        return __atomic_load_n(&slot_->answer_seq, __ATOMIC_ACQUIRE) == seq_;
+    }
+    Result<i64> wait_longer(const WaitConditions& until);
 
     still_slot* slot_ = nullptr;
     u32 proc_ = 0;

@@ -31,7 +31,7 @@ void serve_flush(Cpu& c)
     if (c.flush_done.load(std::memory_order_relaxed) == wanted)
         return;
     if (c.abort_rseq.exchange(false))
-        c.current->was_switched = true;
+        c.current->note_switch();
     // A CPU that only idles on a space drops it: it will not be asked again, and the space may go away.
     if (c.current->space == nullptr)
         load_space(c, nullptr);
@@ -100,7 +100,8 @@ void fence(AddressSpace* space, bool rseq, const CpuId* only)
             continue;
         Cpu& other = cpu(CpuId(i));
         if (&other == &this_cpu()) {
-            other.current->was_switched |= rseq;
+            if (rseq)
+                other.current->note_switch();
             continue;
         }
         if (rseq)

@@ -79,7 +79,7 @@ void switch_away(Cpu& c) NO_THREAD_SAFETY
     }
     c.current = next;
     next->state = Thread::State::running;
-    next->was_switched = true;
+    next->note_switch();
     still_cpu_counters& k = *c.counters;
     ++k.switches;
     __atomic_store_n(&k.pid, next->pid, __ATOMIC_RELAXED);
@@ -408,16 +408,11 @@ void reschedule_if_needed()
         yield();
 }
 
-bool others_ready()
-{
-    Cpu& c = this_cpu();
-    LockGuard guard(c.lock);
-    return !c.ready.empty();
-}
-
 void kick(Thread& t)
 {
     Cpu* home = t.cpu;
+    // What t shall notice was written before; it looks once it is the current one.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     if (home->current == &t)
         notify(*home);
 }

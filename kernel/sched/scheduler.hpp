@@ -45,7 +45,11 @@ void obey_affinity();
 [[noreturn]] void exit_current();
 // At the way back to user mode: switch if something more urgent is ready.
 void reschedule_if_needed();
-[[nodiscard]] bool others_ready();
+// Is there a thread that is ready to run here? Without locks: a hint.
+[[nodiscard]] inline bool somebody_waits(const Cpu& c) NO_THREAD_SAFETY
+{
+    return !c.ready.empty();
+}
 // Make the CPU on which t runs take notice of t's flags. No-op if it is not running.
 void kick(Thread& t);
 

@@ -49,8 +49,11 @@ struct Thread : ListHook {
     Scheduling sched; // under the lock of cpu's run queue
     u32 boost = 0;    // likewise: the real-time priority of who waits for it (futex_boost.cpp); 0: none
     bool was_switched = false; // since it was last looked at: see exec/rseq.cpp
-    u64 busy_tsc = 0;          // complete stretches on a CPU
-    u64 since_tsc = 0;         // start of the running one
+    // Something may have happened that matters on the way back to user mode: it was switched, an interrupt came while
+    // it was in the kernel, or its own call asks for it. Written by its own CPU.
+    bool attention = false;
+    u64 busy_tsc = 0;  // complete stretches on a CPU
+    u64 since_tsc = 0; // start of the running one
 
     // Timer, under the lock of cpu's run queue.
     u64 deadline = 0; // TSC; 0: none
@@ -62,6 +65,7 @@ struct Thread : ListHook {
     u32 tid = 0;
     const char* name = "";
 
+    void note_switch() { was_switched = attention = true; }
     [[nodiscard]] u32 rt_priority() const { return sched.rt_priority(); }
     // The real-time priority that it runs with.
     [[nodiscard]] u32 urgency() const { return rt_priority() > boost ? rt_priority() : boost; }

@@ -238,7 +238,7 @@ SyscallResult sys_unshare(Task& task, const Call& call)
     }
     if ((flags & (clone_newpid | clone_newtime)) != 0 || ((flags & clone_files) != 0 && !alone))
         return fail(Errno::nosys); // docs/limits.md
-    return offload_unchanged(task, call);
+    return offload_credentials(task, call);
 }
 
 } // namespace still

@@ -2,6 +2,7 @@
 #include <arch/upcalls.hpp>
 #include <array>
 #include <debug/log.hpp>
+#include <exec/offload.hpp>
 #include <exec/rseq.hpp>
 #include <syscall/dispatch.hpp>
 
@@ -9,24 +10,45 @@ namespace still {
 
 namespace {
 
-enum class Class : u8 { unknown, local, offload, forward, unsupported };
+using Handler = SyscallResult (*)(Task&, const Call&);
+
+SyscallResult unsupported(Task& task, const Call& call);
+
+// On these depends what one process may do to another (ptrace(2), "Ptrace access mode checking").
+constexpr bool changes_credentials(u32 nr)
+{
+    switch (nr) {
+    case 105: // setuid, setgid, setreuid, setregid, setgroups, setresuid, setresgid, setfsuid, setfsgid
+    case 106:
+    case 113:
+    case 114:
+    case 116:
+    case 117:
+    case 119:
+    case 122:
+    case 123:
+    case 126: // capset
+        return true;
+    default:
+        return false;
+    }
+}
 
 struct Row {
-    Class kind = Class::unknown;
-    SyscallResult (*handler)(Task&, const Call&) = nullptr;
-    const char* name = "";
-    const char* reason = "";
+    Handler handler = unsupported;
+    u64 is_local = 0; // added to the CPU's counter
 };
 
-constexpr u32 table_size = 512;
+constexpr u32 table_size = 512; // the last row is nobody's
 
 constexpr auto make_table()
 {
     std::array<Row, table_size> t{};
-#define STILL_LOCAL(nr, name) t[nr] = {Class::local, sys_##name, #name, ""};
-#define STILL_FORWARD(nr, name) t[nr] = {Class::forward, sys_##name, #name, ""};
-#define STILL_OFFLOAD(nr, name) t[nr] = {Class::offload, offload_unchanged, #name, ""};
-#define STILL_UNSUPPORTED(nr, name, reason) t[nr] = {Class::unsupported, nullptr, #name, reason};
+#define STILL_LOCAL(nr, name) t[nr] = {sys_##name, 1};
+#define STILL_FORWARD(nr, name) t[nr] = {sys_##name, 0};
+#define STILL_OFFLOAD(nr, name)                                                                              \
+    t[nr] = {changes_credentials(nr) ? offload_credentials : offload_unchanged, 0};
+#define STILL_UNSUPPORTED(nr, name, reason)
 #include <stillcore/syscalls.def>
 #undef STILL_LOCAL
 #undef STILL_FORWARD
@@ -37,13 +59,38 @@ constexpr auto make_table()
 
 constexpr std::array<Row, table_size> table = make_table();
 
+// Why a call is not there.
+struct Reason {
+    const char* name = nullptr;
+    const char* text = nullptr;
+};
+
+constexpr auto make_reasons()
+{
+    std::array<Reason, table_size> t{};
+#define STILL_LOCAL(nr, name)
+#define STILL_FORWARD(nr, name)
+#define STILL_OFFLOAD(nr, name)
+#define STILL_UNSUPPORTED(nr, name, reason) t[nr] = {#name, reason};
+#include <stillcore/syscalls.def>
+#undef STILL_LOCAL
+#undef STILL_FORWARD
+#undef STILL_OFFLOAD
+#undef STILL_UNSUPPORTED
+    return t;
+}
+
+constexpr std::array<Reason, table_size> reasons = make_reasons();
+
 // What is not there is said once for each call, so that a user finds out why a program takes another way.
 std::array<std::atomic<bool>, table_size> told;
 
-[[gnu::noinline]] void tell_unsupported(const Task& task, u32 nr)
+SyscallResult unsupported(Task& task, const Call& call)
 {
-    if (nr < table_size && table[nr].kind == Class::unsupported && !told[nr].exchange(true))
-        log("pid {} called {}: ENOSYS, {}", task.owner->pid, table[nr].name, table[nr].reason);
+    const Reason& reason = reasons[call.nr];
+    if (reason.name != nullptr && !told[call.nr].exchange(true))
+        log("pid {} called {}: ENOSYS, {}", task.owner->pid, reason.name, reason.text);
+    return fail(Errno::nosys);
 }
 
 // Never restarted after a handler ran, whatever SA_RESTART says (signal(7)).
@@ -63,80 +110,70 @@ bool never_restarts(u32 nr)
     }
 }
 
-// On these depends what one process may do to another (ptrace(2), "Ptrace access mode checking").
-bool changes_credentials(u32 nr)
+// What an error of Linux's is to the program.
+SyscallResult linux_error(Task& task, const Call& call, i64 result)
 {
-    switch (nr) {
-    case 105: // setuid, setgid, setreuid, setregid, setgroups, setresuid, setresgid, setfsuid, setfsgid
-    case 106:
-    case 113:
-    case 114:
-    case 116:
-    case 117:
-    case 119:
-    case 122:
-    case 123:
-    case 126: // capset
-    case 157: // prctl: PR_SET_DUMPABLE, PR_SET_PTRACER
-    case 272: // unshare
-    case 308: // setns
-        return true;
-    default:
-        return false;
+    if (result == -STILL_EINTR_STOPPED)
+        return fail(Errno::intr);
+    if (result == -STILL_EINTR_FINAL) {
+        task.restart_nr = -1;
+        return fail(Errno::restart);
     }
+    if (result == -static_cast<i64>(Errno::intr)) {
+        // The proxy was interrupted for the LWK's sake: what the program sees depends on the handler.
+        task.restart_nr = never_restarts(call.nr) ? -1 : static_cast<i32>(call.nr);
+        return fail(Errno::restart);
+    }
+    return static_cast<u64>(result);
 }
 
 constexpr u64 restart_result = static_cast<u64>(-static_cast<i64>(Errno::restart));
 
-// Nothing has happened to the thread during its call, and nothing is left of that: nearly always so.
-bool is_undisturbed(const Task& task, u64 result) NO_THREAD_SAFETY // a hint, as signal_pending() is
+// Nothing has happened to the thread during its call, and nothing is left of that: nearly always so. What another CPU
+// has for it comes with an interrupt, which waits until the thread is back, or came in between and asks for attention.
+bool is_undisturbed(const Task& task) NO_THREAD_SAFETY // a hint, as signal_pending() is
 {
-    const Process& p = *task.owner;
-    const Cpu& c = this_cpu();
-    const u64 signals = (task.signals.pending.set() | p.pending.set()) & (~task.signals.mask | unblockable);
-    return signals == 0 && !p.stopped.load(std::memory_order_relaxed) &&
-           !p.dying.load(std::memory_order_relaxed) && !c.need_resched && task.may_run_on(c.arch.id) &&
-           !task.was_switched && !task.restore_mask && result != restart_result;
+    const u64 signals =
+        (task.signals.pending.set() | task.owner->pending.set()) & (~task.signals.mask | unblockable);
+    return signals == 0 && !this_cpu().need_resched && !task.attention;
 }
 
-// On the way back from a call: whatever has happened meanwhile.
-[[gnu::noinline]] void attend(Task& task, arch::TrapFrame& frame, i32 nr)
+// On the way back from a call: whatever has happened meanwhile. 1: registers are others than a SYSRET leaves them.
+[[gnu::noinline]] unsigned long attend(Task& task, arch::TrapFrame& frame, u64 rip, u32 nr)
 {
+    constexpr u32 nr_rt_sigreturn = 15;
+    task.attention = false; // what happens from here on asks for it anew
     wait_while_stopped(task);
     leave_if_dying(task);
     reschedule_if_needed();
     if (!task.may_run_on(this_cpu().arch.id))
         obey_affinity();
     if (frame.rax == restart_result || task.restore_mask || signal_pending(task))
-        deliver_signals(task, frame, nr);
+        deliver_signals(task, frame, static_cast<i32>(nr));
     rseq::on_return(task, frame);
     if (signal_pending(task))
         deliver_signals(task, frame, -1); // a bad rseq area is a SIGSEGV
     leave_if_dying(task);
+    return frame.rip != rip || nr == nr_rt_sigreturn ? 1 : 0;
 }
 
 } // namespace
 
 SyscallResult offload_unchanged(Task& task, const Call& call)
 {
-    const auto result =
-        offload(task, call.nr, call.arg[0], call.arg[1], call.arg[2], call.arg[3], call.arg[4], call.arg[5]);
-    if (!result)
-        return fail(result.error());
-    if (changes_credentials(call.nr))
+    const arch::TrapFrame& f = call.frame;
+    const auto result = offload_inline(task, call.nr, f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9);
+    if (result && *result >= 0) [[likely]]
+        return static_cast<u64>(*result);
+    return result ? linux_error(task, call, *result) : fail(result.error());
+}
+
+SyscallResult offload_credentials(Task& task, const Call& call)
+{
+    const SyscallResult result = offload_unchanged(task, call);
+    if (result)
         credentials_change();
-    if (*result == -STILL_EINTR_STOPPED)
-        return fail(Errno::intr);
-    if (*result == -STILL_EINTR_FINAL) {
-        task.restart_nr = -1;
-        return fail(Errno::restart);
-    }
-    if (*result == -static_cast<i64>(Errno::intr)) {
-        // The proxy was interrupted for the LWK's sake: what the program sees depends on the handler.
-        task.restart_nr = never_restarts(call.nr) ? -1 : static_cast<i32>(call.nr);
-        return fail(Errno::restart);
-    }
-    return static_cast<u64>(*result);
+    return result;
 }
 
 } // namespace still
@@ -144,26 +181,22 @@ SyscallResult offload_unchanged(Task& task, const Call& call)
 extern "C" unsigned long still_syscall(still::arch::TrapFrame* frame)
 {
     using namespace still;
-    Task& task = current_task();
-    const u32 nr = frame->rax < table_size ? static_cast<u32>(frame->rax) : table_size;
+    const Cpu& c = this_cpu();
+    Task& task = static_cast<Task&>(*c.current);
+    const u64 nr = min<u64>(frame->rax, table_size - 1);
     const u64 rip = frame->rip;
-    const Row& row = table[nr < table_size ? nr : table_size - 1];
-    if (row.handler == nullptr || nr == table_size) {
-        tell_unsupported(task, nr);
-        frame->rax = static_cast<u64>(-static_cast<i64>(Errno::nosys));
+    const Row& row = table[nr];
+    c.counters->syscalls_local += row.is_local;
+    task.restart_nr = -1; // a call before may have left its own, having ended well
+    const SyscallResult result = row.handler(task, {static_cast<u32>(nr), Arguments(*frame), *frame});
+    // The one place where an error becomes -errno.
+    if (result) [[likely]] {
+        frame->rax = *result;
     } else {
-        if (row.kind == Class::local)
-            ++this_cpu().counters->syscalls_local;
-        task.restart_nr = -1; // a call before may have left its own, having ended well
-        const Call call{nr, {frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9}, *frame};
-        const SyscallResult result = row.handler(task, call);
-        // The one place where an error becomes -errno. rt_sigreturn has replaced all registers.
-        if (row.handler == sys_rt_sigreturn)
-            frame->rax = *result;
-        else
-            frame->rax = result ? *result : static_cast<u64>(-static_cast<i64>(result.error()));
+        frame->rax = static_cast<u64>(-static_cast<i64>(result.error()));
+        task.attention |= result.error() == Errno::restart;
     }
-    if (!is_undisturbed(task, frame->rax))
-        attend(task, *frame, static_cast<i32>(nr));
-    return frame->rip != rip || nr == 15 ? 1 : 0;
+    if (is_undisturbed(task)) [[likely]]
+        return 0;
+    return attend(task, *frame, rip, static_cast<u32>(nr));
 }

@@ -7,10 +7,23 @@
 
 namespace still {
 
-// Arguments as the program passed them.
+// The arguments as the program passed them, where the entry saved them: what no handler looks at is not copied.
+class Arguments {
+  public:
+    explicit Arguments(const arch::TrapFrame& frame) : frame_(frame) {}
+    [[gnu::always_inline]] u64 operator[](u32 i) const
+    {
+        const arch::TrapFrame& f = frame_;
+        return i == 0 ? f.rdi : i == 1 ? f.rsi : i == 2 ? f.rdx : i == 3 ? f.r10 : i == 4 ? f.r8 : f.r9;
+    }
+
+  private:
+    const arch::TrapFrame& frame_;
+};
+
 struct Call {
     u32 nr;
-    u64 arg[6];
+    Arguments arg;
     arch::TrapFrame& frame;
 };
 
@@ -31,6 +44,8 @@ void credentials_change();
 
 // Sends the call to Linux unchanged; a call that a signal cut short comes back as Errno::restart.
 SyscallResult offload_unchanged(Task& task, const Call& call);
+// The same for calls after which processes may do other things to each other.
+SyscallResult offload_credentials(Task& task, const Call& call);
 // futex or semtimedop, whose fourth argument is a relative timeout of ns. Interrupted, it goes on with what is left of
 // it, unless a handler ran.
 SyscallResult timed_in_linux(Task& task, const Call& call, u64 ns);

@@ -107,6 +107,8 @@ SyscallResult futex_in_linux(Task& task, const Call& call, u32 op)
 SyscallResult sys_futex(Task& task, const Call& call)
 {
     Process& p = *task.owner;
+    if (call.arg[1] == (op_wake | flag_private)) // what unlocks are made of
+        return futex::wake(p, call.arg[0], static_cast<i32>(call.arg[2]), futex::any_bit);
     const u32 op = static_cast<u32>(call.arg[1]) & ~(flag_private | flag_realtime);
     const bool realtime = (call.arg[1] & flag_realtime) != 0;
     const u64 address = call.arg[0];

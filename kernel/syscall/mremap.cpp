@@ -33,17 +33,11 @@ struct Move {
 Result<UserRange> reserve(Process& p, const Move& move)
 {
     MapRequest place;
-    place.kind = VmaKind::leaving;
     place.hint = move.request.hint;
     place.length = move.new_size;
     place.fixed = move.request.fixed;
     place.huge = move.request.traits.huge;
-    if (place.fixed)
-        place.over_leaving = TRY(make_room(p, {place.hint, place.hint + place.length}));
-    const auto range = p.space.map(place);
-    if (!range && place.over_leaving)
-        p.space.drop_reserved({place.hint, place.hint + place.length});
-    return range;
+    return reserve_place(p, place, true);
 }
 
 SyscallResult move_area(Process& p, const AddressSpace::AreaInfo& area, const Move& move)
@@ -79,6 +73,18 @@ SyscallResult move_in_linux(Task& task, const Call& call, UserRange old, u64 new
         return fail(Errno::inval); // Linux's mapping moves as a whole
     task.restart_nr = static_cast<i32>(call.nr);
     return TRY(remap_in_linux(task, old, new_size, (call.arg[3] & may_move) != 0, target.start)).raw();
+}
+
+// Areas that differ only in when they are filled are one to the program.
+void extend(Process& p, AddressSpace::AreaInfo& area, UserAddr end)
+{
+    AddressSpace::AreaInfo next;
+    while (area.range.end < end && area.kind == VmaKind::anonymous && p.space.area(area.range.end, next) &&
+           next.range.start == area.range.end && next.kind == area.kind && next.prot == area.prot &&
+           next.stack == area.stack && next.traits == area.traits) {
+        area.range.end = next.range.end;
+        area.lazy |= next.lazy;
+    }
 }
 
 // Errors that come before anything is looked up.
@@ -124,6 +130,7 @@ SyscallResult sys_mremap(Task& task, const Call& call)
         TRY_STATUS(unmap(p, {old.start + new_size, old.end}));
         old.end = old.start + new_size;
     }
+    extend(p, area, old.end);
     if (area.range.end < old.end)
         return fail(Errno::fault);
     const u64 more = new_size - old.size();

@@ -208,7 +208,7 @@ SyscallResult sys_prctl(Task& task, const Call& call)
     case 57:         // PR_SET_IO_FLUSHER
     case 58:         // PR_GET_IO_FLUSHER
     case 0x59616d61: // PR_SET_PTRACER
-        return offload_unchanged(task, call);
+        return offload_credentials(task, call);
     case set_tsc:
         return call.arg[1] == tsc_enable ? offload_unchanged(task, call) : fail(Errno::inval);
     case get_tid_address:

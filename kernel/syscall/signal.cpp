@@ -114,6 +114,7 @@ SyscallResult sys_rt_sigpending(Task& task, const Call& call)
 SyscallResult sys_rt_sigreturn(Task& task, const Call& call)
 {
     return_from_handler(task, call.frame);
+    task.attention = true; // all registers are others: by IRET
     return call.frame.rax;
 }
 

@@ -113,6 +113,20 @@ static void dont_unmap(void)
     SHOW_OK(mremap(b, 4 * PAGE, 4 * PAGE, MREMAP_DONTUNMAP, NULL));
 }
 
+// A piece that was put in later is one with what is around it, whatever it is meant for.
+static void of_two_pieces(void)
+{
+    char* a = map(8 * PAGE);
+    stamp(a, 8 * PAGE);
+    MUST(mmap(a + 2 * PAGE, 3 * PAGE, PROT_READ | PROT_WRITE,
+              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_STACK, -1, 0) == a + 2 * PAGE);
+    stamp(a, 8 * PAGE);
+    char* b = mremap(a, 8 * PAGE, 16 * PAGE, MREMAP_MAYMOVE);
+    printf("two pieces: %s\n", b == MAP_FAILED ? strerrorname_np(errno) : verdict(b, 8 * PAGE));
+    SHOW(mprotect(b + 12 * PAGE, PAGE, PROT_READ));
+    SHOW_OK(mremap(b, 16 * PAGE, 32 * PAGE, MREMAP_MAYMOVE));
+}
+
 static void protected_and_held(void)
 {
     char* a = map(4 * PAGE);
@@ -185,6 +199,7 @@ int main(void)
     shared_by_fork();
     of_a_file();
     dont_unmap();
+    of_two_pieces();
     protected_and_held();
     while_others_look();
     return 0;

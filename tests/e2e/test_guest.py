@@ -50,15 +50,33 @@ def test_memory_is_whole_after_a_storm(lwk):
         assert free() == before, program
 
 
+def asked(lwk, storm, *askers):
+    """A storm, and those who ask for its memory from Linux meanwhile; all of them end well."""
+    started = "\n".join(f"{asker} & started+=($!)" for asker in askers)
+    result = lwk.sh(f"""
+        rm -f /tmp/asked; started=()
+        mcexec {storm} & started+=($!)
+        {started}
+        for one in "${{started[@]}}"; do wait $one || echo failed: $?; done
+    """, timeout=120)
+    assert "failed" not in result.stdout and result.stdout.count("ok ") == 1 + len(askers), result
+
+
 def test_whoever_asks_for_memory_that_changes_gets_an_answer(lwk):
     """process_vm_readv, /proc/PID/mem and ptrace from Linux, while the LWK maps, unmaps and forks."""
-    result = lwk.sh(f"""
-        rm -f /tmp/asked
-        mcexec {PROGRAMS}/asked_storm /tmp/asked 8 & STORM=$!
-        {PROGRAMS}/asker /tmp/asked; echo asker $?
-        wait $STORM; echo storm $?
-    """, timeout=90)
-    assert "asker 0\n" in result.stdout and "storm 0\n" in result.stdout, result
+    asked(lwk, f"{PROGRAMS}/asked_storm /tmp/asked 8", f"{PROGRAMS}/asker /tmp/asked")
+
+
+def test_gdb_gets_an_answer_too(lwk):
+    asked(lwk, f"{PROGRAMS}/asked_storm /tmp/asked 12", f"{PROGRAMS}/asker /tmp/asked leave",
+          f"{Path(__file__).resolve().parents[1]}/guest/gdb_asker.sh /tmp/asked")
+
+
+@pytest.mark.parametrize("storm", ["leaf_storm 5 64", "whole_storm 5 2 6"], ids=lambda words: words.split()[0])
+def test_who_asks_never_finds_another_page(lwk, storm):
+    asked(lwk, f"{PROGRAMS}/{storm} /tmp/asked", f"{PROGRAMS}/asker /tmp/asked")
+    tries = lwk.status()["tries"]
+    assert tries["4k"] > 0 and tries["2m"] > 0
 
 
 def test_few_descriptors_are_all_the_programs_own(lwk):

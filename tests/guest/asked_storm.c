@@ -110,7 +110,7 @@ int main(int argc, char** argv)
     CHECK(pthread_create(&all[threads], NULL, has_children, NULL) == 0);
     CHECK(pthread_create(&all[threads + 1], NULL, has_it_filled, argv[0]) == 0);
     file = fopen(argv[1], "w");
-    CHECK(file != NULL && fprintf(file, "%d %p %d\n", getpid(), (void*)area, threads * pages_each) > 0);
+    CHECK(file != NULL && fprintf(file, "%d %p %d 0\n", getpid(), (void*)area, threads * pages_each) > 0);
     CHECK(fclose(file) == 0);
     sleep(argc > 2 ? (unsigned)atoi(argv[2]) : 2);
     stop = 1;

@@ -3,24 +3,16 @@
 complaint of Linux, and on memory that is lost."""
 import time
 
-from . import packages
-from .books import Books
-from .build import build
-from .guestlib import Guest
+from .endurance import endure
 from .paths import GCC, ROOT, shown
-from .progress import StillError, note, step
-from .qemu import Machine
+from .progress import StillError
 
 DRIVER = ROOT / "tools" / "guest" / "fuzz.py"
 PROGRAM = GCC / "tests" / "guest" / "syscall_fuzz"
 
 
-def run(guest, seed, seconds, calls):
-    """Fuzzes in a guest with an instance; returns (last seed, what is wrong or None)."""
-    # Once before counting: what is allocated for good at first use is not lost.
-    guest.run(["python3", DRIVER, PROGRAM, str(seed), "1", "300"], "/", timeout=120)
-    before = Books(guest)
-    guest.complaints()
+def fuzz(guest, seed, seconds, calls):
+    """From that seed on; its answer names the last."""
     command = guest.spawn(["python3", DRIVER, PROGRAM, str(seed), str(seconds), str(calls)], "/")
     command.close_stdin()
     try:
@@ -30,33 +22,15 @@ def run(guest, seed, seconds, calls):
     lines = command.stdout.splitlines()
     last = max([int(line.split()[1]) for line in lines if line.startswith("seed ")], default=seed)
     if not guest.is_alive():
-        return last, f"the guest died: {guest.death().tail}"
+        raise StillError(f"seeds up to {last}: the guest died", shown(guest.console), guest.death().tail)
     if status != 0:
-        return last, f"{lines[-1:]} {command.stderr[-500:]}\n" + "\n".join(guest.kmsg().splitlines()[-40:])
-    if complaints := guest.complaints():
-        return last, "Linux complains: " + "\n".join(complaints)
-    return last, Books(guest).lost_since(before) or None
+        raise StillError(f"seeds up to {last}: {lines[-1:]} {command.stderr[-500:]}", shown(guest.console),
+                         "\n".join(guest.kmsg().splitlines()[-40:]))
+    return f"seeds {seed} to {last}"
 
 
 def main(arguments):
-    packages.need("vm")
-    build("gcc")
     seed = arguments.seed if arguments.seed is not None else int(time.time()) % 10 ** 6 * 1000
-    machine = Machine(smp=arguments.smp, mem=arguments.mem, numa=arguments.numa, kernel=arguments.kernel)
-    guest = Guest(machine)
-    try:
-        with step(f"Boot Debian {guest.kernel.release}"):
-            guest.start()
-            guest.up()
-        with step(f"Random system calls for {arguments.minutes:g} minutes, from seed {seed} on") as told:
-            last, wrong = run(guest, seed, arguments.minutes * 60, arguments.calls)
-            told(f"seeds {seed} to {last}")
-            if wrong:
-                raise StillError(f"seeds up to {last}: {wrong.splitlines()[0]}", shown(guest.console), wrong)
-        guest.down()
-        guest.unload_module()
-        guest.stop()
-    finally:
-        guest.kill()
-    note("both kernels live, and no page is lost")
-    return 0
+    return endure(arguments, f"Random system calls for {arguments.minutes:g} minutes, from seed {seed} on",
+                  lambda guest: guest.run(["python3", DRIVER, PROGRAM, str(seed), "1", "300"], "/", timeout=120),
+                  lambda guest: fuzz(guest, seed, arguments.minutes * 60, arguments.calls))

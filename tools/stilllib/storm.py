@@ -1,77 +1,66 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """still storm: memory changes under those who use it, for as long as one likes: entries of 4 KiB, 2 MiB and 1 GiB are
 split, moved, discarded, shared by fork, pinned and zapped while Linux asks for them in every way. Then no page is
-missing. Says how often an entry was used while others changed it."""
-import re
+missing. Says how often a page of each kind of entry was mapped for Linux while others changed it, and how often their
+change came first."""
 import time
 
-from . import packages
-from .books import Books
-from .build import build
-from .guestlib import Guest
-from .paths import GCC, shown
-from .progress import StillError, note, step
-from .qemu import Machine
+from .endurance import endure, run
+from .paths import GCC, ROOT, shown
+from .progress import StillError
 
 PROGRAMS = GCC / "tests" / "guest"
+GDB_ASKER = ROOT / "tests" / "guest" / "gdb_asker.sh"
 ROUND = 10
 GIB = 1024
 
-
-def _script(seconds, mebibytes):
-    return f"""
-        rm -f /tmp/asked /dev/shm/storm
-        mcexec {PROGRAMS}/leaf_storm {seconds} {mebibytes} & A=$!
-        mcexec {PROGRAMS}/fork_storm {seconds} & B=$!
-        mcexec {PROGRAMS}/memory_storm {seconds} & C=$!
-        mcexec {PROGRAMS}/asked_storm /tmp/asked {seconds} & D=$!
-        {PROGRAMS}/asker /tmp/asked & E=$!
-        for i in $A $B $C $D $E; do wait $i || echo failed: $?; done
-        mcexec {PROGRAMS}/mirror_storm touch /dev/shm/storm {seconds} 3 & F=$!
-        sleep 0.5
-        {PROGRAMS}/mirror_storm disturb /dev/shm/storm {seconds} || echo failed: disturb
-        wait $F || echo failed: $?
-        {PROGRAMS}/mirror_storm verify /dev/shm/storm
-    """
+# Each line is a storm of its own: what runs at once. An asker waits for its file.
+FRONT = 'rm -f /tmp/asked.*; started=(); go() { "$@" & started+=($!); }'
+END = 'for one in "${started[@]}"; do wait $one || echo failed: $?; done'
 
 
-def one_round(guest, seconds, mebibytes):
-    """How often Linux looked at what was being changed; raises on whatever is wrong."""
-    try:
-        result = guest.run(["bash", "-c", _script(seconds, mebibytes)], "/", timeout=10 * seconds + 120)
-    except TimeoutError:
-        raise StillError("a storm does not end", shown(guest.console), guest.kmsg()) from None
-    if guest.state() != "RUNNING" or "failed:" in result.stdout or result.stdout.count("ok ") < 6:
-        raise StillError("a storm went wrong", shown(guest.console), result.stdout + result.stderr + guest.kmsg())
-    return sum(map(int, re.findall(r"(\d+) (?:looks|asked)", result.stdout)))
+def _storms(seconds, large):
+    mcexec, ask = f"go mcexec {PROGRAMS}", f"go {PROGRAMS}/asker"
+    leaves = f"{mcexec}/leaf_storm {seconds} {GIB if large else 64} /tmp/asked.1; {ask} /tmp/asked.1"
+    whole = f"{mcexec}/whole_storm {seconds} 2 6 /tmp/asked.2; {ask} /tmp/asked.2 leave"
+    giant = f"{mcexec}/whole_storm {seconds} {GIB} 1 /tmp/asked.3; {ask} /tmp/asked.3 leave"
+    yield "a storm of leaves", f"{leaves}; {mcexec}/fork_storm {seconds}"
+    yield "a storm of 2 MiB leaves", whole
+    if large:
+        yield "a storm of 1 GiB leaves", giant
+    yield "a storm of askers", (f"{mcexec}/asked_storm /tmp/asked.4 {seconds}; {ask} /tmp/asked.4; "
+                                f"{mcexec}/memory_storm {seconds}")
+    yield "a storm of gdb", f"{mcexec}/asked_storm /tmp/asked.5 {seconds}; go {GDB_ASKER} /tmp/asked.5"
+    shared = f"/dev/shm/storm {seconds}"
+    yield "a storm of shared memory", (f"rm -f /dev/shm/storm; {mcexec}/mirror_storm touch {shared} 3; sleep 0.5; "
+                                       f"go {PROGRAMS}/mirror_storm disturb {shared}")
+
+
+def one_round(guest, seconds, large):
+    for name, storm in _storms(seconds, large):
+        result = run(guest, ["bash", "-c", f"{FRONT}; {storm}; {END}"], 10 * seconds + 120, f"{name} does not end")
+        if "failed:" in result.stdout:
+            raise StillError(f"{name} went wrong", shown(guest.console),
+                             result.stdout + result.stderr + guest.kmsg())
+    verified = run(guest, [PROGRAMS / "mirror_storm", "verify", "/dev/shm/storm"], 120)
+    if verified.status != 0:
+        raise StillError("shared memory is not what was stored", shown(guest.console), verified.stderr)
+
+
+def work(guest, seconds, large):
+    before = guest.status()
+    rounds, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        one_round(guest, ROUND, large)
+        rounds += 1
+    now = guest.status()
+    tries = {kind: count - before["tries"][kind] for kind, count in now["tries"].items()}
+    return (f"{rounds} rounds; pages mapped for Linux while others changed them: "
+            f"{sum(tries.values())}, of leaves of 4 KiB {tries['4k']}, 2 MiB {tries['2m']}, 1 GiB {tries['1g']}; "
+            f"in {tries['lost']} tries the change came first; {now['zaps'] - before['zaps']} zaps")
 
 
 def main(arguments):
-    packages.need("vm", "e2e")
-    build("gcc")
-    guest = Guest(Machine(smp=arguments.smp, mem=arguments.mem, numa=arguments.numa, kernel=arguments.kernel))
-    try:
-        with step(f"Boot Debian {guest.kernel.release}"):
-            guest.start()
-            guest.up(*(["--mem", arguments.take] if arguments.take else []))
-        with step("First round: what is allocated for good is not lost"):
-            one_round(guest, ROUND, 24)
-        before = Books(guest)
-        guest.complaints()
-        tries, rounds, end = 0, 0, time.monotonic() + arguments.minutes * 60
-        with step(f"Storms for {arguments.minutes:g} minutes") as told:
-            while time.monotonic() < end:
-                tries += one_round(guest, ROUND, GIB if arguments.take and rounds % 2 == 0 else 64)
-                rounds += 1
-            told(f"{rounds} rounds, {tries} looks at memory that was being changed")
-        if complaints := guest.complaints():
-            raise StillError("Linux complains", shown(guest.console), "\n".join(complaints))
-        if lost := Books(guest).lost_since(before):
-            raise StillError(lost, shown(guest.console))
-        guest.down()
-        guest.unload_module()
-        guest.stop()
-    finally:
-        guest.kill()
-    note("every page is back, on both sides")
-    return 0
+    return endure(arguments, f"Storms for {arguments.minutes:g} minutes",
+                  lambda guest: one_round(guest, ROUND, False),
+                  lambda guest: work(guest, arguments.minutes * 60, bool(arguments.take)), arguments.take)

@@ -63,8 +63,18 @@ still_syscall_entry:
 	call still_syscall
 	testl %eax, %eax
 	jnz return_to_user
-	pop_registers
-	/* RCX and R11 are RIP and RFLAGS already: nobody rewrote the frame */
+	/* Nobody rewrote the frame: R15..R12 and RBX are what they were, RCX and R11 are RIP and RFLAGS. */
+	movq 32(%rsp), %rbp
+	addq $48, %rsp
+	popq %r11
+	popq %r10
+	popq %r9
+	popq %r8
+	popq %rax
+	popq %rcx
+	popq %rdx
+	popq %rsi
+	popq %rdi
 	movq 40(%rsp), %rsp
 	swapgs
 	sysretq

@@ -37,6 +37,21 @@ TEST(FdGuard, HidesTheDevice)
     EXPECT_EQ(guard(SYS_getpid, 1023), FdAction::execute);
 }
 
+TEST(FdGuard, KnowsTheCallsThatNeedNoMore)
+{
+    EXPECT_EQ(quick_calls[SYS_write], QuickCall::unless_hidden);
+    EXPECT_EQ(quick_calls[SYS_getppid], QuickCall::yes);
+    EXPECT_EQ(quick_calls[SYS_splice], QuickCall::no);
+    for (const auto nr : {SYS_dup2, SYS_dup3, SYS_close_range, SYS_getdents64, SYS_openat, SYS_readlink}) {
+        EXPECT_EQ(quick_calls[static_cast<uint32_t>(nr)], QuickCall::no) << nr;
+    }
+    for (uint32_t nr = 0; nr < num_linux_calls; ++nr) {
+        if (quick_calls[nr] == QuickCall::yes) {
+            EXPECT_EQ(guard(nr, 1023, 1023, 1023), FdAction::execute) << nr;
+        }
+    }
+}
+
 TEST(Stats, PrintsATable)
 {
     auto stats = std::make_unique<Stats>();

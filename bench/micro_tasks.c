@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Threads and processes: made, switched between, talked to. */
+#include "micro.h"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char** environ;
+
+static void fork_exit(long n)
+{
+    while (n--) {
+        pid_t pid = fork();
+
+        if (pid == 0)
+            _exit(0);
+        need(pid > 0 && waitpid(pid, NULL, 0) == pid, "fork");
+    }
+}
+
+static void fork_exit_256m_start(void)
+{
+    buffer = memory(256 * (size_t)mib);
+    touch(buffer, 256 * (size_t)mib);
+}
+
+static void spawn(long n)
+{
+    char* const argv[] = {"/bin/true", NULL};
+
+    while (n--) {
+        pid_t pid;
+
+        need(posix_spawn(&pid, argv[0], NULL, NULL, argv, environ) == 0, argv[0]);
+        need(waitpid(pid, NULL, 0) == pid, "waitpid");
+    }
+}
+
+static void* nothing(void* arg)
+{
+    return arg;
+}
+
+static void thread(long n)
+{
+    while (n--) {
+        pthread_t t;
+
+        need(pthread_create(&t, NULL, nothing, NULL) == 0, "pthread_create");
+        pthread_join(t, NULL);
+    }
+}
+
+/* --- two threads on one CPU --- */
+
+static atomic_int word;
+
+static void* yields(void* arg)
+{
+    for (;;)
+        sched_yield();
+    return arg;
+}
+
+static void start_yielder(void)
+{
+    pthread_t t;
+
+    need(pthread_create(&t, NULL, yields, NULL) == 0, "pthread_create");
+}
+
+/* Each of ours is one there and one back. */
+static void yield_switch(long n)
+{
+    while (n--)
+        sched_yield();
+}
+
+static void pass(int mine, int theirs)
+{
+    atomic_store(&word, theirs);
+    syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    while (atomic_load(&word) != mine)
+        syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, theirs, NULL, NULL, 0);
+}
+
+static void* futex_other(void* arg)
+{
+    while (atomic_load(&word) != 1)
+        syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+    for (;;)
+        pass(1, 0);
+    return arg;
+}
+
+static void start_futex(void)
+{
+    pthread_t t;
+
+    need(pthread_create(&t, NULL, futex_other, NULL) == 0, "pthread_create");
+    pass(0, 1);
+}
+
+static void futex_switch(long n)
+{
+    while (n--)
+        pass(0, 1);
+}
+
+/* --- two processes --- */
+
+static int to_child[2], from_child[2];
+
+static void start_pipe(void)
+{
+    char c;
+
+    need(pipe(to_child) == 0 && pipe(from_child) == 0, "pipe");
+    child = fork();
+    if (child == 0) {
+        close(to_child[1]);
+        while (read(to_child[0], &c, 1) == 1)
+            if (write(from_child[1], &c, 1) != 1)
+                break;
+        _exit(0);
+    }
+}
+
+static void pipe_round(long n)
+{
+    char c = 0;
+
+    while (n--)
+        need(write(to_child[1], &c, 1) == 1 && read(from_child[0], &c, 1) == 1, "pipe");
+}
+
+static void start_peer(void)
+{
+    buffer = memory(2 * mib);
+    touch(buffer, 2 * mib);
+    start_pipe();
+    pipe_round(1);
+}
+
+/* Out of the child's copy into ours, which is one of our own: the first write made it so. */
+static void vm_read(long n, size_t bytes)
+{
+    struct iovec here = {buffer, bytes}, there = {buffer + 64, bytes};
+
+    while (n--)
+        need(process_vm_readv(child, &here, 1, &there, 1, 0) == (ssize_t)bytes, "process_vm_readv");
+}
+
+static void vm_read_4k(long n)
+{
+    vm_read(n, page);
+}
+
+static void vm_read_64k(long n)
+{
+    vm_read(n, 64 * 1024);
+}
+
+static void vm_read_1m(long n)
+{
+    vm_read(n, mib);
+}
+
+void stop_child(void)
+{
+    if (child > 0)
+        close(to_child[1]);
+}
+
+const struct operation task_operations[] = {
+    {"fork_exit", fork_exit, NULL},
+    {"fork_exit_256m", fork_exit, fork_exit_256m_start},
+    {"spawn_true", spawn, NULL},
+    {"thread", thread, NULL},
+    {"yield_switch", yield_switch, start_yielder},
+    {"futex_switch", futex_switch, start_futex},
+    {"pipe", pipe_round, start_pipe},
+    {"vm_read_4k", vm_read_4k, start_peer},
+    {"vm_read_64k", vm_read_64k, start_peer},
+    {"vm_read_1m", vm_read_1m, start_peer},
+    {NULL, NULL, NULL},
+};
