@@ -144,7 +144,8 @@ def threads_of(lwk, prefix):
     script = f"""
 cd /tmp/cores; rm -f core.*; ulimit -c unlimited
 {prefix} ./threads
-gdb -batch -nx -ex 'thread apply all -q -s bt' -ex 'thread apply all -q p mine' -ex 'thread apply all -q p $xmm7.v2_double[0]' \
+gdb -batch -nx -ex 'thread apply all -q -s bt' -ex 'thread apply all -q p mine' \\
+    -ex 'thread apply all -q p $xmm7.v2_double[0]' \
     -ex 'thread apply all -q p (long)$orig_rax' ./threads core.threads 2>&1"""
     text = lwk.run(["bash", "-c", script], timeout=120).stdout
     stacks = re.findall(r"^#0 .*\n(?:#[1-9].*\n)*", re.sub(r"0x[0-9a-f]+", "0x", text), re.M)
