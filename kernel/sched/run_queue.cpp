@@ -45,7 +45,12 @@ namespace {
 u32 rank(const Thread& t)
 {
     constexpr u32 service = 300;
-    return t.cpu != nullptr && t.cpu->service == &t ? service : t.sched.rt_priority();
+    return t.cpu != nullptr && t.cpu->service == &t ? service : t.urgency();
+}
+
+bool gives_way(const Thread& t)
+{
+    return t.sched.policy == Policy::idle && t.boost == 0;
 }
 
 } // namespace
@@ -55,17 +60,22 @@ bool preempts(const Cpu& c, const Thread& t)
     const Thread& now = *c.current;
     if (&now == &c.idle)
         return true;
-    return rank(t) > rank(now) || (now.sched.policy == Policy::idle && t.sched.policy != Policy::idle);
+    return rank(t) > rank(now) || (gives_way(now) && !gives_way(t));
 }
 
 namespace {
 
-// Real-time threads keep the CPU: FIFO from all below and beside, RR from all below.
+// Real-time threads keep the CPU: FIFO, and whoever is boosted, from all below and beside, RR from all below.
+bool keeps_cpu(const Thread& t)
+{
+    return t.sched.policy == Policy::fifo || (t.boost != 0 && t.sched.policy != Policy::rr);
+}
+
 bool wants_slice(Cpu& c) REQUIRES(c.lock)
 {
     if (c.ready.empty() || c.current == &c.idle)
         return false;
-    return rank(c.ready.front()) >= rank(*c.current) && c.current->sched.policy != Policy::fifo;
+    return rank(c.ready.front()) >= rank(*c.current) && !keeps_cpu(*c.current);
 }
 
 } // namespace
@@ -156,7 +166,10 @@ void set_quick_slot(Thread& t, still_slot* slot) NO_THREAD_SAFETY
     }
 }
 
-void set_scheduling(Thread& t, const Scheduling& wanted) NO_THREAD_SAFETY
+namespace {
+
+// Calls change() with t's run queue locked; t then has the place there that it shall have.
+template <class Change> void rearrange(Thread& t, Change&& change) NO_THREAD_SAFETY
 {
     for (;;) {
         Cpu* home = t.cpu;
@@ -165,7 +178,7 @@ void set_scheduling(Thread& t, const Scheduling& wanted) NO_THREAD_SAFETY
             home->lock.unlock();
             continue;
         }
-        t.sched = wanted;
+        change();
         // On its way between two lists it is queued by its new priority anyway.
         if (t.queued) {
             take_off(*home, t);
@@ -182,6 +195,18 @@ void set_scheduling(Thread& t, const Scheduling& wanted) NO_THREAD_SAFETY
             notify(*home);
         return;
     }
+}
+
+} // namespace
+
+void set_scheduling(Thread& t, const Scheduling& wanted)
+{
+    rearrange(t, [&] { t.sched = wanted; });
+}
+
+void set_boost(Thread& t, u32 priority)
+{
+    rearrange(t, [&] { t.boost = priority; });
 }
 
 } // namespace still
