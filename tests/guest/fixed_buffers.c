@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Memory that Linux pins for long: io_uring's registered buffers. What was registered is filled from a file and written
  * to one, while other threads do the same and the program maps shared memory, forks, and reads its constants through
- * Linux. Status 77: this Linux registers no memory of a file (before 6.5), and to it all of an LWK program is. */
+ * Linux. Status 77: this Linux registers no memory of a file (before 6.5), as the data section is, and on the LWK all. */
 #include "check.h"
 
 #include <fcntl.h>
