@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { default_samples = 25 };
+enum { default_samples = 25, timed_rounds = 8 };
 static const double shortest_sample = 2e6; /* ns */
 
 int file = -1;
@@ -44,7 +44,7 @@ void touch(char* at, size_t bytes)
         ((volatile char*)at)[i] = 1;
 }
 
-static double now(void)
+double now(void)
 {
     struct timespec t;
 
@@ -75,9 +75,19 @@ static double ns_of(const struct operation* op, long n)
 static void measure(const struct operation* op, int samples)
 {
     long n = 1;
+    double sum;
 
     if (op->start != NULL)
         op->start();
+    for (int i = -1; op->timed != NULL && i < samples; i++) {
+        sum = 0;
+        for (int k = 0; k < timed_rounds; k++)
+            sum += op->timed();
+        if (i >= 0) /* the first is to warm up */
+            printf("%.1f\n", sum / timed_rounds);
+    }
+    if (op->timed != NULL)
+        return;
     op->run(1);
     while (n < 1 << 22 && ns_of(op, n) < shortest_sample)
         n *= 2;

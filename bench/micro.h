@@ -11,7 +11,8 @@ enum { page = 4096, mib = 1 << 20 };
 struct operation {
     const char* name;
     void (*run)(long n);
-    void (*start)(void); /* once before, or NULL */
+    void (*start)(void);   /* once before, or NULL */
+    double (*timed)(void); /* instead of run: does it once, and says how many ns of it count */
 };
 /* Each ends with one that has no name. */
 extern const struct operation call_operations[], task_operations[], memory_operations[];
@@ -25,5 +26,6 @@ void need(int there, const char* what);
 char* memory(size_t bytes);
 void touch(char* at, size_t bytes);
 void stop_child(void);
+double now(void);
 
 #endif

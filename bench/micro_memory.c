@@ -36,8 +36,8 @@ static void mmap_256m(long n)
 }
 
 const struct operation memory_operations[] = {
-    {"page_fault", page_fault, NULL},
-    {"mmap_4k", mmap_4k, NULL},
-    {"mmap_256m", mmap_256m, NULL},
-    {NULL, NULL, NULL},
+    {"page_fault", page_fault, NULL, NULL},
+    {"mmap_4k", mmap_4k, NULL, NULL},
+    {"mmap_256m", mmap_256m, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };

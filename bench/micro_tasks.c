@@ -180,15 +180,15 @@ void stop_child(void)
 }
 
 const struct operation task_operations[] = {
-    {"fork_exit", fork_exit, NULL},
-    {"fork_exit_256m", fork_exit, fork_exit_256m_start},
-    {"spawn_true", spawn, NULL},
-    {"thread", thread, NULL},
-    {"yield_switch", yield_switch, start_yielder},
-    {"futex_switch", futex_switch, start_futex},
-    {"pipe", pipe_round, start_pipe},
-    {"vm_read_4k", vm_read_4k, start_peer},
-    {"vm_read_64k", vm_read_64k, start_peer},
-    {"vm_read_1m", vm_read_1m, start_peer},
-    {NULL, NULL, NULL},
+    {"fork_exit", fork_exit, NULL, NULL},
+    {"fork_exit_256m", fork_exit, fork_exit_256m_start, NULL},
+    {"spawn_true", spawn, NULL, NULL},
+    {"thread", thread, NULL, NULL},
+    {"yield_switch", yield_switch, start_yielder, NULL},
+    {"futex_switch", futex_switch, start_futex, NULL},
+    {"pipe", pipe_round, start_pipe, NULL},
+    {"vm_read_4k", vm_read_4k, start_peer, NULL},
+    {"vm_read_64k", vm_read_64k, start_peer, NULL},
+    {"vm_read_1m", vm_read_1m, start_peer, NULL},
+    {NULL, NULL, NULL, NULL},
 };

@@ -192,17 +192,20 @@ extern "C" void still_trap(still::arch::TrapFrame* frame)
         return;
     }
     Task& task = current_task();
-    wait_while_stopped(task);
-    leave_if_dying(task);
-    reschedule_if_needed();
-    if (!task.may_run_on(this_cpu().arch.id))
-        obey_affinity();
-    if (signal_pending(task))
-        deliver_signals(task, *frame, -1);
-    rseq::on_return(task, *frame);
-    if (signal_pending(task))
-        deliver_signals(task, *frame, -1); // a bad rseq area is a SIGSEGV
-    leave_if_dying(task);
+    do {
+        task.attention = false;
+        wait_while_stopped(task);
+        leave_if_dying(task);
+        reschedule_if_needed();
+        if (!task.may_run_on(this_cpu().arch.id))
+            obey_affinity();
+        if (signal_pending(task))
+            deliver_signals(task, *frame, -1);
+        rseq::on_return(task, *frame);
+        if (signal_pending(task))
+            deliver_signals(task, *frame, -1); // a bad rseq area is a SIGSEGV
+        leave_if_dying(task);
+    } while (task.attention); // it was switched away from meanwhile
 }
 
 extern "C" void still_urgent_trap(still::arch::TrapFrame* frame)

@@ -159,6 +159,9 @@ int still_file_name(struct still_proc *asker, struct still_file_name __user *arg
 int still_signalfd(struct still_proc *proc, const struct still_signalfd *request);
 void still_signal_news(struct still_os *os, u64 set);
 
+/* pose.c */
+long still_pose(const struct still_pose __user *arg);
+
 /* exe.c */
 int still_exe_set(struct still_proc *proc, int fd);
 int still_exe_own(struct still_proc *proc);

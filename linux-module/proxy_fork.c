@@ -63,6 +63,7 @@ static struct still_proc *new_child(struct still_proc *parent)
 	child->page->pid = 0;
 	child->page->flushed = 0;
 	child->page->stopped = 0;
+	child->page->ended = 0;
 	still_proxy_files_copy(child, parent);
 	mutex_lock(&parent->lock);
 	if (parent->own_exe)

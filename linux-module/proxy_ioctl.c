@@ -356,6 +356,8 @@ long still_proxy_ioctl(struct still_handle *handle, unsigned int cmd, void __use
 		return -EPERM;
 	if (!still_proc_alive(proc))
 		return -EIO;
+	if (cmd == STILL_IOC_POSE)
+		return still_pose(arg); /* any number at all: RAX */
 	ret = any_time(proc, cmd, arg);
 	return ret == -ENOTTY ? in_order(proc, cmd, arg) : ret;
 }

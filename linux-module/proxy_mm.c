@@ -140,6 +140,9 @@ static vm_fault_t fault_in(struct still_proc *proc, struct vm_fault *vmf, u64 ad
 	struct file *file;
 	int ret;
 
+	/* Its core is being written, also of what was never touched: too many pages to ask for each. */
+	if (!write && READ_ONCE(proc->page->ended))
+		return VM_FAULT_SIGBUS;
 	if (vmf->flags & FAULT_FLAG_TRIED) {
 		ret = recall_error(proc, address);
 		if (ret)

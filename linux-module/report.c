@@ -23,6 +23,8 @@ static size_t record_bytes(u32 kind)
 	case STILL_REPORT_AREAS:
 	case STILL_REPORT_SIZES:
 		return sizeof(struct still_report_area);
+	case STILL_REPORT_REGISTERS:
+		return sizeof(struct still_report_registers);
 	default:
 		return 0;
 	}

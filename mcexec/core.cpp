@@ -2,6 +2,7 @@
 #include "core.hpp"
 
 #include "elf_image.hpp"
+#include "pose.hpp"
 #include "process.hpp"
 #include "signal_relay.hpp"
 #include "user_memory.hpp"
@@ -70,9 +71,8 @@ void unmap(uint64_t start, uint64_t end)
     }
 }
 
-void keep_only_the_program()
+void keep_only_the_program(const std::vector<still_report_area>& areas)
 {
-    const auto areas = areas_of_the_program();
     for (const still_range& range : process.app) {
         uint64_t done = range.start;
         for (const still_report_area& area : areas) {
@@ -128,8 +128,11 @@ void die_with_core(int signo, uint64_t frame, uint64_t fs_base)
         return;
     }
     block_signals();
-    keep_only_the_program();
     std::ofstream("/proc/self/coredump_filter") << only_the_program;
+    const auto areas = areas_of_the_program();
+    // From here on nothing may need a lock that another thread may have: no malloc.
+    have_all_others_pose();
+    keep_only_the_program(areas);
     take_default_action(signo);
     if (syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), signo, &info) == 0) {
         become_the_program(frame, fs_base);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "signal_relay.hpp"
 
+#include "pose.hpp"
 #include "process.hpp"
 
 #include <atomic>
@@ -115,6 +116,9 @@ void relay(int signo, siginfo_t* info, void* context)
 // interrupts it again.
 void interrupt(int, siginfo_t*, void*)
 {
+    if (core_is_wanted()) {
+        pose();
+    }
     if (this_proxy != nullptr) {
         this_proxy->handlers = this_proxy->handlers + 1;
     }

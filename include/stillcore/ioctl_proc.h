@@ -104,6 +104,12 @@ struct still_report {
 	uint64_t bytes;  /* in: room, at most STILL_REPORT_BYTES; out: filled */
 };
 
+/* For a core file: the calling thread shows these registers in place of its own until it is killed. */
+struct still_pose {
+	struct still_registers regs; /* fs_base and gs_base are not looked at: the caller sets its own */
+	uint64_t told;               /* address of a byte that becomes 1 when that is so */
+};
+
 /* The name of a file that a process has mapped, as /proc/PID/maps shows it. */
 struct still_file_name {
 	uint32_t pid;    /* in: as for still_report */
@@ -134,6 +140,8 @@ struct still_file_name {
 #define STILL_IOC_SIGNAL _IOW(STILL_IOC_PROC, 8, struct still_signal)
 /* signalfd4(2): a descriptor whose signals are those of the LWK process that reads it. Errors as there. */
 #define STILL_IOC_SIGNALFD _IOW(STILL_IOC_PROC, 11, struct still_signalfd)
+/* Does not return but with an error: EFAULT, EINVAL. */
+#define STILL_IOC_POSE _IOW(STILL_IOC_PROC, 12, struct still_pose)
 #define STILL_IOC_REPORT _IOWR(STILL_IOC_PROC, 32, struct still_report)
 #define STILL_IOC_FILE_NAME _IOWR(STILL_IOC_PROC, 33, struct still_file_name)
 /* From now on /proc/PID/exe is this executable file, given by its descriptor. */

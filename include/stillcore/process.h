@@ -82,7 +82,8 @@ struct still_proc_page {
 	struct still_limit limit_cpu;
 	uint32_t
 		stopped; /* module: 1 while Linux has the proxy stopped (job control), see STILL_MSG_PROC_STOP */
-	uint32_t reserved2;
+	uint32_t
+		ended; /* LWK: 1 once the program has ended; no page that is not there now will be made for a reader */
 };
 STILL_STATIC_ASSERT(sizeof(struct still_proc_page) <= 4096, "still_proc_page must fit a page");
 STILL_ASSERT_OFFSET(struct still_proc_page, cpu_mask, 40);

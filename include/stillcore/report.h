@@ -17,6 +17,9 @@ enum still_report_kind {
 	STILL_REPORT_THREADS = 2, /* still_report_thread[], cursor: how many to skip */
 	STILL_REPORT_AREAS = 3,   /* still_report_area[] ascending, cursor: lowest address */
 	STILL_REPORT_SIZES = 4,   /* likewise, with the resident bytes of each: a walk of the page tables */
+	/* Of a process that ends with a core file: one still_report_registers, of the thread whose id cursor is.
+	 * ESRCH: it has ended; EAGAIN: it is on its way to where its registers are known. */
+	STILL_REPORT_REGISTERS = 5,
 };
 
 struct still_report_process {
@@ -84,5 +87,21 @@ struct still_report_area {
 	uint32_t reserved;
 };
 STILL_ASSERT_SIZE(struct still_report_area, 48);
+
+/* What the program saw in its registers last. */
+struct still_registers {
+	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+	uint64_t orig_rax; /* the number of the system call that it is in, or ~0 */
+	uint64_t rip, rflags, rsp;
+	uint64_t fs_base, gs_base;
+	uint64_t reserved[3];
+};
+STILL_ASSERT_SIZE(struct still_registers, 192);
+
+struct still_report_registers {
+	struct still_registers regs;
+	uint8_t xsave[0x3000 - 192]; /* as XSAVE writes it: 64-byte aligned if the whole is */
+};
+STILL_ASSERT_SIZE(struct still_report_registers, 0x3000);
 
 #endif

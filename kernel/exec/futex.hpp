@@ -32,6 +32,8 @@ Status unlock_pi(Task& task, u64 address);
 // Waits on a plain word until cmp_requeue_pi has made it the owner of the PI word.
 Status wait_requeue_pi(Task& task, u64 from, u32 expected, u32 bits, u64 deadline, u64 to);
 Result<u32> cmp_requeue_pi(Task& task, u64 from, u64 to, i32 wake_count, i32 move_count, u32 expected);
+// The task may wait for somebody who shall run as urgently as it.
+void priority_changed(Task& task);
 // The task goes: whoever waits for what it owns gets it, or, in a dying process, waits for nobody any more.
 void release_owned(Task& task, bool dying);
 

@@ -5,45 +5,26 @@
 
 namespace still::futex {
 
-SpinLock pi_lock;
-
 namespace {
 
-Waiter* first_pi(Bucket& b, const AddressSpace* space, u64 address) REQUIRES(b.lock)
+// The most urgent waiter for a PI word, as they are now; of equal ones the first.
+Waiter* top_pi(Bucket& b, const AddressSpace* space, u64 address) REQUIRES(b.lock)
 {
+    Waiter* top = nullptr;
     for (Waiter* w = b.first; w != nullptr; w = w->next)
-        if (w->pi && w->space == space && w->address == address)
-            return w;
-    return nullptr;
-}
-
-void queue_behind(Bucket& b, Waiter& w, Task* owner) REQUIRES(b.lock)
-{
-    w.pi = true;
-    append(b, w);
-    LockGuard guard(pi_lock);
-    w.owner = owner;
-    w.task->pi_waits_for = owner;
-    if (owner != nullptr)
-        ++owner->pi_waiters;
+        if (w->pi && w->space == space && w->address == address &&
+            (top == nullptr || w->task->urgency() > top->task->urgency()))
+            top = w;
+    return top;
 }
 
 // The word is the waiter's now; those that are left wait for it.
 void hand_over(Bucket& b, Waiter& w) REQUIRES(b.lock)
 {
     remove_pi(b, w);
-    {
-        LockGuard guard(pi_lock);
-        for (Waiter* other = b.first; other != nullptr; other = other->next) {
-            if (!other->pi || other->space != w.space || other->address != w.address)
-                continue;
-            if (other->owner != nullptr)
-                --other->owner->pi_waiters;
-            other->owner = w.task;
-            other->task->pi_waits_for = w.task;
-            ++w.task->pi_waiters;
-        }
-    }
+    for (Waiter* other = b.first; other != nullptr; other = other->next)
+        if (other->pi && other->space == w.space && other->address == w.address)
+            wait_for_another(*other, *w.task);
     wake_one(w);
 }
 
@@ -53,16 +34,6 @@ struct Claimed {
     Errno error = Errno::inval;
     Task* owner = nullptr;
 };
-
-// Would waiting for that owner close a circle?
-bool is_deadlock(const Task& who, const Task* owner)
-{
-    LockGuard guard(pi_lock);
-    for (const Task* t = owner; t != nullptr; t = t->pi_waits_for)
-        if (t == &who)
-            return true;
-    return false;
-}
 
 // The thread that the word names. It stays while the bucket is locked: before it goes, it comes by here.
 Claimed find_owner(Process& p, u32 tid)
@@ -85,12 +56,10 @@ Claimed claim(Bucket& b, Task& who, u64 address, bool set_waiters) REQUIRES(b.lo
     for (;;) {
         if ((value & tid_mask) == who.tid)
             return {Claim::failed, Errno::deadlk};
-        const Waiter* top = first_pi(b, &who.owner->space, address);
+        const Waiter* top = top_pi(b, &who.owner->space, address);
         if (top != nullptr) {
             if (top->owner == nullptr || (value & tid_mask) != top->owner->tid)
                 return {Claim::failed, Errno::inval};
-            if (is_deadlock(who, top->owner))
-                return {Claim::failed, Errno::deadlk};
             return {Claim::wait, {}, top->owner};
         }
         const bool is_free = (value & tid_mask) == 0;
@@ -111,8 +80,6 @@ Claimed claim(Bucket& b, Task& who, u64 address, bool set_waiters) REQUIRES(b.lo
             value = seen;
             continue;
         }
-        if (found.what == Claim::wait && is_deadlock(who, found.owner))
-            return {Claim::failed, Errno::deadlk};
         return found;
     }
 }
@@ -133,11 +100,7 @@ Status prepare_retry(Task& task, const Claimed& claimed, u64 address)
 void remove_pi(Bucket& b, Waiter& w)
 {
     remove(b, w);
-    LockGuard guard(pi_lock);
-    if (w.owner != nullptr)
-        --w.owner->pi_waiters;
-    w.owner = nullptr;
-    w.task->pi_waits_for = nullptr;
+    end_wait(w);
 }
 
 Status lock_pi(Task& task, u64 address, u64 deadline, bool only_try)
@@ -157,7 +120,9 @@ Status lock_pi(Task& task, u64 address, u64 deadline, bool only_try)
             if (claimed.what == Claim::wait) {
                 if (only_try)
                     return fail(Errno::again);
-                queue_behind(b, w, claimed.owner);
+                TRY_STATUS(begin_wait(w, *claimed.owner));
+                w.pi = true;
+                append(b, w);
                 break;
             }
         }
@@ -182,7 +147,7 @@ Status unlock_pi(Task& task, u64 address)
             while (good) {
                 if ((value & tid_mask) != task.tid)
                     return fail(Errno::perm);
-                Waiter* top = first_pi(b, space, address);
+                Waiter* top = top_pi(b, space, address);
                 u32 seen = 0;
                 good = exchange(address, value, top != nullptr ? waiters_bit | top->task->tid : 0, seen);
                 if (good && seen == value) {
@@ -235,14 +200,17 @@ namespace {
 Claimed move_to_pi(Bucket& source, Bucket& target, Waiter& w, bool set_waiters) REQUIRES(source.lock)
     REQUIRES(target.lock)
 {
-    const Claimed claimed = claim(target, *w.task, w.requeue_to, set_waiters);
+    Claimed claimed = claim(target, *w.task, w.requeue_to, set_waiters);
+    if (claimed.what == Claim::wait && !begin_wait(w, *claimed.owner))
+        claimed = {Claim::failed, Errno::deadlk};
     if (claimed.what == Claim::taken) {
         remove(source, w);
         wake_one(w);
     } else if (claimed.what == Claim::wait) {
         remove(source, w);
         __atomic_store_n(&w.address, w.requeue_to, __ATOMIC_RELEASE);
-        queue_behind(target, w, claimed.owner);
+        w.pi = true;
+        append(target, w);
     }
     return claimed;
 }
@@ -324,11 +292,8 @@ void inherit(Bucket& b, Waiter& top) REQUIRES(b.lock)
 void release_owned(Task& task, bool dying)
 {
     for (Bucket& b : buckets) {
-        {
-            LockGuard guard(pi_lock);
-            if (task.pi_waiters == 0)
-                return;
-        }
+        if (!has_waiters(task))
+            return;
         LockGuard guard(b.lock);
         for (bool again = true; again;) {
             again = false;
@@ -336,14 +301,11 @@ void release_owned(Task& task, bool dying)
                 if (!w->pi || w->owner != &task)
                     continue;
                 if (!dying) {
-                    inherit(b, *w); // changes the list
+                    inherit(b, *top_pi(b, w->space, w->address)); // changes the list
                     again = true;
                     continue;
                 }
-                LockGuard inner(pi_lock);
-                w->owner = nullptr;
-                w->task->pi_waits_for = nullptr;
-                --task.pi_waiters;
+                end_wait(*w);
             }
         }
     }

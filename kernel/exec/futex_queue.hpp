@@ -29,6 +29,7 @@ struct Waiter {
     u64 requeue_to = 0;    // FUTEX_WAIT_REQUEUE_PI: the one PI word that it may be moved to
     bool pi = false;       // waits for ownership of a PI word, which only an unlock or the owner's end gives
     Task* owner = nullptr; // of that word; nullptr: it goes away with its process. Under pi_lock
+    Waiter* next_of_owner = nullptr; // in the owner's list, under pi_lock
 };
 
 struct Bucket {
@@ -87,5 +88,11 @@ Status sleep(Task& task, const std::atomic<bool>& woken, u64 deadline);
 // Takes w off whatever queue a requeue has left it on. true: it was woken before.
 bool dequeue(Waiter& w);
 void remove_pi(Bucket& b, Waiter& w) REQUIRES(b.lock);
+
+// The waiter's bucket is locked. deadlk: the owner waits for the waiter, if through others.
+Status begin_wait(Waiter& w, Task& owner);
+void end_wait(Waiter& w);
+void wait_for_another(Waiter& w, Task& owner); // the word has a new one
+[[nodiscard]] bool has_waiters(const Task& owner);
 
 } // namespace still::futex

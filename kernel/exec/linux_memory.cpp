@@ -15,7 +15,11 @@ Result<UserRange> reserve(Process& p, MapRequest request, bool replace)
 {
     request.in_linux = true;
     request.segment = 0;
-    return reserve_place(p, request, replace);
+    const bool is_first = !p.space.shares_memory();
+    const auto range = reserve_place(p, request, replace);
+    if (is_first)
+        begin_to_share(p);
+    return range;
 }
 
 // Linux may have made a hole there before it failed.

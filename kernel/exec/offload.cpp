@@ -13,6 +13,25 @@ bool is_ending(void* task)
 
 } // namespace
 
+void choose_offload_way(Task& task)
+{
+    const bool is_plain = tty_flags(task.signals.mask) == 0 &&
+                          (task.robust_told == task.robust_list || !task.owner->space.shares_memory());
+    still_slot* const slot = is_plain ? task.slot.shared() : nullptr;
+    if (task.quick_slot != slot)
+        set_quick_slot(task, slot);
+}
+
+void begin_to_share(Process& p)
+{
+    if (p.host != nullptr)
+        begin_to_share(*p.host);
+    LockGuard guard(p.lock);
+    for (Task* t = p.tasks; t != nullptr; t = t->next_task)
+        if (t->robust_told != t->robust_list)
+            set_quick_slot(*t, nullptr);
+}
+
 Result<i64> await_answer(Task& task)
 {
     const WaitConditions until{is_ending, [](void* t) { return signal_pending(*static_cast<Task*>(t)); },

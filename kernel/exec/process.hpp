@@ -14,6 +14,9 @@ namespace still {
 
 struct Process;
 struct Task;
+namespace futex {
+struct Waiter;
+}
 
 // What is left of an interrupted system call with a timeout, for restart_syscall(2). again: nullptr: the call
 // is made once more as it was.
@@ -47,6 +50,7 @@ struct Task : Thread {
     u64 robust_told = 0;     // what Linux knows as the proxy's, see tell_robust_list()
     arch::TrapFrame start{}; // registers of its first instruction
     bool ending = false;     // exit(2) was called
+    bool poses = false;      // its registers are for a core file, see exec/core_file.hpp
     i32 restart_nr = -1;     // after a handler with SA_RESTART: this system call again; -1: EINTR
     Resume resume;           // without a handler: go on with this
     u64 saved_mask = 0;      // of a call with a mask of its own
@@ -60,7 +64,7 @@ struct Task : Thread {
     u32 rseq_signature = 0;
     // PI futexes, under futex::pi_lock
     Task* pi_waits_for = nullptr;
-    u32 pi_waiters = 0; // of all the words that it owns
+    futex::Waiter* pi_first = nullptr; // who waits for any of the words that it owns
 };
 
 // Slots beyond the first chunk, lent by Linux when they are needed.
@@ -124,6 +128,7 @@ struct Process {
     std::atomic<u64> reaches[num_reached] = {}; // handle and epoch, 0: none
     std::atomic<u32> holders{0};                // service threads that work on it
     std::atomic<bool> dying{false};             // tasks leave at the next opportunity
+    std::atomic<bool> dumps_core{false};        // but only when the proxy has their registers, and is gone
     std::atomic<bool> stopped{false};           // by job control: tasks wait on their way back to the program
     std::atomic<bool> killed{false};            // and don't talk to the proxy, which is gone
 
@@ -187,6 +192,11 @@ void leave_robustly(Task& task);
 // Where memory is shared, Linux looks through the proxy's robust list when that dies, for whatever reason: it has the
 // thread's.
 void tell_robust_list(Task& task);
+// Whether the current task's calls go to Linux without a look at it: after each change of what they depend on, which is
+// its signal mask and its robust list.
+void choose_offload_way(Task& task);
+// The process begins to share memory with others: its tasks have to tell their robust lists first.
+void begin_to_share(Process& p);
 // At each way back to user mode: ends the task if its process is dying.
 void leave_if_dying(Task& task);
 

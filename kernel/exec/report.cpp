@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arch/cpu.hpp>
+#include <exec/core_file.hpp>
 #include <exec/report.hpp>
 #include <sched/clock.hpp>
 
@@ -161,6 +162,18 @@ void init_report(void* area)
     room = static_cast<u8*>(area);
 }
 
+namespace {
+
+Result<u64> report_registers(Process& p, u64 tid)
+{
+    static_assert(sizeof(still_report_registers) <= STILL_REPORT_BYTES);
+    // SAFETY: the area is page aligned.
+    TRY_STATUS(registers_of(p, static_cast<u32>(tid), *reinterpret_cast<still_report_registers*>(room)));
+    return 1;
+}
+
+} // namespace
+
 Result<u64> report(Process& p, u64 kind, u64 cursor, u64& next)
 {
     next = 0;
@@ -174,6 +187,8 @@ Result<u64> report(Process& p, u64 kind, u64 cursor, u64& next)
     case STILL_REPORT_AREAS:
     case STILL_REPORT_SIZES:
         return report_areas(p, cursor, kind == STILL_REPORT_SIZES, next);
+    case STILL_REPORT_REGISTERS:
+        return report_registers(p, cursor);
     default:
         return fail(Errno::inval);
     }

@@ -92,6 +92,7 @@ void tell_robust_list(Task& task)
     constexpr u32 nr_set_robust_list = 273, head_bytes = 24;
     task.robust_told = task.robust_list;
     (void)offload_quickly(task, nr_set_robust_list, task.robust_told, head_bytes);
+    choose_offload_way(task);
 }
 
 } // namespace still

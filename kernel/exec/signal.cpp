@@ -318,13 +318,16 @@ void discard_signals(Process& p, u64 set)
 void set_signal_mask(Task& task, u64 mask)
 {
     Process& p = *task.owner;
-    LockGuard guard(p.lock);
-    const u64 left = p.pending.set() & mask & ~task.signals.mask;
-    task.signals.mask = mask & ~unblockable;
-    // This task may have been the one that was woken for them.
-    for (Task* t = left != 0 ? p.tasks : nullptr; t != nullptr; t = t->next_task)
-        if (t != &task && (left & ~t->signals.mask) != 0)
-            notice(*t);
+    {
+        LockGuard guard(p.lock);
+        const u64 left = p.pending.set() & mask & ~task.signals.mask;
+        task.signals.mask = mask & ~unblockable;
+        // This task may have been the one that was woken for them.
+        for (Task* t = left != 0 ? p.tasks : nullptr; t != nullptr; t = t->next_task)
+            if (t != &task && (left & ~t->signals.mask) != 0)
+                notice(*t);
+    }
+    choose_offload_way(task);
 }
 
 void set_temporary_mask(Task& task, u64 mask)
@@ -378,6 +381,7 @@ void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr)
     task.restart_nr = -1;
     task.restart_always = false;
     restore_mask_now(task);
+    choose_offload_way(task);
 }
 
 void free_signals(Process& p, Task* task)

@@ -3,6 +3,7 @@
 #include <arch/cpu.hpp>
 #include <arch/layout.hpp>
 #include <arch/page_table.hpp>
+#include <exec/core_file.hpp>
 #include <exec/futex.hpp>
 #include <exec/process.hpp>
 #include <exec/rseq.hpp>
@@ -51,8 +52,9 @@ void first_user_entry(void* argument)
         learn_pid(task);
     // SAFETY: the frame lies at the top of this task's own stack, above everything in use.
     auto* frame = reinterpret_cast<arch::TrapFrame*>(task.stack_top() - sizeof(arch::TrapFrame));
-    leave_if_dying(task);
+    choose_offload_way(task);
     *frame = task.start;
+    leave_if_dying(task);
     rseq::on_return(task, *frame);
     arch::still_enter_user(frame);
 }
@@ -294,6 +296,7 @@ namespace {
 [[noreturn]] void leave(Task& task)
 {
     Process& p = *task.owner;
+    pose_for_core(task);
     {
         LockGuard guard(p.lock);
         task.ending = true; // nobody begins to wait for it
@@ -343,8 +346,11 @@ namespace {
     Process& p = *task.owner;
     if (p.dying.exchange(true))
         leave(task);
+    if (p.host == nullptr)
+        __atomic_store_n(&p.page->ended, 1, __ATOMIC_RELEASE);
     {
         LockGuard guard(p.lock);
+        task.ending = true; // it does not pose: its registers go with its last words
         for (Task* t = p.tasks; t != nullptr; t = t->next_task) {
             if (t != &task) {
                 unpark(*t);
@@ -367,6 +373,8 @@ void exit_process_by_signal(Task& task, u32 signo, bool core, u64 frame)
 {
     arch::UserSegments s;
     arch::save_segments(s);
+    if (frame != 0)
+        task.owner->dumps_core.store(true);
     end_process(task, {STILL_CALL_EXIT_SIGNAL, {signo, core ? 1ull : 0ull, frame, s.fs_base}});
 }
 

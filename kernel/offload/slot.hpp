@@ -41,8 +41,13 @@ class Slot {
         s.arg[4] = a4;
         s.arg[5] = a5;
         // A full barrier: pairs with the proxy's fence between setting proxy_asleep and looking at seq again.
-        (void)__atomic_exchange_n(&s.seq, ++seq_, __ATOMIC_SEQ_CST);
-        if (__atomic_load_n(&s.proxy_asleep, __ATOMIC_RELAXED) != 0) [[unlikely]]
+        posted(__atomic_add_fetch(&s.seq, 1, __ATOMIC_SEQ_CST));
+    }
+    // The system call entry has done the same up to here (cpu/entry.S).
+    [[gnu::always_inline]] void posted(u32 seq)
+    {
+        seq_ = seq;
+        if (__atomic_load_n(&slot_->proxy_asleep, __ATOMIC_RELAXED) != 0) [[unlikely]]
             wake_proxy();
     }
     Result<i64> answer(const WaitConditions& until);
@@ -51,6 +56,7 @@ class Slot {
     // The slot may be used again once the proxy has touched it for the last time.
     void unbind();
     [[nodiscard]] u32 index() const { return index_; }
+    [[nodiscard]] still_slot* shared() const { return slot_; }
 
   private:
     void wake_proxy();

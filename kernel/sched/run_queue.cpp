@@ -45,7 +45,12 @@ namespace {
 u32 rank(const Thread& t)
 {
     constexpr u32 service = 300;
-    return t.cpu != nullptr && t.cpu->service == &t ? service : t.sched.rt_priority();
+    return t.cpu != nullptr && t.cpu->service == &t ? service : t.urgency();
+}
+
+bool gives_way(const Thread& t)
+{
+    return t.sched.policy == Policy::idle && t.boost == 0;
 }
 
 } // namespace
@@ -55,17 +60,22 @@ bool preempts(const Cpu& c, const Thread& t)
     const Thread& now = *c.current;
     if (&now == &c.idle)
         return true;
-    return rank(t) > rank(now) || (now.sched.policy == Policy::idle && t.sched.policy != Policy::idle);
+    return rank(t) > rank(now) || (gives_way(now) && !gives_way(t));
 }
 
 namespace {
 
-// Real-time threads keep the CPU: FIFO from all below and beside, RR from all below.
+// Real-time threads keep the CPU: FIFO, and whoever is boosted, from all below and beside, RR from all below.
+bool keeps_cpu(const Thread& t)
+{
+    return t.sched.policy == Policy::fifo || (t.boost != 0 && t.sched.policy != Policy::rr);
+}
+
 bool wants_slice(Cpu& c) REQUIRES(c.lock)
 {
     if (c.ready.empty() || c.current == &c.idle)
         return false;
-    return rank(c.ready.front()) >= rank(*c.current) && c.current->sched.policy != Policy::fifo;
+    return rank(c.ready.front()) >= rank(*c.current) && !keeps_cpu(*c.current);
 }
 
 } // namespace
@@ -77,6 +87,11 @@ void update_slice(Cpu& c)
         return;
     c.slice_end = wanted ? arch::read_tsc() + us_to_tsc(slice_of(c.current->sched)) : 0;
     program_timer(c);
+}
+
+void update_quick_slot(Cpu& c)
+{
+    c.arch.quick_slot = c.ready.empty() && c.current != nullptr ? c.current->quick_slot : nullptr;
 }
 
 void insert_timer(Cpu& c, Thread& t)
@@ -117,6 +132,7 @@ void make_ready(Cpu& c, Thread& t)
     }
     c.ready.insert(at, t);
     t.queued = true;
+    update_quick_slot(c);
     __atomic_store_n(&c.counters->runnable, static_cast<u32>(c.ready.size()) + (c.current == &c.idle ? 0 : 1),
                      __ATOMIC_RELAXED);
 }
@@ -125,6 +141,7 @@ void take_off(Cpu& c, Thread& t)
 {
     c.ready.erase(c.ready.iterator_to(t));
     t.queued = false;
+    update_quick_slot(c);
 }
 
 void notify(Cpu& target)
@@ -133,7 +150,26 @@ void notify(Cpu& target)
         arch::send_interrupt(target.arch.apic_id, arch::vector_reschedule);
 }
 
-void set_scheduling(Thread& t, const Scheduling& wanted) NO_THREAD_SAFETY
+void set_quick_slot(Thread& t, still_slot* slot) NO_THREAD_SAFETY
+{
+    for (;;) {
+        Cpu* home = t.cpu;
+        home->lock.lock();
+        const bool found = t.cpu == home;
+        if (found) {
+            t.quick_slot = slot;
+            update_quick_slot(*home);
+        }
+        home->lock.unlock();
+        if (found)
+            return;
+    }
+}
+
+namespace {
+
+// Calls change() with t's run queue locked; t then has the place there that it shall have.
+template <class Change> void rearrange(Thread& t, Change&& change) NO_THREAD_SAFETY
 {
     for (;;) {
         Cpu* home = t.cpu;
@@ -142,7 +178,7 @@ void set_scheduling(Thread& t, const Scheduling& wanted) NO_THREAD_SAFETY
             home->lock.unlock();
             continue;
         }
-        t.sched = wanted;
+        change();
         // On its way between two lists it is queued by its new priority anyway.
         if (t.queued) {
             take_off(*home, t);
@@ -159,6 +195,18 @@ void set_scheduling(Thread& t, const Scheduling& wanted) NO_THREAD_SAFETY
             notify(*home);
         return;
     }
+}
+
+} // namespace
+
+void set_scheduling(Thread& t, const Scheduling& wanted)
+{
+    rearrange(t, [&] { t.sched = wanted; });
+}
+
+void set_boost(Thread& t, u32 priority)
+{
+    rearrange(t, [&] { t.boost = priority; });
 }
 
 } // namespace still

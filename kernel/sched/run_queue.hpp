@@ -8,6 +8,8 @@ namespace still {
 
 // Sets the one timer to what comes first: the slice's end or a deadline.
 void program_timer(Cpu& c) REQUIRES(c.lock);
+// The system call entry may poll while nobody waits for the CPU.
+void update_quick_slot(Cpu& c) REQUIRES(c.lock);
 // A slice runs only while somebody waits who may have the CPU.
 void update_slice(Cpu& c) REQUIRES(c.lock);
 void insert_timer(Cpu& c, Thread& t) REQUIRES(c.lock);

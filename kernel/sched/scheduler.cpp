@@ -78,6 +78,7 @@ void switch_away(Cpu& c) NO_THREAD_SAFETY
         arch::save_segments(previous->segments);
     }
     c.current = next;
+    update_quick_slot(c);
     next->state = Thread::State::running;
     next->note_switch();
     still_cpu_counters& k = *c.counters;

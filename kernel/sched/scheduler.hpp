@@ -50,6 +50,8 @@ void reschedule_if_needed();
 {
     return !c.ready.empty();
 }
+// The slot on which the system call entry may send t's calls by itself; nullptr: on none.
+void set_quick_slot(Thread& t, still_slot* slot);
 // Make the CPU on which t runs take notice of t's flags. No-op if it is not running.
 void kick(Thread& t);
 
@@ -74,6 +76,8 @@ void halt_if_told();
 
 // A thread's policy and priority, from now on.
 void set_scheduling(Thread& t, const Scheduling& wanted);
+// It runs at least as urgently as a thread of that real-time priority; 0: by its own.
+void set_boost(Thread& t, u32 priority);
 [[nodiscard]] u64 slice_of(const Scheduling& s); // microseconds; 0: none, it runs until it waits
 u64 busy_ticks(const Thread& t);                 // TSC ticks on a CPU so far
 

@@ -46,13 +46,16 @@ struct Thread : ListHook {
     Cpu* fpu_cpu = nullptr; // whose registers hold this thread's state, if still its owner
     arch::UserSegments segments;
     u64 affinity[STILL_MAX_CPUS / 64] = {};
-    Scheduling sched;          // under the lock of cpu's run queue
+    Scheduling sched; // under the lock of cpu's run queue
+    u32 boost = 0;    // likewise: the real-time priority of who waits for it (futex_boost.cpp); 0: none
     bool was_switched = false; // since it was last looked at: see exec/rseq.cpp
     // Something may have happened that matters on the way back to user mode: it was switched, an interrupt came while
     // it was in the kernel, or its own call asks for it. Written by its own CPU.
     bool attention = false;
     u64 busy_tsc = 0;  // complete stretches on a CPU
     u64 since_tsc = 0; // start of the running one
+
+    still_slot* quick_slot = nullptr; // for CpuLocal's while it runs and nobody else is ready
 
     // Timer, under the lock of cpu's run queue.
     u64 deadline = 0; // TSC; 0: none
@@ -66,6 +69,8 @@ struct Thread : ListHook {
 
     void note_switch() { was_switched = attention = true; }
     [[nodiscard]] u32 rt_priority() const { return sched.rt_priority(); }
+    // The real-time priority that it runs with.
+    [[nodiscard]] u32 urgency() const { return rt_priority() > boost ? rt_priority() : boost; }
     [[nodiscard]] u64 stack_top() const { return stack + arch::kernel_stack_size; }
     [[nodiscard]] bool may_run_on(CpuId c) const
     {

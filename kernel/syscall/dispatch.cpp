@@ -59,6 +59,14 @@ constexpr auto make_table()
 
 constexpr std::array<Row, table_size> table = make_table();
 
+constexpr auto make_quick_calls()
+{
+    std::array<u8, table_size> t{};
+    for (u32 nr = 0; nr < table_size; ++nr)
+        t[nr] = table[nr].handler == offload_unchanged ? 1 : 0;
+    return t;
+}
+
 // Why a call is not there.
 struct Reason {
     const char* name = nullptr;
@@ -138,23 +146,48 @@ bool is_undisturbed(const Task& task) NO_THREAD_SAFETY // a hint, as signal_pend
     return signals == 0 && !this_cpu().need_resched && !task.attention;
 }
 
+[[gnu::always_inline]] inline SyscallResult finish(Task& task, const Call& call, const Result<i64>& result)
+{
+    if (result && *result >= 0) [[likely]]
+        return static_cast<u64>(*result);
+    return result ? linux_error(task, call, *result) : fail(result.error());
+}
+
 // On the way back from a call: whatever has happened meanwhile. 1: registers are others than a SYSRET leaves them.
 [[gnu::noinline]] unsigned long attend(Task& task, arch::TrapFrame& frame, u64 rip, u32 nr)
 {
     constexpr u32 nr_rt_sigreturn = 15;
-    task.attention = false; // what happens from here on asks for it anew
-    wait_while_stopped(task);
-    leave_if_dying(task);
-    reschedule_if_needed();
-    if (!task.may_run_on(this_cpu().arch.id))
-        obey_affinity();
-    if (frame.rax == restart_result || task.restore_mask || signal_pending(task))
-        deliver_signals(task, frame, static_cast<i32>(nr));
-    rseq::on_return(task, frame);
-    if (signal_pending(task))
-        deliver_signals(task, frame, -1); // a bad rseq area is a SIGSEGV
-    leave_if_dying(task);
+    do {
+        task.attention = false;
+        wait_while_stopped(task);
+        leave_if_dying(task);
+        reschedule_if_needed();
+        if (!task.may_run_on(this_cpu().arch.id))
+            obey_affinity();
+        if (frame.rax == restart_result || task.restore_mask || signal_pending(task))
+            deliver_signals(task, frame, static_cast<i32>(nr));
+        rseq::on_return(task, frame);
+        if (signal_pending(task))
+            deliver_signals(task, frame, -1); // a bad rseq area is a SIGSEGV
+        leave_if_dying(task);
+    } while (task.attention); // it was switched away from meanwhile
     return frame.rip != rip || nr == nr_rt_sigreturn ? 1 : 0;
+}
+
+// 1: attend()'s.
+[[gnu::always_inline]] inline unsigned long leave(Task& task, arch::TrapFrame& frame, u64 rip, u32 nr,
+                                                  SyscallResult result)
+{
+    // The one place where an error becomes -errno.
+    if (result) [[likely]] {
+        frame.rax = *result;
+    } else {
+        frame.rax = static_cast<u64>(-static_cast<i64>(result.error()));
+        task.attention |= result.error() == Errno::restart;
+    }
+    if (is_undisturbed(task)) [[likely]]
+        return 0;
+    return attend(task, frame, rip, nr);
 }
 
 } // namespace
@@ -162,10 +195,7 @@ bool is_undisturbed(const Task& task) NO_THREAD_SAFETY // a hint, as signal_pend
 SyscallResult offload_unchanged(Task& task, const Call& call)
 {
     const arch::TrapFrame& f = call.frame;
-    const auto result = offload_inline(task, call.nr, f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9);
-    if (result && *result >= 0) [[likely]]
-        return static_cast<u64>(*result);
-    return result ? linux_error(task, call, *result) : fail(result.error());
+    return finish(task, call, offload_inline(task, call.nr, f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9));
 }
 
 SyscallResult offload_credentials(Task& task, const Call& call)
@@ -178,25 +208,33 @@ SyscallResult offload_credentials(Task& task, const Call& call)
 
 } // namespace still
 
+// Which calls go to Linux unchanged, with nothing to do afterwards: for arch/x86_64/cpu/entry.S.
+extern "C" {
+extern const std::array<still::u8, still::table_size> still_quick_calls;
+constinit const std::array<still::u8, still::table_size> still_quick_calls = still::make_quick_calls();
+}
+
 extern "C" unsigned long still_syscall(still::arch::TrapFrame* frame)
 {
     using namespace still;
     const Cpu& c = this_cpu();
     Task& task = static_cast<Task&>(*c.current);
-    const u64 nr = min<u64>(frame->rax, table_size - 1);
-    const u64 rip = frame->rip;
+    const u32 nr = static_cast<u32>(min<u64>(frame->rax, table_size - 1));
+    const u64 rip = frame->rip; // sigreturn writes another
     const Row& row = table[nr];
     c.counters->syscalls_local += row.is_local;
     task.restart_nr = -1; // a call before may have left its own, having ended well
-    const SyscallResult result = row.handler(task, {static_cast<u32>(nr), Arguments(*frame), *frame});
-    // The one place where an error becomes -errno.
-    if (result) [[likely]] {
-        frame->rax = *result;
-    } else {
-        frame->rax = static_cast<u64>(-static_cast<i64>(result.error()));
-        task.attention |= result.error() == Errno::restart;
-    }
-    if (is_undisturbed(task)) [[likely]]
-        return 0;
-    return attend(task, *frame, rip, static_cast<u32>(nr));
+    return leave(task, *frame, rip, nr, row.handler(task, {nr, Arguments(*frame), *frame}));
+}
+
+// The entry has posted the call on the task's slot, and its answer has not come or needs a second look.
+extern "C" unsigned long still_syscall_posted(still::arch::TrapFrame* frame)
+{
+    using namespace still;
+    Task& task = current_task();
+    const u32 nr = static_cast<u32>(frame->rax);
+    task.restart_nr = -1;
+    task.slot.posted(this_cpu().arch.posted_seq);
+    const Call call{nr, Arguments(*frame), *frame};
+    return leave(task, *frame, frame->rip, nr, finish(task, call, await_answer(task)));
 }

@@ -2,6 +2,7 @@
 // Policies, priorities and nice values (sched(7)); rseq(2), membarrier(2). The nice value is Linux's, which the
 // proxy thread has as well; the policy is the LWK's alone: a real-time proxy would starve Linux.
 #include <arch/cpu.hpp>
+#include <exec/futex.hpp>
 #include <exec/rseq.hpp>
 #include <exec/user_memory.hpp>
 #include <syscall/dispatch.hpp>
@@ -96,6 +97,7 @@ Status change(Task& task, Task& target, const Wish& wish)
     now.priority = static_cast<u8>(wish.priority);
     now.reset_on_fork = wish.reset_on_fork;
     set_scheduling(target, now);
+    futex::priority_changed(target);
     return {};
 }
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * latency pingpong: two threads on two CPUs pass a word to and fro; nanoseconds a round trip.
+ * latency wake:     the same, but the one that answers sleeps in a futex on an idle CPU until the other wakes it, which
+ *                   waits for the answer by polling.
  * latency getpid:   TSC ticks of a getpid system call, the loop around it taken off. Under QEMU's icount these
  *                   are instructions.
  * Prints one number a line, one line a sample.
  */
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -17,7 +20,7 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
-enum { samples = 200, rounds = 1000 };
+enum { samples = 200, rounds = 1000, wakes = 20 };
 
 static _Alignas(64) atomic_uint ping;
 static _Alignas(64) atomic_uint pong;
@@ -40,6 +43,19 @@ static void* answer(void* unused)
     for (unsigned i = 1; i <= samples * rounds; i++) {
         while (atomic_load_explicit(&ping, memory_order_acquire) != i)
             _mm_pause();
+        atomic_store_explicit(&pong, i, memory_order_release);
+    }
+    return unused;
+}
+
+static void* answer_woken(void* unused)
+{
+    pin(1);
+    for (unsigned i = 1; i <= samples * wakes; i++) {
+        unsigned seen;
+
+        while ((seen = atomic_load(&ping)) != i)
+            syscall(SYS_futex, &ping, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
         atomic_store_explicit(&pong, i, memory_order_release);
     }
     return unused;
@@ -74,6 +90,33 @@ static void pingpong(void)
     pthread_join(other, NULL);
 }
 
+static void wake(void)
+{
+    const struct timespec until_it_sleeps = {0, 1000000};
+    pthread_t other;
+    unsigned count = 0;
+
+    pin(0);
+    if (pthread_create(&other, NULL, answer_woken, NULL) != 0)
+        exit(1);
+    for (int sample = 0; sample < samples; sample++) {
+        double sum = 0;
+
+        for (int i = 0; i < wakes; i++) {
+            nanosleep(&until_it_sleeps, NULL);
+            double start = now();
+
+            atomic_store(&ping, ++count);
+            syscall(SYS_futex, &ping, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+            while (atomic_load_explicit(&pong, memory_order_acquire) != count)
+                _mm_pause();
+            sum += now() - start;
+        }
+        printf("%.1f\n", sum / wakes);
+    }
+    pthread_join(other, NULL);
+}
+
 static void calls(void)
 {
     for (int sample = 0; sample < samples; sample++) {
@@ -97,6 +140,8 @@ int main(int argc, char** argv)
 {
     if (argc == 2 && strcmp(argv[1], "pingpong") == 0)
         pingpong();
+    else if (argc == 2 && strcmp(argv[1], "wake") == 0)
+        wake();
     else if (argc == 2 && strcmp(argv[1], "getpid") == 0)
         calls();
     else

@@ -1,10 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Entries from user mode and interrupts, the way back, and the stack switch. The frame is
- * arch/trap_frame.hpp; CpuLocal's first fields are self, kernel_stack, user_rsp.
+ * arch/trap_frame.hpp; CpuLocal begins with what is used here.
  */
 #define CPU_KERNEL_STACK 8
 #define CPU_USER_RSP 16
+#define CPU_USER_RIP 24
+#define CPU_USER_FLAGS 32
+#define CPU_QUICK_SLOT 40
+#define CPU_QUICK_CALLS 48
+#define CPU_POSTED_SEQ 56
+/* stillcore/slot.h */
+#define SLOT_NR 4
+#define SLOT_ARG 16
+#define SLOT_ANSWER_SEQ 64
+#define SLOT_PROXY_ASLEEP 68
+#define SLOT_RESULT 72
+#define NUM_CALLS 512
+#define QUICK_POLLS 50
+#define EINTR 4
+#define ERESTARTSYS 512
 #define FRAME_CS 144
 #define MSR_GS_BASE 0xc0000101
 #define IST_STACK_SIZE 8192
@@ -44,10 +59,8 @@
 	popq %rdi
 .endm
 
-.text
-.globl still_syscall_entry
-still_syscall_entry:
-	swapgs
+/* The frame of a system call; RSP and RDI point to it. */
+.macro push_syscall_frame
 	movq %rsp, %gs:CPU_USER_RSP
 	movq %gs:CPU_KERNEL_STACK, %rsp
 	pushq $0x2b
@@ -60,7 +73,20 @@ still_syscall_entry:
 	push_registers
 	xorl %ebp, %ebp
 	movq %rsp, %rdi
+.endm
+
+.text
+.globl still_syscall_entry
+still_syscall_entry:
+	swapgs
+	cmpq $NUM_CALLS, %rax
+	jae enter_kernel
+	cmpb $0, still_quick_calls(%rax)
+	jne quick_call
+enter_kernel:
+	push_syscall_frame
 	call still_syscall
+leave_kernel:
 	testl %eax, %eax
 	jnz return_to_user
 	/* Nobody rewrote the frame: R15..R12 and RBX are what they were, RCX and R11 are RIP and RFLAGS. */
@@ -78,6 +104,58 @@ still_syscall_entry:
 	movq 40(%rsp), %rsp
 	swapgs
 	sysretq
+
+/*
+ * A call that Linux gets unchanged, from a thread that has its CPU for itself: posted on its slot and answered by a
+ * proxy that polls, without a stack and without a look at anything else. Interrupts are off, so nothing can happen to
+ * the thread meanwhile. RCX, R11 and RAX may be used: they are RIP, RFLAGS and the number. Where it takes longer, or
+ * the answer is one that restarts calls, the rest is done with a frame as usual: by still_syscall_posted().
+ */
+quick_call:
+	movq %rcx, %gs:CPU_USER_RIP
+	movq %gs:CPU_QUICK_SLOT, %rcx
+	testq %rcx, %rcx
+	jz 4f
+	movq %r11, %gs:CPU_USER_FLAGS
+	movl %eax, SLOT_NR(%rcx)
+	movq %rdi, SLOT_ARG(%rcx)
+	movq %rsi, (SLOT_ARG + 8)(%rcx)
+	movq %rdx, (SLOT_ARG + 16)(%rcx)
+	movq %r10, (SLOT_ARG + 24)(%rcx)
+	movq %r8, (SLOT_ARG + 32)(%rcx)
+	movq %r9, (SLOT_ARG + 40)(%rcx)
+	movl $1, %r11d
+	lock xaddl %r11d, (%rcx)
+	incl %r11d
+	cmpl $0, SLOT_PROXY_ASLEEP(%rcx)
+	jne 3f
+	movl $QUICK_POLLS, %eax
+1:	pause
+	cmpl %r11d, SLOT_ANSWER_SEQ(%rcx)
+	je 2f
+	decl %eax
+	jnz 1b
+	jmp 3f
+2:	movq SLOT_RESULT(%rcx), %rax
+	cmpq $-EINTR, %rax
+	je 3f
+	cmpq $-ERESTARTSYS, %rax
+	jle 3f
+	movq %gs:CPU_QUICK_CALLS, %rcx
+	incq (%rcx)
+	movq %gs:CPU_USER_RIP, %rcx
+	movq %gs:CPU_USER_FLAGS, %r11
+	swapgs
+	sysretq
+3:	movl %r11d, %gs:CPU_POSTED_SEQ
+	movl SLOT_NR(%rcx), %eax
+	movq %gs:CPU_USER_RIP, %rcx
+	movq %gs:CPU_USER_FLAGS, %r11
+	push_syscall_frame
+	call still_syscall_posted
+	jmp leave_kernel
+4:	movq %gs:CPU_USER_RIP, %rcx
+	jmp enter_kernel
 
 /* RDI: frame, at the top of this thread's stack */
 .globl still_enter_user

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <base/types.hpp>
+#include <cstddef>
+
+struct still_slot;
 
 namespace still::arch {
 
@@ -21,10 +24,15 @@ struct __attribute__((packed)) TaskState {
 static_assert(sizeof(TaskState) == 104);
 
 struct CpuLocal {
-    // entry.S knows the first three by offset.
+    // entry.S knows these by offset.
     CpuLocal* self;
     u64 kernel_stack; // top, for the system call entry
-    u64 user_rsp;     // scratch of the system call entry
+    u64 user_rsp;     // scratch of the system call entry: these three
+    u64 user_rip;
+    u64 user_flags;
+    still_slot* quick_slot; // where the entry sends a call to Linux by itself; nullptr: not now
+    u64* quick_calls;       // counts those
+    u32 posted_seq;         // such a call's number, when others must wait for its answer
     CpuId id;
     u32 apic_id;
     NodeId node;
@@ -32,6 +40,8 @@ struct CpuLocal {
     u64 gdt[16];
     TaskState tss;
 };
+static_assert(offsetof(CpuLocal, user_rip) == 24 && offsetof(CpuLocal, quick_slot) == 40 &&
+              offsetof(CpuLocal, quick_calls) == 48 && offsetof(CpuLocal, posted_seq) == 56);
 
 inline CpuLocal& cpu_local()
 {

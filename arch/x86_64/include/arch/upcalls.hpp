@@ -9,6 +9,8 @@ extern "C" {
 void still_trap(still::arch::TrapFrame* frame);
 // A system call; the result goes to frame->rax. Returns 1 if the frame was rewritten (leave by IRET).
 unsigned long still_syscall(still::arch::TrapFrame* frame);
+// The same for a call that the entry has sent to Linux, and that was not answered at once.
+unsigned long still_syscall_posted(still::arch::TrapFrame* frame);
 // NMI, double fault, machine check: on their own stacks, at any moment.
 void still_urgent_trap(still::arch::TrapFrame* frame);
 // First C++ code on the first CPU, and on each other one.
