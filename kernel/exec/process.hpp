@@ -43,17 +43,18 @@ struct Task : Thread {
     Process* owner = nullptr;
     Task* next_task = nullptr; // in the process, under its lock
     Slot slot;
-    u32 uid = 0;             // real user id, as those see it who get signals
-    SignalState signals;     // under the process's lock
-    u64 clear_tid = 0;       // user address, see set_tid_address(2)
-    u64 robust_list = 0;     // user address
-    u64 robust_told = 0;     // what Linux knows as the proxy's, see tell_robust_list()
-    arch::TrapFrame start{}; // registers of its first instruction
-    bool ending = false;     // exit(2) was called
-    bool poses = false;      // its registers are for a core file, see exec/core_file.hpp
-    i32 restart_nr = -1;     // after a handler with SA_RESTART: this system call again; -1: EINTR
-    Resume resume;           // without a handler: go on with this
-    u64 saved_mask = 0;      // of a call with a mask of its own
+    u32 uid = 0;              // real user id, as those see it who get signals
+    SignalState signals;      // under the process's lock
+    u64 clear_tid = 0;        // user address, see set_tid_address(2)
+    u64 robust_list = 0;      // user address
+    u64 robust_told = 0;      // what Linux knows as the proxy's, see tell_robust_list()
+    arch::TrapFrame start{};  // registers of its first instruction
+    bool ending = false;      // exit(2) was called
+    std::atomic<u32> held{0}; // by tasks that look at it, see HeldTask
+    bool poses = false;       // its registers are for a core file, see exec/core_file.hpp
+    i32 restart_nr = -1;      // after a handler with SA_RESTART: this system call again; -1: EINTR
+    Resume resume;            // without a handler: go on with this
+    u64 saved_mask = 0;       // of a call with a mask of its own
     bool restore_mask = false;
     bool restart_always = false;                // whatever SA_RESTART says (ERESTARTNOINTR)
     bool unborn = false;                        // of a fork: the proxy has yet to tell its pid
@@ -151,6 +152,21 @@ class HeldProcess {
 
   private:
     Process* process_ = nullptr;
+};
+
+// The task of the asker's process with that thread id, 0: the asker; it stays while this lives.
+class HeldTask {
+  public:
+    HeldTask(Task& asker, u64 tid);
+    ~HeldTask();
+    HeldTask(const HeldTask&) = delete;
+    HeldTask& operator=(const HeldTask&) = delete;
+    explicit operator bool() const { return task_ != nullptr; }
+    Task* operator->() const { return task_; }
+    Task& operator*() const { return *task_; }
+
+  private:
+    Task* task_ = nullptr;
 };
 
 [[nodiscard]] inline Task& current_task()

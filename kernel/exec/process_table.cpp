@@ -57,6 +57,20 @@ HeldProcess::~HeldProcess()
         let_process_go(*process_);
 }
 
+HeldTask::HeldTask(Task& asker, u64 tid)
+{
+    LockGuard guard(asker.owner->lock);
+    task_ = tid == 0 || tid == asker.tid ? &asker : find_task(*asker.owner, static_cast<u32>(tid));
+    if (task_ != nullptr)
+        task_->held.fetch_add(1);
+}
+
+HeldTask::~HeldTask()
+{
+    if (task_ != nullptr)
+        task_->held.fetch_sub(1);
+}
+
 void let_process_go(Process& p)
 {
     p.holders.fetch_sub(1);

@@ -312,6 +312,8 @@ namespace {
         }
         p.dead_ticks += busy_ticks(task);
     }
+    while (task.held.load() != 0) // nobody finds it any more
+        wait_a_moment();
     exit_current();
 }
 

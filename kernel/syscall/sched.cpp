@@ -15,15 +15,6 @@ constexpr u32 policy_fifo = 1, policy_rr = 2, policy_batch = 3, policy_idle = 5,
 constexpr u32 reset_on_fork = 0x40000000;
 constexpr u64 nr_getpriority = 140, nr_setpriority = 141;
 
-// The thread of this process that pid names; nullptr: somebody else's.
-Task* own_task(Task& task, u64 pid)
-{
-    if (pid == 0 || pid == task.tid)
-        return &task;
-    LockGuard guard(task.owner->lock);
-    return find_task(*task.owner, static_cast<u32>(pid));
-}
-
 bool is_known(u32 policy)
 {
     return policy <= policy_batch || policy == policy_idle;
@@ -103,8 +94,8 @@ Status change(Task& task, Task& target, const Wish& wish)
 
 SyscallResult change_or_forward(Task& task, const Call& call, const Wish& wish)
 {
-    Task* target = own_task(task, call.arg[0]);
-    if (target == nullptr)
+    const HeldTask target(task, call.arg[0]); // or it is of another process
+    if (!target)
         return offload_unchanged(task, call);
     TRY_STATUS(change(task, *target, wish));
     return 0;
@@ -132,8 +123,8 @@ SyscallResult sys_sched_setparam(Task& task, const Call& call)
     if (is_bad_pid(call.arg[0]) || call.arg[1] == 0)
         return fail(Errno::inval);
     const u32 priority = TRY(UserIn<u32>(call.arg[1]).read());
-    Task* target = own_task(task, call.arg[0]);
-    if (target == nullptr)
+    const HeldTask target(task, call.arg[0]); // or it is of another process
+    if (!target)
         return offload_unchanged(task, call);
     const Scheduling now = target->sched;
     TRY_STATUS(change(task, *target, {static_cast<u32>(now.policy), priority, now.reset_on_fork, false, 0}));
@@ -144,8 +135,8 @@ SyscallResult sys_sched_getscheduler(Task& task, const Call& call)
 {
     if (is_bad_pid(call.arg[0]))
         return fail(Errno::inval);
-    const Task* target = own_task(task, call.arg[0]);
-    if (target == nullptr)
+    const HeldTask target(task, call.arg[0]); // or it is of another process
+    if (!target)
         return offload_unchanged(task, call);
     return static_cast<u64>(target->sched.policy) | (target->sched.reset_on_fork ? reset_on_fork : 0);
 }
@@ -154,8 +145,8 @@ SyscallResult sys_sched_getparam(Task& task, const Call& call)
 {
     if (is_bad_pid(call.arg[0]) || call.arg[1] == 0)
         return fail(Errno::inval);
-    const Task* target = own_task(task, call.arg[0]);
-    if (target == nullptr)
+    const HeldTask target(task, call.arg[0]); // or it is of another process
+    if (!target)
         return offload_unchanged(task, call);
     TRY_STATUS(UserOut<u32>(call.arg[1]).write(target->sched.rt_priority()));
     return 0;
@@ -165,8 +156,8 @@ SyscallResult sys_sched_rr_get_interval(Task& task, const Call& call)
 {
     if (is_bad_pid(call.arg[0]))
         return fail(Errno::inval);
-    const Task* target = own_task(task, call.arg[0]);
-    if (target == nullptr)
+    const HeldTask target(task, call.arg[0]); // or it is of another process
+    if (!target)
         return offload_unchanged(task, call);
     TRY_STATUS(UserOut<u64>(call.arg[1]).write(0, 0));
     TRY_STATUS(UserOut<u64>(call.arg[1]).write(slice_of(target->sched) * 1000, 1));
@@ -221,8 +212,8 @@ SyscallResult sys_sched_setattr(Task& task, const Call& call)
     if (((attr.flags & attr_util_clamp) != 0 && attr.size < sizeof(attr)) ||
         static_cast<i32>(attr.policy) < 0)
         return fail(Errno::inval);
-    Task* target = own_task(task, call.arg[0]);
-    if (target == nullptr)
+    const HeldTask target(task, call.arg[0]); // or it is of another process
+    if (!target)
         return offload_unchanged(task, call);
     if ((attr.flags & ~attr_known) != 0)
         return fail(Errno::inval);
@@ -244,8 +235,8 @@ SyscallResult sys_sched_getattr(Task& task, const Call& call)
     if (call.arg[1] == 0 || is_bad_pid(call.arg[0]) || size > page_size || size < attr_size_0 ||
         call.arg[3] != 0)
         return fail(Errno::inval);
-    Task* target = own_task(task, call.arg[0]);
-    if (target == nullptr)
+    const HeldTask target(task, call.arg[0]); // or it is of another process
+    if (!target)
         return offload_unchanged(task, call);
     const Scheduling now = target->sched;
     SchedAttr attr{};
@@ -265,7 +256,7 @@ SyscallResult sys_setpriority(Task& task, const Call& call)
     const SyscallResult result = offload_unchanged(task, call);
     if (!result || *result != 0 || call.arg[0] != process)
         return result;
-    if (Task* target = own_task(task, call.arg[1]); target != nullptr) {
+    if (const HeldTask target(task, call.arg[1]); target) {
         Scheduling now = target->sched;
         now.nice = max(-20, min(19, static_cast<i32>(call.arg[2])));
         set_scheduling(*target, now);

@@ -88,26 +88,13 @@ SyscallResult sys_sched_yield(Task&, const Call&)
     return 0;
 }
 
-namespace {
-
-Result<Task*> task_for(Task& task, u64 pid)
-{
-    if (pid == 0 || pid == task.tid)
-        return &task;
-    LockGuard guard(task.owner->lock);
-    Task* found = find_task(*task.owner, static_cast<u32>(pid));
-    if (found == nullptr)
-        return fail(Errno::srch);
-    return found;
-}
-
-} // namespace
-
 SyscallResult sys_sched_setaffinity(Task& task, const Call& call)
 {
     u64 mask[STILL_MAX_CPUS / 64] = {};
     TRY_STATUS(copy_from_user(mask, call.arg[2], min<u64>(call.arg[1], sizeof(mask))));
-    Task* target = TRY(task_for(task, call.arg[0]));
+    const HeldTask target(task, call.arg[0]);
+    if (!target)
+        return fail(Errno::srch);
     const auto& allowed = task.owner->page->cpu_mask;
     u64 any = 0;
     for (u32 i = 0; i < STILL_MAX_CPUS / 64; ++i) {
@@ -121,7 +108,7 @@ SyscallResult sys_sched_setaffinity(Task& task, const Call& call)
     if (any == 0)
         return fail(Errno::inval);
     __builtin_memcpy(target->affinity, mask, sizeof(mask));
-    if (target == &task)
+    if (&*target == &task)
         obey_affinity();
     else
         kick(*target); // it moves at its next way back to user mode
@@ -132,7 +119,9 @@ SyscallResult sys_sched_getaffinity(Task& task, const Call& call)
 {
     if (call.arg[1] < (num_cpus() + 7) / 8 || (call.arg[1] & 7) != 0)
         return fail(Errno::inval);
-    Task* target = TRY(task_for(task, call.arg[0]));
+    const HeldTask target(task, call.arg[0]);
+    if (!target)
+        return fail(Errno::srch);
     const u64 bytes = min<u64>(call.arg[1], (num_cpus() + 63) / 64 * 8);
     TRY_STATUS(copy_to_user(call.arg[2], target->affinity, bytes));
     return bytes;
