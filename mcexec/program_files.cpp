@@ -166,15 +166,16 @@ std::optional<int64_t> serve_special_file(const Request& request)
 
 namespace {
 
-// What an mcexec has hidden is known by what it is.
-bool is_hidden_of_other(std::string folder, long number)
+// Of another mcexec, or of a child's that is just being forked: known by what it is. What is gone by now was
+// that.
+bool is_of_mcexec(std::string folder, long number)
 {
     if (folder.ends_with("/fdinfo")) {
         folder.resize(folder.size() - strlen("info"));
     }
     const std::string target = link_target(fmt::format("{}/{}", folder, number));
-    return target == "anon_inode:[stillcore process]" ||
-           target == fmt::format("/dev/ihk{}", process.device.os());
+    return target.empty() || target == "anon_inode:[stillcore process]" ||
+           target == "/[stillcore] (deleted)" || target == fmt::format("/dev/ihk{}", process.device.os());
 }
 
 } // namespace
@@ -209,7 +210,9 @@ std::optional<int64_t> hide_descriptors(const Request& request, int64_t result)
         char* end = nullptr;
         const long number = strtol(name, &end, 10);
         const bool is_number = end != name && *end == '\0';
-        if (!is_number || !(own ? is_hidden(static_cast<int>(number)) : is_hidden_of_other(folder, number))) {
+        const bool hidden =
+            is_number && ((own && is_hidden(static_cast<int>(number))) || is_of_mcexec(folder, number));
+        if (!hidden) {
             kept.append(entries, at, length);
         }
         at += length;

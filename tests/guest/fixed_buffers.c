@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Memory that Linux pins for long: io_uring's registered buffers. What was registered is filled from a file and written
- * to one, while other threads do the same and the program maps shared memory, forks, and reads its constants through
- * Linux. Status 77: this Linux registers no memory of a file (before 6.5), as the data section is, and on the LWK all. */
+/* Memory that Linux pins for long: io_uring's registered buffers. What was registered is filled from a file and
+ * written to one, while other threads do the same and the program maps shared memory, forks, and reads its constants
+ * through Linux. Status 77: this Linux registers no memory of a file (before 6.5); the data section is that, and on
+ * the LWK all is. */
 #include "check.h"
 
 #include <fcntl.h>

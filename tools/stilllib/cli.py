@@ -127,6 +127,10 @@ def _parser():
     sub.add_argument("--list", action="store_true", help="name the rows")
     sub.add_argument("--pairs", type=int, default=5, metavar="N", help="pairs of runs for times; 0: instructions only")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the rows there, too")
+
+    sub = add("ratchet", _run_module("ratchet"), "count the hot paths' instructions: they may only fall")
+    sub.add_argument("names", nargs="*", metavar="NAME", help="paths (default: all of bench/ratchet.toml)")
+    sub.add_argument("--write", action="store_true", help="write numbers that have fallen to bench/ratchet.toml")
     return parser
 
 
