@@ -84,13 +84,23 @@ struct Sizes {
     uint64_t resident = 0;
     uint64_t anonymous = 0;
     uint64_t clean = 0; // of files
+    uint64_t huge = 0;  // MAP_HUGETLB, which Linux does not count as resident
 };
+
+uint64_t page_size_of(const still_report_area& area)
+{
+    const auto has = [&](uint32_t flag) { return (area.flags & flag) != 0; };
+    return has(STILL_AREA_HUGE_1G) ? 1ull << 30 : has(STILL_AREA_HUGE_2M) ? 2ull << 20 : 4096;
+}
 
 Sizes sizes_of(const still_report_area& area)
 {
     // Private pages of a file that may be written count as written: the LWK does not tell them apart.
+    if (page_size_of(area) != 4096) {
+        return {0, 0, 0, area.resident_bytes};
+    }
     const bool clean = area.kind == STILL_AREA_FILE && (area.prot & 2) == 0;
-    return {area.resident_bytes, clean ? 0 : area.resident_bytes, clean ? area.resident_bytes : 0};
+    return {area.resident_bytes, clean ? 0 : area.resident_bytes, clean ? area.resident_bytes : 0, 0};
 }
 
 std::string size_lines(const Sizes& s)
@@ -108,10 +118,14 @@ std::string size_lines(const Sizes& s)
     line("Private_Dirty:", s.anonymous);
     line("Referenced:", s.resident);
     line("Anonymous:", s.anonymous);
-    for (const char* name : {"LazyFree:", "AnonHugePages:", "ShmemPmdMapped:", "FilePmdMapped:",
-                             "Shared_Hugetlb:", "Private_Hugetlb:", "Swap:", "SwapPss:", "Locked:"}) {
+    for (const char* name :
+         {"LazyFree:", "AnonHugePages:", "ShmemPmdMapped:", "FilePmdMapped:", "Shared_Hugetlb:"}) {
         line(name, 0);
     }
+    line("Private_Hugetlb:", s.huge);
+    line("Swap:", 0);
+    line("SwapPss:", 0);
+    line("Locked:", 0);
     return out;
 }
 
@@ -123,7 +137,7 @@ std::string vm_flags(const still_report_area& area)
     }
     flags += "mr mw me ";
     flags += (area.flags & STILL_AREA_STACK) != 0 ? "gd " : "";
-    return flags + "ac";
+    return flags + (page_size_of(area) != 4096 ? "de ht" : "ac");
 }
 
 uint64_t code_of_program(std::string_view status)
@@ -207,7 +221,8 @@ std::string smaps_text(const std::vector<NamedArea>& areas, const still_report_p
         }
         out += map_line(named, process);
         out += fmt::format("{:<16}{:>8} kB\n", "Size:", (named.area.end - named.area.start) / kib);
-        out += "KernelPageSize:        4 kB\nMMUPageSize:           4 kB\n";
+        out += fmt::format("KernelPageSize: {0:>8} kB\nMMUPageSize:    {0:>8} kB\n",
+                           page_size_of(named.area) / kib);
         out += size_lines(sizes_of(named.area));
         out += fmt::format("THPeligible:    0\nVmFlags: {}\n", vm_flags(named.area));
     }

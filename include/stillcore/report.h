@@ -71,7 +71,9 @@ enum still_area_kind {
 	STILL_AREA_LINUX = 5, /* its home is Linux: the proxy's own map says more */
 };
 
-#define STILL_AREA_STACK 0x1u /* the main stack */
+#define STILL_AREA_STACK 0x1u   /* the main stack */
+#define STILL_AREA_HUGE_2M 0x2u /* MAP_HUGETLB, and its page size */
+#define STILL_AREA_HUGE_1G 0x4u
 
 struct still_report_area {
 	uint64_t start;

@@ -49,6 +49,27 @@ Result<UserRange> let_linux_choose(Task& task, MapRequest request, const Offload
     return fail(there ? Errno::nomem : there.error());
 }
 
+// Files of hugetlbfs: Linux has said only that the place is not right.
+Result<UserRange> try_huge(Task& task, MapRequest& request, OffloadCall call, u32 place_arg)
+{
+    if (request.traits.huge != 0)
+        return fail(Errno::inval);
+    MapRequest huge = request;
+    huge.hint = UserAddr();
+    huge.traits.huge = huge_shift_2m;
+    huge.length = (huge.length + page_size_2m - 1) & ~(page_size_2m - 1);
+    const UserRange range = TRY(reserve(*task.owner, huge, false));
+    call.arg[place_arg] = range.start.raw();
+    const auto made = ask_linux(task, call.nr, call.arg[0], call.arg[1], call.arg[2], call.arg[3],
+                                call.arg[4], call.arg[5]);
+    if (!made) {
+        give_up(task, range);
+        return fail(made.error());
+    }
+    request = huge;
+    return range;
+}
+
 Status commit(Process& p, MapRequest request, UserRange range)
 {
     request.kind = VmaKind::mirrored;
@@ -125,9 +146,12 @@ Result<UserAddr> map_in_linux(Task& task, MapRequest request, bool replace, Offl
                                 call.arg[4], call.arg[5]);
     if (!made) {
         give_up(task, range);
-        if (made.error() != Errno::inval || call.nr != nr_mmap || request.fixed)
+        if (made.error() != Errno::inval || request.fixed)
             return fail(made.error());
-        range = TRY(let_linux_choose(task, request, call));
+        const auto aligned = try_huge(task, request, call, place_arg);
+        if (!aligned && call.nr != nr_mmap)
+            return fail(made.error());
+        range = aligned ? *aligned : TRY(let_linux_choose(task, request, call));
     }
     if (const Status done = commit(p, request, range); !done) {
         give_up(task, range);

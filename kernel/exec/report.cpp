@@ -145,6 +145,8 @@ u64 report_areas(Process& p, u64 from, bool with_sizes, u64& next)
         r.prot = area.prot;
         r.kind = kind_of(area);
         r.flags = area.stack ? STILL_AREA_STACK : 0;
+        if (area.traits.huge != 0)
+            r.flags |= area.traits.huge == huge_shift_1g ? STILL_AREA_HUGE_1G : STILL_AREA_HUGE_2M;
         r.file = area.file;
         if (with_sizes && area.kind != VmaKind::foreign)
             r.resident_bytes = resident_in(p, area.range);

@@ -210,7 +210,10 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
     }
     const UserRange everywhere{UserAddr(0), UserAddr(arch::user_limit)};
     UserAddr valid_end;
+    const bool huge = fault.chunk.huge;
     Status done = fill(p, fault.chunk, everywhere, fault_read_ahead, valid_end);
+    if (!done && huge)
+        return {sig_bus, bus_adrerr}; // as Linux whose pool is empty
     if (!done && done.error() == Errno::nomem) {
         const UserAddr page = a.align_down(page_size);
         Chunk small = p.space.next_empty(page, {page, page + page_size}, 0);
@@ -287,7 +290,7 @@ Status populate(Process& p, UserRange range)
         }
         UserAddr valid_end;
         Status done = fill(p, chunk, range, page_size_2m, valid_end);
-        if (!done && done.error() == Errno::nomem && chunk.order > 0) {
+        if (!done && done.error() == Errno::nomem && chunk.order > 0 && !chunk.huge) {
             // No block of that size: go on with single pages.
             Chunk small =
                 p.space.next_empty(a, range, chunk.order > order_2m ? order_2m : 0, task_interleaves(p));

@@ -111,10 +111,10 @@ Result<UserRange> AddressSpace::map(const MapRequest& request)
             return fail(Errno::exist);
     } else if (request.hint.raw() < lowest_hint || !is_app_range(proto.range) ||
                areas_.overlaps(proto.range) || (request.low && proto.range.end > low_range.end)) {
-        const u64 align = request.huge && request.length < page_size_1g ? page_size_2m
-                          : request.length >= page_size_1g              ? page_size_1g
-                          : request.length >= page_size_2m              ? page_size_2m
-                                                                        : page_size;
+        const u64 align = request.traits.huge != 0         ? 1ull << request.traits.huge
+                          : request.length >= page_size_1g ? page_size_1g
+                          : request.length >= page_size_2m ? page_size_2m
+                                                           : page_size;
         Result<UserAddr> place = fail(Errno::nomem);
         for (u32 i = num_app_; i-- > 0 && !place;) {
             UserRange bounds{max(app_[i].start, UserAddr(lowest_hint)), min(app_[i].end, mmap_top)};
@@ -123,7 +123,7 @@ Result<UserRange> AddressSpace::map(const MapRequest& request)
             if (bounds.empty())
                 continue;
             place = areas_.find_gap(request.length, align, bounds);
-            if (!place && align != page_size && !request.huge)
+            if (!place && align != page_size && request.traits.huge == 0)
                 place = areas_.find_gap(request.length, page_size, bounds);
         }
         if (!place)
@@ -131,6 +131,8 @@ Result<UserRange> AddressSpace::map(const MapRequest& request)
         proto.range = {*place, *place + request.length};
     }
     TRY_STATUS(areas_.insert(proto));
+    if (proto.traits.huge != 0)
+        uses_huge_.store(true, std::memory_order_relaxed);
     if (areas_.mapped_bytes() > peak_mapped_bytes())
         peak_mapped_.store(areas_.mapped_bytes(), std::memory_order_relaxed);
     return proto.range;

@@ -25,8 +25,7 @@ struct MapRequest {
     bool over_leaving = false; // hint's range is a leaving area of the caller's own making
     bool lazy = false;
     bool stack = false;
-    bool low = false;  // MAP_32BIT: below 2 GiB
-    bool huge = false; // MAP_HUGETLB: aligned to that, whatever it takes
+    bool low = false; // MAP_32BIT: below 2 GiB
     AreaTraits traits;
     bool in_linux = false;
     u32 segment = 0;
@@ -55,6 +54,7 @@ struct Chunk {
     u64 file_offset = 0;
     MemPolicy policy; // the area's; none: the task's
     u8 prot = prot_none;
+    bool huge = false; // no smaller block will do
 };
 
 enum class Access : u8 { read, write, execute };
@@ -209,6 +209,8 @@ class AddressSpace {
     i32 execute_only_key() EXCLUDES(lock_);
     // Has any memory another key than 0? Without the lock: a thread sees what it did itself.
     [[nodiscard]] bool uses_keys() const { return uses_keys_.load(std::memory_order_relaxed); }
+    // Was there ever an area of MAP_HUGETLB? Likewise.
+    [[nodiscard]] bool uses_huge() const { return uses_huge_.load(std::memory_order_relaxed); }
     // Of the area at a; -1: there is none.
     [[nodiscard]] i32 key_at(UserAddr a) EXCLUDES(lock_);
     // The node of the page at a. noent: there is none.
@@ -298,6 +300,7 @@ class AddressSpace {
     u16 keys_ GUARDED_BY(lock_) = 1;             // bit n: key n is in use
     i32 execute_only_key_ GUARDED_BY(lock_) = -1;
     std::atomic<bool> uses_keys_{false};
+    std::atomic<bool> uses_huge_{false};
     u32 departures_ GUARDED_BY(lock_) = 0; // begun and not ended: entries may be departing
     // Written under lock_, read without.
     std::atomic<u64> resident_{0};

@@ -18,14 +18,25 @@ Chunk AddressSpace::chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest,
         interleaves = vma.traits.policy.mode == PolicyMode::interleave;
     // Neighbours of one page, or of 2 MiB, come from different nodes then.
     u32 order = !interleaves ? largest : largest >= order_2m ? order_2m : 0;
+    if (vma.traits.huge != 0) {
+        order = vma.traits.huge - 12;
+        limit = vma.range;
+    }
+    const u32 wanted = order;
     for (;; --order) {
         const UserAddr start = a.align_down(order_bytes(order));
         const UserRange block{start, start + order_bytes(order)};
         const bool inside = block.start >= vma.range.start && block.end <= vma.range.end &&
                             block.start >= limit.start && block.end <= limit.end;
         if (order == 0 || (inside && is_empty(block))) {
-            Chunk chunk{block,   order, vma.kind, vma.file, vma.offset_of(block.start), vma.traits.policy,
-                        vma.prot};
+            Chunk chunk{block,
+                        order,
+                        vma.kind,
+                        vma.file,
+                        vma.offset_of(block.start),
+                        vma.traits.policy,
+                        vma.prot,
+                        vma.traits.huge != 0 && order == wanted};
             if (chunk.file != nullptr)
                 ++chunk.file->refs;
             return chunk;

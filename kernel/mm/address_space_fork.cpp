@@ -97,6 +97,7 @@ Status AddressSpace::begin_fork(AddressSpace& child, u64 patience, Departure& le
     child.keys_ = keys_;
     child.execute_only_key_ = execute_only_key_;
     child.uses_keys_.store(uses_keys_.load());
+    child.uses_huge_.store(uses_huge_.load());
     if (forking_)
         return fail(Errno::again);
     bool is_changing = departures_ != 0;

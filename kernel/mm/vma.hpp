@@ -39,11 +39,14 @@ struct AreaTraits {
     bool wipe_on_fork = false; // MADV_WIPEONFORK: a child finds zeros
     bool locked = false;       // mlock
     u8 key = 0;                // protection key
-    bool huge = false;         // MAP_HUGETLB: changed in multiples of 2 MiB only
+    u8 huge = 0; // MAP_HUGETLB: log2 of its page size; filled and changed in multiples of that only
+    bool no_reserve = false; // MAP_NORESERVE: making it writable costs nothing
     MemPolicy policy;
 
     bool operator==(const AreaTraits&) const = default;
 };
+
+constexpr u8 huge_shift_2m = 21, huge_shift_1g = 30;
 
 struct Vma : TreeHook {
     UserRange range;

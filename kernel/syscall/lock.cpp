@@ -41,7 +41,8 @@ SyscallResult lock(Task& task, const Call& call, bool on_fault)
         return 0;
     task.restart_nr = static_cast<i32>(call.nr);
     TRY_STATUS(each_in_linux(task, *range, on_fault ? nr_mlock2 : nr_mlock, on_fault ? 1 : 0));
-    TRY_STATUS(p.space.change_traits(*range, [](AreaTraits& t) { t.locked = true; }));
+    // MAP_HUGETLB is never swapped: there is nothing to lock.
+    TRY_STATUS(p.space.change_traits(*range, [](AreaTraits& t) { t.locked = t.huge == 0; }));
     if (on_fault)
         return 0;
     const Status filled = populate(p, *range);
@@ -93,7 +94,8 @@ SyscallResult sys_mlockall(Task& task, const Call& call)
     p.space.lock_future.store((flags & mcl_future) != 0 ? static_cast<u8>(flags & ~mcl_current) : 0);
     if ((flags & mcl_current) == 0)
         return 0;
-    (void)p.space.change_traits({UserAddr(0), UserAddr(task_size)}, [](AreaTraits& t) { t.locked = true; });
+    (void)p.space.change_traits({UserAddr(0), UserAddr(task_size)},
+                                [](AreaTraits& t) { t.locked = t.huge == 0; });
     if ((flags & mcl_on_fault) != 0)
         return 0;
     AddressSpace::AreaInfo area;

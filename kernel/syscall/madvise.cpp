@@ -2,6 +2,7 @@
 // madvise(2): what may be ignored is ignored, the rest works.
 #include <exec/linux_memory.hpp>
 #include <syscall/dispatch.hpp>
+#include <syscall/memory.hpp>
 
 namespace still {
 
@@ -76,6 +77,33 @@ Status check(const AddressSpace::AreaInfo& area, u64 advice)
     return {};
 }
 
+// MAP_HUGETLB: whole pages only.
+Status check_huge(Process& p, const AddressSpace::AreaInfo& area, u64 advice, UserRange& piece)
+{
+    const u64 size = 1ull << area.traits.huge;
+    switch (advice) {
+    case dontneed:
+    case dontneed_locked:
+        if (!piece.start.aligned(size))
+            return fail(Errno::inval);
+        piece.end = piece.end.align_down(size);
+        return {};
+    case free:
+    case cold:
+    case pageout:
+    case wipe_on_fork:
+    case keep_on_fork:
+        return fail(Errno::inval);
+    case remove:
+        return fail(Errno::acces);
+    case dont_fork:
+    case do_fork:
+        return splits_huge(p, piece) ? Status(fail(Errno::inval)) : Status{};
+    default:
+        return check(area, advice);
+    }
+}
+
 Status apply(Process& p, UserRange range, u64 advice)
 {
     switch (advice) {
@@ -129,8 +157,8 @@ SyscallResult sys_madvise(Task& task, const Call& call)
             break;
         if (area.kind == VmaKind::mirrored)
             continue;
-        TRY_STATUS(check(area, advice));
-        const UserRange piece{max(a, area.range.start), min(range.end, area.range.end)};
+        UserRange piece{max(a, area.range.start), min(range.end, area.range.end)};
+        TRY_STATUS(area.traits.huge != 0 ? check_huge(p, area, advice, piece) : check(area, advice));
         TRY_STATUS(apply(p, piece, advice));
     }
     if (holes)

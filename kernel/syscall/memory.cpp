@@ -35,9 +35,26 @@ u64 linux_prot(u64 prot)
     return (prot & (prot_write | prot_exec)) != 0 ? prot | prot_read : prot;
 }
 
-// Shared memory, and devices: Linux's own mapping, mirrored.
-SyscallResult map_shared_memory(Task& task, const Call& call, const MapRequest& request, bool replace)
+// MAP_HUGETLB: whole pages of a size that the CPU has.
+Status make_huge(MapRequest& request, u64 flags)
 {
+    const u64 shift = flags >> map_huge_shift & 0x3f;
+    if (shift != 0 && shift != huge_shift_2m && shift != huge_shift_1g)
+        return fail(Errno::inval);
+    request.traits.huge = shift == huge_shift_1g ? huge_shift_1g : huge_shift_2m;
+    const u64 size = 1ull << request.traits.huge;
+    if (request.fixed && !request.hint.aligned(size))
+        return fail(Errno::inval);
+    request.length = (request.length + size - 1) & ~(size - 1);
+    request.hint = request.fixed ? request.hint : UserAddr();
+    return {};
+}
+
+// Shared memory, and devices: Linux's own mapping, mirrored.
+SyscallResult map_shared_memory(Task& task, const Call& call, MapRequest request, bool replace)
+{
+    if ((call.arg[3] & map_anonymous) != 0 && (call.arg[3] & map_hugetlb) != 0)
+        TRY_STATUS(make_huge(request, call.arg[3]));
     const u64 flags = call.arg[3] & ~(map_fixed | map_fixed_noreplace);
     const u64 fd = (flags & map_anonymous) != 0 ? ~0ull : call.arg[4];
     task.restart_nr = static_cast<i32>(call.nr);
@@ -80,36 +97,31 @@ SyscallResult map_file(Task& task, const Call& call, MapRequest request, bool re
     return placed->raw();
 }
 
-// There is no pool: what is there is used, and has to be there at once. Only sizes that the CPU has.
+// There is no pool: what is there is used, and has to be there at once, but for MAP_NORESERVE.
 SyscallResult map_huge(Process& p, u64 flags, MapRequest request, bool replace)
 {
-    const u64 shift = flags >> map_huge_shift & 0x3f;
-    if (shift != 0 && shift != 21 && shift != 30)
-        return fail(Errno::inval);
-    const u64 size = shift == 30 ? page_size_1g : page_size_2m;
-    if (request.fixed && (request.hint.raw() & (size - 1)) != 0)
-        return fail(Errno::inval);
-    request.length = (request.length + size - 1) & ~(size - 1);
-    request.hint = request.fixed ? request.hint : UserAddr();
-    request.huge = request.traits.huge = true;
-    if (request.length > frames::free_bytes())
+    const bool reserve = !request.traits.no_reserve;
+    TRY_STATUS(make_huge(request, flags));
+    request.lazy = !reserve;
+    if (reserve && request.length > frames::free_bytes())
         return fail(Errno::nomem);
-    return TRY(map_area(p, request, replace, true)).raw();
+    return TRY(map_area(p, request, replace, reserve)).raw();
 }
 
-// The pieces of MAP_HUGETLB are taken apart by their pages only.
+} // namespace
+
 bool splits_huge(Process& p, UserRange range)
 {
+    if (!p.space.uses_huge())
+        return false;
     for (const UserAddr edge : {range.start, range.end}) {
         AddressSpace::AreaInfo area;
-        if ((edge.raw() & (page_size_2m - 1)) != 0 && p.space.area(edge, area) && area.traits.huge &&
-            area.range.start < edge)
+        if (p.space.area(edge, area) && area.traits.huge != 0 && area.range.start < edge &&
+            !edge.aligned(1ull << area.traits.huge))
             return true;
     }
     return false;
 }
-
-} // namespace
 
 // As Linux's overcommit mode 0: what obviously can't be had is refused. RLIMIT_DATA counts what may be written.
 bool may_map(Process& p, u64 length, bool writable, bool reserve)
@@ -121,6 +133,26 @@ bool may_map(Process& p, u64 length, bool writable, bool reserve)
     const u64 limit = p.space.limit_data.soft;
     return limit == ~0ull || (length <= limit && p.space.count_bytes().data <= limit - length);
 }
+
+namespace {
+
+// Does the part of the range that was not writable count from now on, and is there more than could ever be had?
+bool may_become_writable(Process& p, UserRange range)
+{
+    if (range.size() <= frames::total_bytes() && p.space.limit_data.soft == ~0ull)
+        return true;
+    AddressSpace::AreaInfo area;
+    for (UserAddr a = range.start; p.space.area(a, area) && area.range.start < range.end;
+         a = area.range.end) {
+        const UserRange piece{max(a, area.range.start), min(range.end, area.range.end)};
+        const bool counts = area.kind != VmaKind::mirrored && (area.prot & prot_write) == 0;
+        if (counts && !may_map(p, piece.size(), true, !area.traits.no_reserve))
+            return false;
+    }
+    return true;
+}
+
+} // namespace
 
 Result<UserRange> page_range(u64 start, u64 length)
 {
@@ -161,6 +193,7 @@ SyscallResult sys_mmap(Task& task, const Call& call)
     if (locked && !may_lock(task, request.length))
         return fail((flags & map_locked) != 0 && p.limit_memlock.soft == 0 ? Errno::perm : Errno::again);
     request.traits.locked = locked;
+    request.traits.no_reserve = (flags & map_noreserve) != 0;
     if (type != map_private)
         return map_shared_memory(task, call, request, replace);
     if (request.prot == prot_exec)
@@ -221,6 +254,8 @@ SyscallResult change_protection(Task& task, const Call& call, i32 key)
     }
     if (splits_huge(p, *whole))
         return fail(Errno::inval);
+    if ((prot & prot_write) != 0 && !may_become_writable(p, *whole))
+        return fail(Errno::nomem);
     task.restart_nr = static_cast<i32>(call.nr);
     TRY_STATUS(each_in_linux(task, *whole, nr_mprotect, linux_prot(prot & 7)));
     if (key == AddressSpace::keep_key && (prot & 7) == prot_exec)

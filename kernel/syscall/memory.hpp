@@ -16,6 +16,9 @@ Result<UserRange> page_range(u64 start, u64 length);
 // May the program lock that much more? Linux is asked (CAP_IPC_LOCK) only if the limit says no.
 [[nodiscard]] bool may_lock(Task& task, u64 more);
 
+// Does an edge of the range lie within a page of MAP_HUGETLB?
+[[nodiscard]] bool splits_huge(Process& p, UserRange range);
+
 // mprotect with a protection key, or AddressSpace::keep_key.
 SyscallResult change_protection(Task& task, const Call& call, i32 key);
 // The key for memory that may only be executed, which the current thread then can't read; 0: keys are not there.

@@ -36,7 +36,7 @@ Result<UserRange> reserve(Process& p, const Move& move)
     place.hint = move.request.hint;
     place.length = move.new_size;
     place.fixed = move.request.fixed;
-    place.huge = move.request.traits.huge;
+    place.traits.huge = move.request.traits.huge;
     return reserve_place(p, place, true);
 }
 
@@ -87,6 +87,20 @@ void extend(Process& p, AddressSpace::AreaInfo& area, UserAddr end)
     }
 }
 
+// MAP_HUGETLB: whole pages, and none more than there were.
+Status check_huge(const Call& call, const AddressSpace::AreaInfo& area, UserRange& old, u64& new_size)
+{
+    if (area.traits.huge == 0)
+        return {};
+    const u64 rest = (1ull << area.traits.huge) - 1;
+    old.end = UserAddr((old.end.raw() + rest) & ~rest);
+    new_size = (new_size + rest) & ~rest;
+    if ((old.start.raw() & rest) != 0 || new_size > old.size() || (call.arg[3] & dont_unmap) != 0 ||
+        ((call.arg[3] & fixed) != 0 && (call.arg[4] & rest) != 0))
+        return fail(Errno::inval);
+    return {};
+}
+
 // Errors that come before anything is looked up.
 Status check(const Call& call, UserRange old, u64 new_size)
 {
@@ -110,7 +124,7 @@ SyscallResult sys_mremap(Task& task, const Call& call)
     Process& p = *task.owner;
     const u64 flags = call.arg[3];
     UserRange old = TRY(page_range(call.arg[0], call.arg[1]));
-    const u64 new_size = (call.arg[2] + page_size - 1) & ~(page_size - 1);
+    u64 new_size = (call.arg[2] + page_size - 1) & ~(page_size - 1);
     TRY_STATUS(check(call, old, new_size));
     AddressSpace::AreaInfo area;
     if (!p.space.area(old.start, area) || area.range.start > old.start || area.kind == VmaKind::leaving)
@@ -119,6 +133,7 @@ SyscallResult sys_mremap(Task& task, const Call& call)
         return move_in_linux(task, call, old, new_size, area.range.end);
     if (area.kind == VmaKind::foreign)
         return fail(Errno::inval);
+    TRY_STATUS(check_huge(call, area, old, new_size));
     if ((flags & (fixed | dont_unmap)) == 0 && new_size <= old.size()) {
         if (new_size < old.size())
             TRY_STATUS(unmap(p, {old.start + new_size, old.end}));

@@ -110,6 +110,15 @@ static void reservations(void)
     SHOW(munmap(t, 0x10000000000));
     SHOW_OK(mmap(NULL, 1024 * GIB, PROT_READ | PROT_WRITE, ANON, -1, 0)); // obviously too much
     SHOW_OK(mmap(NULL, 1024 * GIB, PROT_READ, ANON, -1, 0));
+    // What becomes writable counts from then on.
+    t = mmap(NULL, 1024 * GIB, PROT_NONE, ANON, -1, 0);
+    SHOW(mprotect(t, 1024 * GIB, PROT_READ | PROT_WRITE));
+    SHOW(mprotect(t, 4096, PROT_READ | PROT_WRITE));
+    SHOW(mprotect(t, 1024 * GIB, PROT_READ));
+    SHOW(munmap(t, 1024 * GIB));
+    t = mmap(NULL, 1024 * GIB, PROT_NONE, ANON | MAP_NORESERVE, -1, 0);
+    SHOW(mprotect(t, 1024 * GIB, PROT_READ | PROT_WRITE));
+    SHOW(munmap(t, 1024 * GIB));
 }
 
 static void stack_growth(void)
@@ -147,6 +156,9 @@ static void limits(void)
     SHOW(brk(b + (128 << 20)));
     SHOW_OK(mmap(NULL, 128 << 20, PROT_READ | PROT_WRITE, ANON, -1, 0));
     SHOW_OK(mmap(NULL, 128 << 20, PROT_READ, ANON, -1, 0));
+    char* r = mmap(NULL, 128 << 20, PROT_READ, ANON | MAP_NORESERVE, -1, 0);
+    SHOW(mprotect(r, 128 << 20, PROT_READ | PROT_WRITE));
+    SHOW(mprotect(r, 16 << 20, PROT_READ | PROT_WRITE));
     struct rlimit as = {1 << 20, RLIM_INFINITY};
     SHOW(setrlimit(RLIMIT_AS, &as));
     SHOW_OK(mmap(NULL, 4096, PROT_READ, ANON, -1, 0));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pins [SECONDS]: pages are unmapped while Linux still holds them, by vmsplice into a pipe and by O_DIRECT.
- * What is in the pipe must stay what it was, and new mappings must be zero. */
+/* pins [SECONDS]: pages are unmapped, or moved first, while Linux still holds them, by vmsplice into a pipe and by
+ * O_DIRECT. What is in the pipe must stay what it was, and new mappings must be zero. */
 #include "check.h"
 
 #include <fcntl.h>
@@ -38,6 +38,12 @@ static void* splice_away(void* arg)
 
         memset(at, 0x40 + rounds % 64, 4096);
         CHECK(vmsplice(fds[1], &piece, 1, 0) == 4096);
+        if (rounds % 2 != 0) { /* what is pinned is pinned wherever it went */
+            unsigned char* room = fresh(4096);
+
+            CHECK(mremap(at, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, room) == room);
+            at = room;
+        }
         CHECK(munmap(at, 4096) == 0);
         for (int i = 0; i < 8; i++) { /* whoever got the page too early would write into the pipe */
             others[i] = fresh(4096);
