@@ -12,6 +12,7 @@
 
 #include "boot.h"
 #include "clock.h"
+#include "compat.h"
 #include "cores.h"
 #include "doorbell.h"
 #include "ikc.h"
@@ -269,7 +270,7 @@ int still_os_boot(struct still_os *os, struct still_boot *request)
 	WRITE_ONCE(os->alive, true);
 	spin_unlock_irq(&os->state_lock);
 	os->watch_ticks = 0;
-	queue_delayed_work(system_wq, &os->watch_work, HZ);
+	queue_delayed_work(system_dfl_wq, &os->watch_work, HZ);
 	still_ikc_drain(os); /* what came while it booted */
 	return 0;
 fail:

@@ -10,6 +10,7 @@
 #include <asm/tsc.h>
 
 #include "boot.h"
+#include "compat.h"
 #include "cores.h"
 #include "image.h"
 #include "os.h"
@@ -28,7 +29,7 @@ int still_build_boot_tables(struct still_os *os)
 	os->tables_area.va = page_address(pages);
 	os->tables_area.size = 2 * PAGE_SIZE;
 	split_page(pages, 1); /* as alloc_pages_exact() has it */
-	rdmsrl(MSR_IA32_APICBASE, lapic);
+	rdmsrq(MSR_IA32_APICBASE, lapic);
 	lapic_gib = (lapic & MSR_IA32_APICBASE_BASE) >> 30;
 	table = os->tables_area.va;
 	table[0] = virt_to_phys(table + 512) | 3;
@@ -127,7 +128,7 @@ void still_fill_boot_block(struct still_os *os, u64 image_phys)
 	struct still_boot_block *block = os->block_area.va;
 	u64 lapic;
 
-	rdmsrl(MSR_IA32_APICBASE, lapic);
+	rdmsrq(MSR_IA32_APICBASE, lapic);
 	block->magic = STILL_MAGIC;
 	block->revision = STILL_REVISION;
 	block->size = sizeof(*block);

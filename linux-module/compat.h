@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* All that differs between Linux versions. Built and run on 6.1; the newer branches are untested. */
+/* All that differs between Linux versions. Built and run on 6.1, 6.12 and 7.2. */
 #ifndef STILL_COMPAT_H
 #define STILL_COMPAT_H
 
 #include <linux/device.h>
+#include <linux/fs.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/version.h>
+#include <linux/workqueue.h>
+#include <asm/msr.h>
+#include <asm/vdso.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+#include <asm/vdso/vsyscall.h>
+#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
@@ -16,6 +23,15 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 #define still_const_devnode
 #else
 #define still_const_devnode const
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#define system_dfl_wq system_unbound_wq
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+#define rdmsrq(msr, value) rdmsrl(msr, value)
+#define rdmsrq_safe(msr, value) rdmsrl_safe(msr, value)
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
@@ -40,6 +56,45 @@ static inline void still_release_fault_lock(struct vm_fault *vmf)
 	mmap_read_unlock(vmf->vma->vm_mm);
 #else
 	release_fault_lock(vmf);
+#endif
+}
+
+/* The page at an address of the caller, with a reference. mmap_lock held; may sleep. */
+static inline bool still_get_page(unsigned long address, struct page **page)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	return get_user_pages(address, 1, 0, page, NULL) == 1;
+#else
+	return get_user_pages(address, 1, 0, page) == 1;
+#endif
+}
+
+static inline bool still_can_mmap(const struct file *file)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+	return file->f_op->mmap;
+#else
+	return file->f_op->mmap || file->f_op->mmap_prepare;
+#endif
+}
+
+/* How often Linux maps a page that is no part of a larger one. */
+static inline int still_mapcount(struct page *page)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+	return page_mapcount(page);
+#else
+	return folio_mapcount(page_folio(page));
+#endif
+}
+
+/* The time pages that lie right below a vDSO, in bytes. */
+static inline unsigned long still_vvar_size(const struct vdso_image *image)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+	return -image->sym_vvar_start;
+#else
+	return __VDSO_PAGES * PAGE_SIZE;
 #endif
 }
 

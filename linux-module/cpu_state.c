@@ -6,6 +6,7 @@
 #include <asm/msr.h>
 #include <asm/special_insns.h>
 
+#include "compat.h"
 #include "cores.h"
 
 struct still_cpu_state still_linux_cpu_state;
@@ -14,7 +15,7 @@ static u64 read_msr_if(bool present, u32 msr)
 {
 	u64 value;
 
-	if (!present || rdmsrl_safe(msr, &value))
+	if (!present || rdmsrq_safe(msr, &value))
 		return 0;
 	return value;
 }

@@ -99,7 +99,7 @@ static void note_written(u64 entry)
 		return;
 	/* Linux still maps it, so it is not being freed. Devices' and kernel pages have no mapping. */
 	page = pfn_to_page(pfn);
-	if (page_mapping(page) && !PageDirty(page))
+	if (folio_mapping(page_folio(page)) && !PageDirty(page))
 		set_page_dirty(page);
 }
 

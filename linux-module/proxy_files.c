@@ -12,6 +12,7 @@
 #include <linux/mount.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "ikc.h"
 #include "os.h"
 #include "proxy.h"
@@ -58,7 +59,7 @@ static int check(const struct file *file, const struct still_map_file *request)
 		return -EACCES;
 	if ((request->prot & PROT_EXEC) && mounted_noexec(file))
 		return -EPERM;
-	if (!file->f_op->mmap || !readable_as_mapped(file))
+	if (!still_can_mmap(file) || !readable_as_mapped(file))
 		return -ENODEV;
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "ikc.h"
 #include "os.h"
 #include "proxy.h"
+#include "proxy_mm.h"
 
 /* The program's ranges end where Linux's user addresses do. */
 #define USER_END TASK_SIZE_MAX
@@ -252,19 +253,6 @@ static int map_file(struct still_proc *proc, struct still_map_file __user *arg)
 	return ret;
 }
 
-/* The pseudo file takes a range over again that had a mapping of Linux's own. */
-static int map_back(struct still_proc *proc, const struct still_range *range)
-{
-	unsigned long at;
-
-	if (((range->start | range->end) & ~PAGE_MASK) || range->start >= range->end ||
-	    range->end > USER_END)
-		return -EINVAL;
-	at = vm_mmap(proc->mm_file, range->start, range->end - range->start, PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_FIXED | MAP_NORESERVE, range->start);
-	return IS_ERR_VALUE(at) ? (long)at : 0;
-}
-
 /* Calls that any thread of the process makes at any time. -ENOTTY: not one of them. */
 static long any_time(struct still_proc *proc, unsigned int cmd, void __user *arg)
 {
@@ -315,7 +303,14 @@ static long any_time(struct still_proc *proc, unsigned int cmd, void __user *arg
 	case STILL_IOC_MAP_BACK:
 		if (copy_from_user(&in.range, arg, sizeof(in.range)))
 			return -EFAULT;
-		return map_back(proc, &in.range);
+		/* The pseudo file takes a range over again that had a mapping of Linux's own. */
+		return still_pseudo_map(proc, &in.range);
+	case STILL_IOC_MAP_PINNABLE:
+		if (copy_from_user(&in.range, arg, sizeof(in.range)))
+			return -EFAULT;
+		return still_pseudo_map_pinnable(proc, &in.range);
+	case STILL_IOC_MAP_ORDINARY:
+		return still_pseudo_map_ordinary(proc);
 	default:
 		return -ENOTTY;
 	}

@@ -163,10 +163,9 @@ static vm_fault_t fault_in(struct still_proc *proc, struct vm_fault *vmf, u64 ad
 	return VM_FAULT_RETRY;
 }
 
-static vm_fault_t proxy_fault(struct vm_fault *vmf)
+static vm_fault_t insert(struct vm_fault *vmf, bool write)
 {
 	struct still_proc *proc = vmf->vma->vm_file->private_data;
-	bool write = vmf->flags & FAULT_FLAG_WRITE;
 	u64 address = address_of(proc, vmf);
 	struct page *page;
 	vm_fault_t ret;
@@ -194,6 +193,11 @@ static vm_fault_t proxy_fault(struct vm_fault *vmf)
 	return VM_FAULT_LOCKED;
 }
 
+static vm_fault_t proxy_fault(struct vm_fault *vmf)
+{
+	return insert(vmf, vmf->flags & FAULT_FLAG_WRITE);
+}
+
 /*
  * A store to a page that is mapped read-only. If the LWK's entry does not allow it as it is, the Linux
  * mapping is dropped and the store faults again, in proxy_fault(), where one can wait for the LWK.
@@ -214,4 +218,37 @@ static vm_fault_t proxy_mkwrite(struct vm_fault *vmf)
 const struct vm_operations_struct still_proxy_vm_ops = {
 	.fault = proxy_fault,
 	.page_mkwrite = proxy_mkwrite,
+};
+
+static bool is_free_of(struct still_proc *proc)
+{
+	struct task_struct *pinner = READ_ONCE(proc->pinner);
+
+	return !pinner || pinner == current;
+}
+
+/*
+ * From 6.5 on Linux pins no memory for long whose vm_ops have a page_mkwrite. Here nothing is mapped that may not be
+ * written, so none is needed. mcexec's list of what may be grows old when the program changes it meanwhile: who wants
+ * to read there waits until the call that pins has ended, and with it this kind of mapping.
+ */
+static vm_fault_t pinnable_fault(struct vm_fault *vmf)
+{
+	struct still_proc *proc = vmf->vma->vm_file->private_data;
+	vm_fault_t ret = insert(vmf, true);
+	struct file *file;
+
+	if (ret != VM_FAULT_SIGSEGV ||
+	    (vmf->flags & (FAULT_FLAG_WRITE | FAULT_FLAG_RETRY_NOWAIT)) ||
+	    !(vmf->flags & FAULT_FLAG_ALLOW_RETRY) || is_free_of(proc))
+		return ret;
+	file = get_file(vmf->vma->vm_file); /* keeps proc, once the VMA can go */
+	still_release_fault_lock(vmf);
+	wait_event_killable(proc->pinner_left, is_free_of(proc));
+	fput(file);
+	return VM_FAULT_RETRY;
+}
+
+const struct vm_operations_struct still_pinnable_vm_ops = {
+	.fault = pinnable_fault,
 };

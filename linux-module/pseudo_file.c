@@ -6,6 +6,7 @@
  */
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/mman.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mount.h>
@@ -61,7 +62,8 @@ struct inode *still_pseudo_inode(void)
 }
 
 /* mcexec gives the address as the offset; the window comes in here. */
-static int pseudo_mmap(struct file *file, struct vm_area_struct *vma)
+static int cover(struct file *file, struct vm_area_struct *vma,
+		 const struct vm_operations_struct *ops)
 {
 	struct still_proc *proc = file->private_data;
 
@@ -72,10 +74,20 @@ static int pseudo_mmap(struct file *file, struct vm_area_struct *vma)
 	if (current->mm != proc->mm)
 		return -EPERM;
 	vma->vm_pgoff += still_proc_window(proc) >> PAGE_SHIFT;
-	vma->vm_ops = &still_proxy_vm_ops;
+	vma->vm_ops = ops;
 	/* Not VM_DONTDUMP: a program's core is that of its proxy. By default Linux dumps no shared mapping. */
 	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND);
 	return 0;
+}
+
+static int pseudo_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	return cover(file, vma, &still_proxy_vm_ops);
+}
+
+static int pinnable_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	return cover(file, vma, &still_pinnable_vm_ops);
 }
 
 static int pseudo_release(struct inode *inode, struct file *file)
@@ -90,13 +102,19 @@ static const struct file_operations pseudo_ops = {
 	.release = pseudo_release,
 };
 
-struct file *still_pseudo_open(struct still_proc *proc)
+static const struct file_operations pinnable_ops = {
+	.owner = THIS_MODULE,
+	.mmap = pinnable_mmap,
+	.release = pseudo_release,
+};
+
+static struct file *open_as(struct still_proc *proc, const struct file_operations *ops)
 {
 	struct inode *inode = proc->os->inode;
 	struct file *file;
 
 	ihold(inode);
-	file = alloc_file_pseudo(inode, mount, "[stillcore]", O_RDWR | O_CLOEXEC, &pseudo_ops);
+	file = alloc_file_pseudo(inode, mount, "[stillcore]", O_RDWR | O_CLOEXEC, ops);
 	if (IS_ERR(file)) {
 		iput(inode);
 		return file;
@@ -106,4 +124,81 @@ struct file *still_pseudo_open(struct still_proc *proc)
 	file->private_data = proc;
 	atomic_inc(&proc->holders);
 	return file;
+}
+
+struct file *still_pseudo_open(struct still_proc *proc)
+{
+	return open_as(proc, &pseudo_ops);
+}
+
+static int map_over(struct file *file, const struct still_range *range)
+{
+	unsigned long at;
+
+	if (((range->start | range->end) & ~PAGE_MASK) || range->start >= range->end ||
+	    range->end > TASK_SIZE_MAX)
+		return -EINVAL;
+	at = vm_mmap(file, range->start, range->end - range->start, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_FIXED | MAP_NORESERVE, range->start);
+	return IS_ERR_VALUE(at) ? (long)at : 0;
+}
+
+int still_pseudo_map(struct still_proc *proc, const struct still_range *range)
+{
+	return map_over(proc->mm_file, range);
+}
+
+static bool is_pseudo(const struct vm_area_struct *vma)
+{
+	return vma->vm_ops == &still_proxy_vm_ops || vma->vm_ops == &still_pinnable_vm_ops;
+}
+
+/* mcexec sees to it that none of its threads maps anything there meanwhile; if it did, it hurts itself only. */
+int still_pseudo_map_pinnable(struct still_proc *proc, const struct still_range *range)
+{
+	struct vm_area_struct *vma;
+	unsigned long at = range->start;
+	struct file *file;
+	int ret;
+
+	mmap_read_lock(current->mm);
+	while (at < range->end && (vma = vma_lookup(current->mm, at)) && is_pseudo(vma))
+		at = vma->vm_end;
+	mmap_read_unlock(current->mm);
+	if (at < range->end)
+		return -EBUSY;
+	file = open_as(proc, &pinnable_ops);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	WRITE_ONCE(proc->pinner, current);
+	ret = map_over(file, range);
+	fput(file);
+	return ret;
+}
+
+static bool next_pinnable(unsigned long from, struct still_range *range)
+{
+	struct vm_area_struct *vma;
+	bool found = false;
+
+	mmap_read_lock(current->mm);
+	while (!found && (vma = find_vma(current->mm, from))) {
+		found = vma->vm_ops == &still_pinnable_vm_ops;
+		*range = (struct still_range){ vma->vm_start, vma->vm_end };
+		from = vma->vm_end;
+	}
+	mmap_read_unlock(current->mm);
+	return found;
+}
+
+int still_pseudo_map_ordinary(struct still_proc *proc)
+{
+	struct still_range range = { 0 };
+	int ret = 0;
+
+	while (!ret && next_pinnable(range.end, &range))
+		ret = map_over(proc->mm_file, &range);
+	WRITE_ONCE(proc->pinner, NULL);
+	wake_up_all(&proc->pinner_left);
+	return ret;
 }

@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 
+#include "compat.h"
 #include "ikc.h"
 #include "lwk_tables.h"
 #include "os.h"
@@ -32,7 +33,7 @@ static void add(struct still_proc *proc, struct page *page)
 	}
 	set_page_private(page, page_private(page) + 1);
 	spin_unlock(&os->quarantine_lock);
-	queue_delayed_work(system_wq, &os->quarantine_work, POLL);
+	queue_delayed_work(system_dfl_wq, &os->quarantine_work, POLL);
 }
 
 /* A 4 KiB entry, inside of a walk. It may change meanwhile: then whoever changed it deals with the page. */
@@ -67,7 +68,7 @@ static bool is_pinned(struct page *page)
 		return true;
 	references = page_count(page);
 	smp_rmb();
-	references -= max(page_mapcount(page), 0);
+	references -= max(still_mapcount(page), 0);
 	unlock_page(page);
 	return references > 1;
 }
@@ -212,7 +213,7 @@ static void poll(struct work_struct *work)
 	spin_lock(&os->quarantine_lock);
 	list_splice_tail(&pages, &os->quarantine);
 	if (!list_empty(&os->quarantine) && READ_ONCE(os->alive))
-		queue_delayed_work(system_wq, &os->quarantine_work, POLL);
+		queue_delayed_work(system_dfl_wq, &os->quarantine_work, POLL);
 	spin_unlock(&os->quarantine_lock);
 }
 

@@ -10,36 +10,42 @@
 #include <linux/uaccess.h>
 #include <asm/vdso.h>
 
+#include "compat.h"
 #include "proxy.h"
 
-static bool is_special(struct vm_area_struct *vma, const char *name)
+/* Newer kernels have a [vvar_vclock] behind [vvar]. */
+static bool is_special(struct vm_area_struct *vma, const char *prefix)
 {
 	const char *its;
 
 	if (!vma || vma->vm_file || !vma->vm_ops || !vma->vm_ops->name)
 		return false;
 	its = vma->vm_ops->name(vma);
-	return its && !strcmp(its, name);
+	return its && !strncmp(its, prefix, strlen(prefix));
 }
 
 /* 0: a hole. What is there is made present first, by looking at it. */
-static u64 frame_of(unsigned long address, const char *name)
+static u64 frame_of(unsigned long address, const char *prefix)
 {
+	struct still_device_pte entry;
 	struct vm_area_struct *vma;
-	spinlock_t *lock;
+	struct page *page;
 	u64 frame = 0;
-	pte_t *pte;
 
 	if (fault_in_readable((const char __user *)address, 1))
 		return 0;
 	mmap_read_lock(current->mm);
-	vma = find_vma(current->mm, address);
-	if (vma && vma->vm_start <= address && is_special(vma, name) &&
-	    !follow_pte(current->mm, address, &pte, &lock)) {
-		__acquire(lock); /* for sparse: follow_pte() does not say so */
-		frame = (u64)pte_pfn(*pte) << PAGE_SHIFT;
-		pte_unmap_unlock(pte, lock);
+	vma = vma_lookup(current->mm, address);
+	if (!is_special(vma, prefix))
+		goto out;
+	if (vma->vm_flags & (VM_IO | VM_PFNMAP)) {
+		if (!still_device_pte(vma, address, &entry))
+			frame = (u64)entry.pfn << PAGE_SHIFT;
+	} else if (still_get_page(address, &page)) {
+		frame = (u64)page_to_pfn(page) << PAGE_SHIFT;
+		put_page(page);
 	}
+out:
 	mmap_read_unlock(current->mm);
 	return frame;
 }
@@ -54,13 +60,13 @@ void still_vdso_frames(struct still_proc_page *page)
 	page->num_vdso_pages = 0;
 	if (!image || !vdso)
 		return;
-	vvar_pages = -image->sym_vvar_start >> PAGE_SHIFT;
+	vvar_pages = still_vvar_size(image) >> PAGE_SHIFT;
 	pages = vvar_pages + (image->size >> PAGE_SHIFT);
 	if (pages > STILL_MAX_VDSO_PAGES)
 		return;
 	for (i = 0; i < pages; i++) {
-		at = vdso + image->sym_vvar_start + (i << PAGE_SHIFT);
-		page->vdso_frames[i] = frame_of(at, i < vvar_pages ? "[vvar]" : "[vdso]");
+		at = vdso - still_vvar_size(image) + (i << PAGE_SHIFT);
+		page->vdso_frames[i] = frame_of(at, i < vvar_pages ? "[vvar" : "[vdso]");
 		if (i >= vvar_pages && !page->vdso_frames[i])
 			return; /* code with a hole is of no use */
 	}

@@ -7,6 +7,7 @@
 #include <linux/panic_notifier.h>
 #include <linux/reboot.h>
 
+#include "compat.h"
 #include "cores.h"
 #include "ikc.h"
 #include "os.h"
@@ -81,7 +82,7 @@ void still_watch_work(struct work_struct *work)
 			still_os_died(os, STILL_OS_HUNGUP, why);
 			return;
 		}
-	queue_delayed_work(system_wq, &os->watch_work, HZ);
+	queue_delayed_work(system_dfl_wq, &os->watch_work, HZ);
 }
 
 /* No locks: this CPU is the last that runs. The memory of a live LWK is not to change under a dump. */

@@ -63,7 +63,7 @@ static void wait_for_inserters(struct still_proc *proc, u64 start, u64 end)
 	struct locked found = { .at = start, .end = end };
 
 	while (still_scan(proc, &start, end, find_locked, &found) > 0) {
-		wait_on_page_locked(found.page);
+		folio_wait_locked(page_folio(found.page));
 		start = found.at;
 	}
 }

@@ -67,6 +67,14 @@ int ProcessDevice::map_back(const still_range& range)
 {
     return call(STILL_IOC_MAP_BACK, const_cast<still_range*>(&range)); // SAFETY: as in exec()
 }
+int ProcessDevice::map_pinnable(const still_range& range)
+{
+    return call(STILL_IOC_MAP_PINNABLE, const_cast<still_range*>(&range)); // SAFETY: as in exec()
+}
+int ProcessDevice::map_ordinary()
+{
+    return call(STILL_IOC_MAP_ORDINARY, nullptr);
+}
 int ProcessDevice::exec(const still_exec& request)
 {
     return call(STILL_IOC_PROC_EXEC,

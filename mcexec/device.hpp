@@ -22,6 +22,8 @@ class ProcessDevice final : public SlotKernel {
     [[nodiscard]] int create(still_proc_create& request);
     [[nodiscard]] int map_file(still_map_file& request);
     [[nodiscard]] int map_back(const still_range& range);
+    [[nodiscard]] int map_pinnable(const still_range& range);
+    [[nodiscard]] int map_ordinary();
     [[nodiscard]] int exec(const still_exec& request);
     [[nodiscard]] int start(const still_proc_start& request);
     // In the parent: a new process for the child that is about to be forked.

@@ -131,6 +131,16 @@ constexpr QuickCall kind_of(uint32_t nr)
     case SYS_close_range:
     case SYS_getdents: // may list those
     case SYS_getdents64:
+    case SYS_mmap: // and all others that AddressMapUse (pinning.hpp) has to do with
+    case SYS_munmap:
+    case SYS_mremap:
+    case SYS_shmat:
+    case SYS_shmdt:
+    case SYS_io_destroy:
+    case SYS_ioctl:
+    case SYS_setsockopt:
+    case SYS_io_uring_setup:
+    case SYS_io_uring_register:
         return QuickCall::no;
     default:
         break;

@@ -60,6 +60,7 @@ int64_t native_fork(uint64_t flags)
 void become_child(const still_proc_fork& fds)
 {
     gate.reset();
+    process.address_map.reset();
     process.stats.reset();
     if (const int result = process.device.adopt(fds.device_fd); result < 0) {
         die_unadopted("adopt", -result);

@@ -159,6 +159,7 @@ int64_t remember_exec_state(ProxyThread& proxy, const Request& request)
 
 int64_t serve_call(ProxyThread& proxy, const Request& request)
 {
+    const AddressMapUse use(request);
     for (HiddenFd* hidden : {&process.device.descriptor(), &process.stats_output}) {
         if (hidden->get() < 0) {
             continue;
@@ -216,6 +217,8 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
         return aio_setup(static_cast<uint32_t>(request.arg[0]));
     case STILL_CALL_AIO_SIZE:
         return aio_ring_size(request.arg[0]);
+    case STILL_CALL_MAP_CHOSEN:
+        return map_chosen(request.arg);
     case STILL_CALL_REMAP:
         return remap(request.arg[0], request.arg[1], request.arg[2], request.arg[3]);
     case STILL_CALL_CAPABLE:

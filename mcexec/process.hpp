@@ -4,6 +4,7 @@
 
 #include "device.hpp"
 #include "options.hpp"
+#include "pinning.hpp"
 #include "signal_relay.hpp"
 #include "stats.hpp"
 
@@ -26,6 +27,7 @@ struct ProgramStrings {
 
 struct Process {
     ProcessDevice device;
+    AddressMap address_map;
     Stats stats;
     HiddenFd stats_output; // with --stats: stderr, which many programs close before they end
     Options options;

@@ -227,6 +227,11 @@ std::optional<std::string> of_memory(const ProcPath& path, uint32_t pid, const s
 
 } // namespace
 
+std::vector<still_report_area> own_areas()
+{
+    return ask<still_report_area>(STILL_REPORT_AREAS, 0).value_or(std::vector<still_report_area>{});
+}
+
 std::optional<std::string> make_contents(const ProcPath& path, int linux_file)
 {
     if (path.file == ProcFile::meminfo || path.file == ProcFile::machine_stat ||

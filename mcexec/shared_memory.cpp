@@ -16,6 +16,26 @@ int64_t segment_size(int id)
     return shmctl(id, IPC_STAT, &info) < 0 ? -errno : static_cast<int64_t>(info.shm_segsz);
 }
 
+int64_t map_chosen(const uint64_t (&arg)[6])
+{
+    // SAFETY: addresses of the program, which the LWK has reserved for this; nothing of mcexec's lies there.
+    auto* const hole = reinterpret_cast<void*>(arg[0]);
+    const size_t size = (arg[1] + 4095) & ~uint64_t{4095};
+    if (munmap(hole, size) != 0) {
+        return -errno;
+    }
+    void* const at = mmap(nullptr, arg[1], static_cast<int>(arg[2]), static_cast<int>(arg[3]) | MAP_32BIT,
+                          static_cast<int>(arg[4]), static_cast<off_t>(arg[5]));
+    if (at == MAP_FAILED) {
+        return -errno;
+    }
+    if (at != hole) {
+        munmap(at, size);
+        return -ENOMEM;
+    }
+    return static_cast<int64_t>(arg[0]);
+}
+
 int64_t remap(uint64_t old_start, uint64_t old_size, uint64_t new_size, uint64_t target)
 {
     // SAFETY: addresses of the program, which the LWK has reserved for this; nothing of mcexec's lies there.

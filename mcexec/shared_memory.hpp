@@ -8,6 +8,8 @@ namespace still::mcexec {
 
 // Of a System V segment; the errors are those of shmat.
 [[nodiscard]] int64_t segment_size(int id);
+// STILL_CALL_MAP_CHOSEN. No other thread may map anything meanwhile.
+[[nodiscard]] int64_t map_chosen(const uint64_t (&arg)[6]);
 // mremap: a mapping of Linux's in the program's range grows or moves. target 0: in place.
 [[nodiscard]] int64_t remap(uint64_t old_start, uint64_t old_size, uint64_t new_size, uint64_t target);
 

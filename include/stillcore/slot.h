@@ -105,6 +105,9 @@ enum still_call {
 	STILL_CALL_AIO_SETUP = 0x10023,
 	/* The bytes of the ring of context arg[0], which AIO_SETUP has just made. */
 	STILL_CALL_AIO_SIZE = 0x10024,
+	/* mmap of a file that lets Linux alone choose the place: arg[1] to arg[5] are mmap's. It is to be arg[0], below
+	 * 2 GiB, where all belongs to the pseudo file but for the hole that is made there now. ENOMEM: it was not. */
+	STILL_CALL_MAP_CHOSEN = 0x10025,
 };
 
 /* An answer of a call on a socket that has a timeout: interrupted, and never made again after a handler. */

@@ -31,22 +31,17 @@ void give_up(Task& task, UserRange range)
     task.owner->space.drop_reserved(range);
 }
 
-// Some files let Linux alone choose the place of their mappings (io_uring's rings, as of 6.1.y). So it gets one to
-// choose: below 2 GiB all belongs to the pseudo file, but for the hole that is made there now.
+// Some files let Linux alone choose the place of their mappings: io_uring's rings.
 Result<UserRange> let_linux_choose(Task& task, MapRequest request, const OffloadCall& map)
 {
-    constexpr u64 map_32bit = 0x40;
     request.low = true;
     const UserRange range = TRY(reserve(*task.owner, request, false));
-    (void)offload(task, nr_munmap, range.start.raw(), range.size());
-    const auto there = ask_linux(task, map.nr, 0, map.arg[1], map.arg[2],
-                                 (map.arg[3] & ~map_fixed) | map_32bit, map.arg[4], map.arg[5]);
-    if (there && *there == range.start.raw())
+    const auto made = ask_linux(task, STILL_CALL_MAP_CHOSEN, range.start.raw(), map.arg[1], map.arg[2],
+                                map.arg[3] & ~map_fixed, map.arg[4], map.arg[5]);
+    if (made)
         return range;
-    if (there)
-        (void)offload(task, nr_munmap, *there, range.size());
     give_up(task, range);
-    return fail(there ? Errno::nomem : there.error());
+    return fail(made.error());
 }
 
 // Files of hugetlbfs: Linux has said only that the place is not right.

@@ -16,6 +16,11 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "numa: needs the guest with two NUMA nodes")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--kernel", help="the guest's kernel, as of still vm")
+    parser.addoption("--x2apic", action="store_true", help="CPUs in x2APIC mode, interrupts remapped")
+
+
 class Boots:
     """Keeps one guest alive for the session."""
 
@@ -35,7 +40,8 @@ class Boots:
 @pytest.fixture(scope="session")
 def boots(request):
     is_numa = request.config.getoption("-m") == "numa"
-    boots = Boots(Machine(numa=is_numa))
+    boots = Boots(Machine(numa=is_numa, kernel=request.config.getoption("--kernel"),
+                          x2apic=request.config.getoption("--x2apic")))
     yield boots
     boots.stop()
 

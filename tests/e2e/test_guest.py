@@ -22,6 +22,16 @@ SIGNALS = {
 }
 
 
+def test_memory_is_pinned_for_long(lwk):
+    """Where Linux pins memory of a file for long at all: from 6.5 on."""
+    release = tuple(int(part) for part in lwk.kernel.release.split(".")[:2])
+    expected = 0 if release >= (6, 5) else 77
+    program = str(PROGRAMS / "fixed_buffers")
+    assert lwk.run([program]).status == expected
+    result = lwk.mcexec(program, timeout=120)
+    assert result.status == expected, result
+
+
 @pytest.mark.parametrize("program", [
     ["arguments"], ["arguments_static"], ["arguments_static_pie"], ["threads"], ["efault"], ["fds"], ["compute", "1"],
     ["null_offload"], ["signals"], ["memory_storm", "5"], ["pins", "3"], ["fork_storm", "4"],

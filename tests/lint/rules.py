@@ -19,7 +19,7 @@ BANS = (
      r"\b(while|for) *\([^;{}\n]*\) *;[ \t]*(//.*|/\*.*)?$", ("kernel/", "arch/", "include/"), (), CODE),
     ("not exported to modules on stock kernels", r"kallsyms_lookup_name", ("linux-module/",), (), CODE),
     ("VM_PFNMAP breaks O_DIRECT, ptrace and RDMA registration", r"\bVM_PFNMAP\b", ("linux-module/",),
-     ("linux-module/lend.c", "linux-module/mirror.c"), CODE),
+     ("linux-module/mirror.c", "linux-module/vdso.c"), CODE),
     ("a kernel version outside compat.h", r"\bLINUX_VERSION_CODE\b", ("linux-module/",), ("linux-module/compat.h",),
      CODE),
     ("an architecture's #if outside arch/", r"^[ \t]*#[ \t]*(if|ifdef|elif).*__x86_64__", ("kernel/", "include/"), (),

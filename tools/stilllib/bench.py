@@ -11,7 +11,7 @@ import statistics
 import time
 import tomllib
 
-from . import bench_programs, instance, packages, suite_tree
+from . import bench_programs, instance, packages
 from .bench_programs import ratios
 from .build import build
 from .guestlib import Guest
@@ -65,7 +65,7 @@ def _bare(guest, rows):
 
 def in_counting_guest(title, work):
     """work(guest) where the clock counts instructions. No instance is up yet."""
-    _in_guest(title, {"icount": True, "qemu": tuple(suite_tree.qemu()), "kernel_args": "nokaslr"}, work)
+    _in_guest(title, {"icount": True, "kernel_args": "nokaslr"}, work)
 
 
 def _count(rows):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from . import alone
 from .guestlib import Guest
-from .paths import LATENCY, MODULE, NULL_OFFLOAD, shown
+from .paths import LATENCY, NULL_OFFLOAD, shown
 from .progress import StillError, step
 from .qemu import Machine
 
@@ -58,7 +58,7 @@ def _first_output(guest):
     """Seconds from insmod to the first byte of a program: the module is loaded and unloaded each time."""
     times = []
     for _ in range(PAIRS):
-        out = guest.check(["bash", "-c", FIRST_OUTPUT, "bash", MODULE], timeout=60)
+        out = guest.check(["bash", "-c", FIRST_OUTPUT, "bash", guest.kernel.module], timeout=60)
         times.append(int(out.split()[0]) / 1e6)
     return [Row("insmod to the first program's output", times, "s", "insmod; ihkosctl up; mcexec date +%s%N")]
 

@@ -2,7 +2,7 @@
 """Builds what is stale."""
 import os
 
-from . import kernels, packages
+from . import kernels, packages, suite_kernels
 from .paths import BUILD, ROOT, shown
 from .progress import StillError, step
 from .shell_out import run_logged
@@ -25,7 +25,8 @@ def build(preset="gcc", kernel_name=None, targets=(), quiet=True):
         raise StillError(f"no preset '{preset}': there are {', '.join(PACKAGES)}", status=2)
     packages.need(*PACKAGES[preset])
     # The module is built for exactly the kernel that is booted.
-    kdir = kernels.get(kernel_name).headers if preset == "gcc" else None
+    kernel = kernels.get(kernel_name) if preset == "gcc" else None
+    kdir = kernel.headers if kernel and not kernel.tree else None
     with step(f"Build {preset}", quiet_below=1.5 if quiet else 0) as told:
         if not _is_configured(preset, kdir):
             extra = [f"-DSTILL_KDIR={kdir}"] if kdir else []
@@ -36,3 +37,5 @@ def build(preset="gcc", kernel_name=None, targets=(), quiet=True):
                    f"build-{preset}", f"the build of {preset}", cwd=ROOT)
         if not quiet:
             told(shown(BUILD / preset))
+    if kernel and kernel.tree and not targets:
+        suite_kernels.build_module(kernel)

@@ -9,16 +9,17 @@ from pathlib import Path
 from .progress import StillError, report
 
 
+def _kernel_options(parser):
+    parser.add_argument("--kernel", metavar="NAME", help="Debian kernel: the newest of bookworm (default), trixie or "
+                                                         "sid, or a release, as 6.1.0-56-amd64")
+    parser.add_argument("--x2apic", action="store_true", help="CPUs in x2APIC mode, interrupts remapped")
+
+
 def _machine_options(parser, smp=4, mem="4G"):
     parser.add_argument("--smp", type=int, default=smp, metavar="N", help=f"CPUs of the guest (default {smp})")
     parser.add_argument("--mem", default=mem, metavar="SIZE", help=f"memory of the guest (default {mem})")
     parser.add_argument("--numa", action="store_true", help="two NUMA nodes")
-    parser.add_argument("--kernel", metavar="NAME", help="Debian kernel release, as 6.1.0-56-amd64 (default: newest)")
-
-
-def _machine(arguments):
-    from .qemu import Machine
-    return Machine(smp=arguments.smp, mem=arguments.mem, numa=arguments.numa, kernel=arguments.kernel)
+    _kernel_options(parser)
 
 
 def _build(arguments):
@@ -30,16 +31,18 @@ def _build(arguments):
 
 def _vm(arguments):
     from . import vm
+    from .qemu import Machine
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
         raise StillError("no command given: still vm [options] -- COMMAND", status=2)
-    return vm.run(_machine(arguments), command, not arguments.no_lwk, timeout=arguments.timeout,
+    return vm.run(Machine.of(arguments), command, not arguments.no_lwk, timeout=arguments.timeout,
                   kernel_name=arguments.kernel)
 
 
 def _shell(arguments):
     from . import vm
-    return vm.run(_machine(arguments), ["bash", "-i"], not arguments.no_lwk, use_tty=os.isatty(0),
+    from .qemu import Machine
+    return vm.run(Machine.of(arguments), ["bash", "-i"], not arguments.no_lwk, use_tty=os.isatty(0),
                   kernel_name=arguments.kernel)
 
 
@@ -59,7 +62,7 @@ def _parser():
 
     sub = add("build", _build, "build what is stale")
     sub.add_argument("preset", nargs="*", help="gcc (default), clang, asan, tsan")
-    sub.add_argument("--kernel", metavar="NAME", help="Debian kernel release for the module (default: newest)")
+    sub.add_argument("--kernel", metavar="NAME", help="the kernel for the module, as of still vm")
 
     sub = add("vm", _vm, "run a command in the guest, with the LWK beside it")
     _machine_options(sub)
@@ -82,6 +85,7 @@ def _parser():
 
     sub = add("test", _run_module("suites"), "run all tests, or some suites")
     sub.add_argument("names", nargs="*", metavar="NAME", help="suites (default: all)")
+    _kernel_options(sub)  # for e2e and numa
     sub.add_argument("--list", action="store_true", help="name the suites")
 
     sub = add("conform", _run_module("conform"), "compare programs natively and under mcexec")

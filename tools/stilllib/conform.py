@@ -290,7 +290,7 @@ def main(arguments):
         raise StillError("--write makes the whole table: give no names with it", status=2)
     build("gcc")
     ways = ("native", "native again") if arguments.native else ("native", "lwk")
-    machine = Machine(smp=arguments.smp, mem=arguments.mem, numa=arguments.numa, kernel=arguments.kernel)
+    machine = Machine.of(arguments)
     verdicts = run_cases(cases * arguments.repeat, _show, machine, ways)
     if arguments.write:
         write_table(verdicts)

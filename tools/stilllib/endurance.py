@@ -12,8 +12,8 @@ from .qemu import Machine
 def endure(arguments, title, first, work, take=None):
     """first(guest) and work(guest) raise a StillError if something is wrong; work's answer is told at its end."""
     packages.need("vm", "e2e")
-    build("gcc")
-    guest = Guest(Machine(smp=arguments.smp, mem=arguments.mem, numa=arguments.numa, kernel=arguments.kernel))
+    build("gcc", arguments.kernel)
+    guest = Guest(Machine.of(arguments))
     try:
         with step(f"Boot Debian {guest.kernel.release}"):
             guest.start()

@@ -46,9 +46,8 @@ def main(arguments):
         if arguments.alone:
             return _alone(stub, arguments)
         instance.require_parts()
-        guest = Guest(Machine(smp=arguments.smp, mem=arguments.mem, numa=arguments.numa, kernel=arguments.kernel,
-                              extra=["-chardev", f"socket,path={stub},server=on,wait=off,id=gdb",
-                                     "-gdb", "chardev:gdb"]))
+        guest = Guest(Machine.of(arguments, extra=[
+            "-chardev", f"socket,path={stub},server=on,wait=off,id=gdb", "-gdb", "chardev:gdb"]))
         try:
             with step("Boot the guest and the LWK in it"):
                 guest.start()

@@ -3,7 +3,8 @@
 import json
 import re
 
-from .paths import MODULE, ROOT
+from . import instance
+from .paths import ROOT
 from .progress import StillError
 from .session import Session
 
@@ -44,9 +45,7 @@ class Guest:
 
     def load_module(self):
         if not self.is_module_loaded:
-            if not MODULE.exists():
-                raise StillError(f"{MODULE} was not built")
-            self.session.check(["insmod", MODULE], "/")
+            instance.load_module(self.session)
             self.is_module_loaded = True
 
     def unload_module(self):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The guest's initramfs: guest-init, the modules for virtio, 9p and overlay, and the agent. Nothing else."""
+import lzma
+
 from . import kernels
 from .paths import GUEST_INIT, ROOT
 
@@ -18,7 +20,10 @@ def write(kernel, path):
     entries = [("dev", 0o040755, b""), ("modules", 0o040755, b""), ("init", 0o100755, GUEST_INIT.read_bytes()),
                ("agent.py", 0o100644, (ROOT / "tools" / "guest" / "agent.py").read_bytes())]
     for number, module in enumerate(kernels.module_closure(kernel, MODULES)):
-        entries.append((f"modules/{number:02}-{module.name}", 0o100644, module.read_bytes()))
+        data = module.read_bytes()
+        if module.suffix == ".xz":
+            data = lzma.decompress(data)
+        entries.append((f"modules/{number:02}-{module.name.removesuffix('.xz')}", 0o100644, data))
     with open(path, "wb") as archive:
         for inode, (name, mode, data) in enumerate(entries, 1):
             archive.write(_entry(name, mode, data, inode))

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The LWK's life in a guest: module in, instance up; instance down, module out."""
-from .paths import IHKOSCTL, KERNEL_IMAGE, MCEXEC, MODULE, shown
+from .paths import IHKOSCTL, KERNEL_IMAGE, MCEXEC, shown
 from .progress import StillError
 
 
 def require_parts():
-    for path in (MODULE, KERNEL_IMAGE, IHKOSCTL, MCEXEC):
+    for path in (KERNEL_IMAGE, IHKOSCTL, MCEXEC):
         if not path.exists():
             raise StillError(f"{shown(path)} was not built: the tree lacks that part (--no-lwk does without)")
 
 
 def load_module(session):
-    session.check(["insmod", MODULE], "/")
+    module = session.kernel.module
+    if not module.exists():
+        raise StillError(f"{shown(module)} was not built")
+    session.check(["insmod", module], "/")
 
 
 def up(session, *arguments):

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from . import kernels, packages
+from . import kernels, packages, suite_kernels
 from .build import build
-from .paths import BUILD, CACHE, GCC, LOGS, ROOT, shown
+from .paths import BUILD, CACHE, GCC, LOGS, MODULE, ROOT, shown
 from .progress import StillError, paint, say
 from .shell_out import output_of, tail_of
 
@@ -72,6 +72,14 @@ def check_rules(log):
     return done.returncode == 0
 
 
+def check_symbols(log):
+    """Of the module as it is built for 6.1, and for the newer kernels that it was built for here."""
+    build("gcc", targets=["linux-module"])
+    newer = (BUILD / suite / "linux-module" / MODULE.name for suite in suite_kernels.SUITES)
+    modules = [MODULE, *(module for module in newer if module.exists())]
+    return _run([sys.executable, "tests/lint/symbols.py", ".", *modules], log) == 0
+
+
 def check_sparse(log):
     """The module once more, in a build directory of its own, by sparse and with W=1: not a word is allowed."""
     if not (ROOT / "linux-module" / "Kbuild").exists():
@@ -82,7 +90,7 @@ def check_sparse(log):
     link = ["cmake", f"-DSOURCE={ROOT}", f"-DBUILD={place}", "-P", ROOT / "cmake" / "LinkModuleSources.cmake"]
     if _run(link, log) != 0:
         return False
-    status = _run(["make", "-j2", "-C", kernels.get().headers, f"M={place / 'linux-module'}", "C=2", "W=1",
+    status = _run(["make", "-j2", "-C", kernels.get("bookworm").headers, f"M={place / 'linux-module'}", "C=2", "W=1",
                    "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"], log)
     return status == 0 and not any(word in log.read_text(errors="replace") for word in ("warning:", "error:"))
 
@@ -130,7 +138,7 @@ def check_tidy(log):
 
 
 CHECKS = {"format": check_format, "layers": check_layers, "rules": check_rules, "covers": check_covers,
-          "docs": check_docs,
+          "docs": check_docs, "symbols": check_symbols,
           "shell": check_shell, "python": check_python,
           "sparse": check_sparse, "tidy": check_tidy}
 

@@ -3,10 +3,12 @@
 import re
 from dataclasses import dataclass, field
 
+from . import suite_tree
 from .progress import StillError
 
 KERNEL_ARGS = ("console=ttyS0 mitigations=off tsc=reliable no_timer_check panic=-1 lpj=10384424 init_on_alloc=0 "
                "oops=panic quiet")
+X2APIC = ("-device", "intel-iommu,intremap=on,eim=on")
 AGENT_PORT = "org.stillcore.agent"
 
 
@@ -17,9 +19,20 @@ class Machine:
     numa: bool = False
     kernel: str | None = None
     kernel_args: str = ""
-    icount: bool = False  # the TSC counts instructions; QEMU 7.2 boots Linux so with one CPU only
-    qemu: tuple = ("qemu-system-x86_64",)
+    x2apic: bool = False  # and interrupts are remapped
+    icount: bool = False  # the TSC counts instructions
+    qemu: tuple = ("qemu-system-x86_64",)  # of Debian 12; it has no x2APIC, and no icount for several CPUs
     extra: list = field(default_factory=list)
+
+    @classmethod
+    def of(cls, arguments, **more):
+        """The machine that the options of a command ask for."""
+        return cls(smp=arguments.smp, mem=arguments.mem, numa=arguments.numa, kernel=arguments.kernel,
+                   x2apic=arguments.x2apic, **more)
+
+    def __post_init__(self):
+        if self.x2apic or self.icount and self.smp > 1:
+            self.qemu = tuple(suite_tree.qemu())
 
     def mem_bytes(self):
         match = re.fullmatch(r"(\d+)([MG])", self.mem, re.IGNORECASE)
@@ -56,9 +69,9 @@ def _topology(machine):
 
 
 # TCG interprets "rep stosb" byte by byte, and Linux clears pages by it where the CPU has ERMS.
-# QEMU 10 stands still early in Linux's boot without ERMS under icount.
+# A newer QEMU stands still early in the boot of 6.1 without ERMS.
 def _cpu(machine):
-    return "max" if machine.icount and machine.smp > 1 else "max,-erms"
+    return "max" if len(machine.qemu) > 1 else "max,-erms"
 
 
 def command_line(machine, kernel, initramfs, agent_fd):
@@ -72,5 +85,5 @@ def command_line(machine, kernel, initramfs, agent_fd):
         "-device", "virtio-serial-pci",
         "-chardev", f"socket,id=agent,fd={agent_fd}",
         "-device", f"virtserialport,chardev=agent,name={AGENT_PORT}",
-        *machine.extra,
+        *(X2APIC if machine.x2apic else ()), *machine.extra,
     ]

@@ -42,7 +42,7 @@ class Outcome:
 
 
 def _build_suite(preset):
-    def suite():
+    def suite(_):
         outcome = Outcome()
         try:
             build(preset)
@@ -55,7 +55,7 @@ def _build_suite(preset):
 
 def _ctest(preset, *selection):
     """ctest of a preset. GoogleTest programs count by their cases, all else by the ctest test."""
-    def suite():
+    def suite(_):
         build(preset)
         results = BUILD / preset / "gtest"
         results.mkdir(exist_ok=True)
@@ -91,7 +91,7 @@ def _ctest(preset, *selection):
     return suite
 
 
-def _lint():
+def _lint(_):
     packages.need("lint")
     outcome = Outcome()
     for name in lint.CHECKS:
@@ -110,7 +110,7 @@ def _count_tap(outcome, name, run):
         outcome.add(f"{name}: {wrong}", False, log, tail_of(log))
 
 
-def _lwk():
+def _lwk(_):
     packages.need("vm")
     build("gcc")
     outcome = Outcome()
@@ -119,7 +119,7 @@ def _lwk():
     return outcome
 
 
-def _iso():
+def _iso(_):
     iso.make()
     outcome = Outcome()
     tap, wrong, log = iso.boot()
@@ -129,10 +129,13 @@ def _iso():
 
 
 def _pytest(directory, *selection):
-    def suite():
+    def suite(arguments):
         packages.need("e2e", "vm")
+        options = []
         if directory == "tests/e2e":
-            build("gcc")
+            build("gcc", arguments.kernel)
+            options += [f"--kernel={arguments.kernel}"] if arguments.kernel else []
+            options += ["--x2apic"] if arguments.x2apic else []
         name = "-".join([directory.rsplit("/", maxsplit=1)[-1], *(word for word in selection if word.isalnum())])
         junit, log = LOGS / f"{name}.xml", LOGS / f"{name}.log"
         junit.unlink(missing_ok=True)
@@ -140,8 +143,9 @@ def _pytest(directory, *selection):
         env = {**os.environ, "PYTHONPATH": str(ROOT / "tools"), "PYTHONDONTWRITEBYTECODE": "1"}
         with log.open("wb") as output:
             subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short",
-                            f"--junitxml={junit}", directory, *selection], stdin=subprocess.DEVNULL, stdout=output,
-                           stderr=subprocess.STDOUT, cwd=ROOT, env=env, check=False)
+                            f"--junitxml={junit}", directory, *selection, *options],
+                           stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                           cwd=ROOT, env=env, check=False)
         outcome = Outcome()
         if not junit.exists():
             outcome.add("pytest", False, log, tail_of(log))
@@ -154,7 +158,7 @@ def _pytest(directory, *selection):
     return suite
 
 
-def _conform():
+def _conform(_):
     packages.need("vm", "e2e")
     build("gcc")
     outcome = Outcome()
@@ -209,7 +213,7 @@ def main(arguments):
     for name in arguments.names or SUITES:
         started = time.monotonic()
         try:
-            outcome = SUITES[name]()
+            outcome = SUITES[name](arguments)
         except StillError as error:
             outcome = Outcome()
             outcome.add(f"{name}: {error}", False, error.log, error.tail)
