@@ -42,6 +42,7 @@ class SlotServer {
         for (unsigned i = 0; window_.ticks() != 0 && i < quick_polls; ++i) {
             __builtin_ia32_pause();
             if (seq() != answered_) {
+                window_.caught();
                 return true;
             }
         }

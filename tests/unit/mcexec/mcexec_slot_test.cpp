@@ -178,6 +178,11 @@ TEST(PollWindow, ShrinksWhenItDoesNotPayAndGrowsBack)
         window.waited(100);
     }
     EXPECT_EQ(window.ticks(), 6400u);
+    for (int i = 0; i < 40; ++i) {
+        window.waited(1'000'000);
+        window.ticks() != 0 ? window.caught() : void();
+    }
+    EXPECT_EQ(window.ticks(), 6400u) << "one that sleeps must try again";
     PollWindow never(0);
     never.waited(0);
     EXPECT_EQ(never.ticks(), 0u);
