@@ -67,10 +67,13 @@ void on_panic(std::string_view why)
     ikc::ring_doorbell();
 }
 
+// CPUs do this at the same time: whoever is last has seen all that happened before.
 void publish_memory()
 {
+    static SpinLock lock;
     if (shared == nullptr)
         return;
+    LockGuard guard(lock);
     for (u32 i = 0; i < block.num_nodes; ++i) {
         shared->nodes[i].total = frames::total_bytes(NodeId(i));
         shared->nodes[i].free = frames::free_bytes(NodeId(i));
