@@ -288,7 +288,7 @@ def main(arguments):
         return 0
     if arguments.write and (arguments.names or arguments.quick or arguments.native):
         raise StillError("--write makes the whole table: give no names with it", status=2)
-    build("gcc")
+    build("gcc", arguments.kernel)
     ways = ("native", "native again") if arguments.native else ("native", "lwk")
     machine = Machine.of(arguments)
     verdicts = run_cases(cases * arguments.repeat, _show, machine, ways)
