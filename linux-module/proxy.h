@@ -63,9 +63,8 @@ struct still_proc {
 	struct pid *tgid;     /* NULL: forked and not adopted yet */
 	struct mm_struct *mm; /* mmgrab; likewise */
 	struct file *mm_file; /* the pseudo file, while the device is open */
-	struct task_struct
-		*pinner; /* only compared: mcexec has one at a time (STILL_IOC_MAP_PINNABLE) */
-	wait_queue_head_t pinner_left;
+	bool has_pinnable;    /* ranges that were mapped by STILL_IOC_MAP_PINNABLE */
+	wait_queue_head_t pinnable_gone;
 	struct file *own_exe; /* what SET_EXE replaced */
 
 	struct page *area;
