@@ -153,7 +153,6 @@ int still_pinnable_map(struct still_proc *proc, const struct still_range *range)
 	file = still_pseudo_open_as(proc, ops);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	WRITE_ONCE(proc->has_pinnable, true);
 	ret = still_pseudo_map_over(file, range);
 	fput(file);
 	return ret;
@@ -181,7 +180,5 @@ int still_pinnable_unmap(struct still_proc *proc)
 
 	while (!ret && next_pinnable(range.end, &range))
 		ret = still_pseudo_map(proc, &range);
-	WRITE_ONCE(proc->has_pinnable, false);
-	wake_up_all(&proc->pinnable_gone);
 	return ret;
 }

@@ -232,26 +232,36 @@ const struct vm_operations_struct still_proxy_vm_ops = {
 	.page_mkwrite = proxy_mkwrite,
 };
 
+static bool has_changed(struct still_proc *proc, unsigned int seen)
+{
+	return atomic_read(&proc->pinnable_changes) != seen;
+}
+
 /*
  * From 6.5 on Linux pins no memory for long whose vm_ops have a page_mkwrite. Here nothing is mapped that may not be
  * written, so none is needed. mcexec's list of what may be grows old when the program changes it meanwhile: who wants
- * to read there waits until the calls that pin have ended, and with them this kind of mapping. Not for ever, since
- * such a call may wait for what the reader holds.
+ * to read what may only be read waits until that is mapped as ever again, at the latest when the calls that pin have
+ * ended. Not for ever, since such a call may wait for what the reader holds.
  */
 static vm_fault_t pinnable_fault(struct vm_fault *vmf)
 {
 	struct still_proc *proc = proc_of(vmf->vma);
+	u64 address = address_of(proc, vmf);
 	vm_fault_t ret = insert(vmf, true);
 	struct file *file;
+	unsigned int seen;
 
 	if (ret != VM_FAULT_SIGSEGV ||
-	    (vmf->flags & (FAULT_FLAG_WRITE | FAULT_FLAG_RETRY_NOWAIT | FAULT_FLAG_TRIED)) ||
+	    (vmf->flags & (FAULT_FLAG_WRITE | FAULT_FLAG_RETRY_NOWAIT)) ||
 	    !(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
 		return ret;
-	file = get_file(pseudo_file(vmf->vma)); /* keeps proc, once the VMA can go */
+	seen = atomic_read(&proc->pinnable_changes); /* none of this mapping: its lock is held */
+	file = get_file(pseudo_file(vmf->vma));      /* keeps proc, once the VMA can go */
 	still_release_fault_lock(vmf);
-	wait_event_killable_timeout(proc->pinnable_gone, !READ_ONCE(proc->has_pinnable),
-				    PINNABLE_WAIT);
+	if (ask(proc, address, false) < 0 ||
+	    !wait_event_killable_timeout(proc->pinnable_wait, has_changed(proc, seen),
+					 PINNABLE_WAIT))
+		remember_error(proc, address, -EIO);
 	fput(file);
 	return VM_FAULT_RETRY;
 }

@@ -139,5 +139,9 @@ int still_pseudo_map_over(struct file *file, const struct still_range *range)
 
 int still_pseudo_map(struct still_proc *proc, const struct still_range *range)
 {
-	return still_pseudo_map_over(proc->mm_file, range);
+	int ret = still_pseudo_map_over(proc->mm_file, range);
+
+	atomic_inc(&proc->pinnable_changes); /* see pinnable_fault() */
+	wake_up_all(&proc->pinnable_wait);
+	return ret;
 }

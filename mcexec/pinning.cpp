@@ -77,12 +77,15 @@ AddressUse use_of(const Request& request)
 void AddressMap::begin_pinning()
 {
     begin_alone();
-    ++num_pinning_;
+    const bool others_pin = num_pinning_++ > 0;
     for (const still_report_area& area : own_areas()) {
         const bool is_ours = area.kind == STILL_AREA_ANONYMOUS || area.kind == STILL_AREA_FILE;
         if (is_ours && (area.prot & PROT_WRITE) != 0) {
             // A range that can't be mapped so stays as it is: then Linux refuses to pin it.
             (void)process.device.map_pinnable({area.start, area.end});
+        } else if (is_ours && others_pin) {
+            // It may have been writable when they began; likewise.
+            (void)process.device.map_back({area.start, area.end});
         }
     }
     end();
