@@ -65,7 +65,8 @@ struct still_proc {
 	struct file *mm_file; /* the pseudo file, while the device is open */
 	struct file *own_exe; /* what SET_EXE replaced */
 
-	atomic_t pinnable_changes; /* of what STILL_IOC_MAP_PINNABLE has mapped, to something else */
+	atomic_t
+		pinnable_changes; /* of what STILL_IOC_MAP_PINNABLE has mapped, to something else */
 	wait_queue_head_t pinnable_wait;
 
 	struct page *area;
