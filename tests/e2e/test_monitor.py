@@ -110,7 +110,7 @@ def test_no_instance_and_no_module_are_no_error(guest):
     guest.ensure_down()
     command = guest.spawn(["ihkmond", "--interval-ms", "50"])
     time.sleep(0.5)
-    guest.run(["rmmod", "stillcore"])
+    guest.unload_module()
     time.sleep(0.5)
     command.kill(15)
     result = command.wait(10)
