@@ -10,6 +10,7 @@
 #include "ikc.h"
 #include "image.h"
 #include "os.h"
+#include "proxy.h"
 #include "text.h"
 
 #define IMAGE_FILE_MAX (256ull << 20) /* with debug information */
@@ -180,6 +181,8 @@ static int change(struct still_os *os, unsigned int cmd, void *arg)
 
 static int view(struct still_os *os, unsigned int cmd, void *arg)
 {
+	if (cmd == STILL_IOC_PROCESS)
+		return still_report_next(os, arg);
 	return cmd == STILL_IOC_STATUS ? still_status(os, arg) : still_kmsg(os, arg);
 }
 
@@ -202,7 +205,7 @@ static bool is_known(unsigned int cmd)
 
 static bool is_query(unsigned int cmd)
 {
-	return cmd == STILL_IOC_STATUS || cmd == STILL_IOC_CPU_ASSIGNED ||
+	return cmd == STILL_IOC_STATUS || cmd == STILL_IOC_PROCESS || cmd == STILL_IOC_CPU_ASSIGNED ||
 	       cmd == STILL_IOC_MEM_ASSIGNED;
 }
 
@@ -210,7 +213,7 @@ long still_os_ioctl(struct still_os *os, unsigned int cmd, void __user *arg)
 {
 	if (!is_query(cmd) && !capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	if (cmd == STILL_IOC_STATUS || cmd == STILL_IOC_KMSG)
+	if (cmd == STILL_IOC_STATUS || cmd == STILL_IOC_KMSG || cmd == STILL_IOC_PROCESS)
 		return with_argument(os, cmd, arg, view);
 	if (cmd == STILL_IOC_CLEAR_KMSG)
 		return still_clear_kmsg(os);

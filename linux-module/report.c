@@ -55,29 +55,65 @@ static bool may_see_memory(const struct still_proc *asker, const struct still_pr
 	return asker == target || asker->page->uid == target->page->uid || capable(CAP_SYS_PTRACE);
 }
 
-static int ask(struct still_proc *target, struct still_report *report, size_t record)
+/* The number of records that are now in the area, or -errno. os->report_lock held. */
+static int ask(struct still_proc *target, u32 kind, u64 *cursor, size_t record)
 {
 	struct still_os *os = target->os;
 	struct still_msg msg = {
 		.kind = STILL_MSG_REPORT,
 		.proc = target->id,
-		.arg = { report->kind, report->cursor },
+		.arg = { kind, *cursor },
 	};
 	int count;
 
 	/* Not killable: the LWK writes to the area until it has answered. */
-	count = still_ikc_call(os, still_ikc_pick_cpu(os), &msg, &report->cursor, false);
-	if (count < 0)
-		return count;
-	if ((u64)count * record > STILL_REPORT_BYTES) {
+	count = still_ikc_call(os, still_ikc_pick_cpu(os), &msg, cursor, false);
+	if (count >= 0 && (u64)count * record > STILL_REPORT_BYTES) {
 		atomic64_inc(&os->bad_messages);
 		return -EIO;
 	}
+	return count;
+}
+
+static int answer(struct still_proc *target, struct still_report *report, size_t record)
+{
+	int count = ask(target, report->kind, &report->cursor, record);
+
+	if (count < 0)
+		return count;
 	if ((u64)count * record > report->bytes)
 		return -ENOBUFS;
 	report->bytes = (u64)count * record;
-	return copy_to_user(u64_to_user_ptr(report->buffer), os->report, report->bytes) ? -EFAULT
-											: 0;
+	return copy_to_user(u64_to_user_ptr(report->buffer), target->os->report, report->bytes)
+		       ? -EFAULT
+		       : 0;
+}
+
+/* The process at query->cursor of the table or, if there is none, the next. */
+int still_report_next(struct still_os *os, struct still_process_query *query)
+{
+	struct still_proc *proc;
+	u64 unused = 0;
+	int count;
+
+	while ((proc = still_proc_next(os, &query->cursor))) {
+		count = 0;
+		query->pid = pid_vnr(proc->tgid);
+		query->uid = proc->page->uid;
+		if (query->pid && still_proc_alive(proc) &&
+		    READ_ONCE(proc->stage) >= STILL_STAGE_CREATED) {
+			mutex_lock(&os->report_lock);
+			count = ask(proc, STILL_REPORT_PROCESS, &unused, sizeof(query->facts));
+			memcpy(&query->facts, os->report, sizeof(query->facts));
+			mutex_unlock(&os->report_lock);
+		}
+		still_proc_put(proc);
+		if (count == 1)
+			return 0;
+		if (count < 0 && count != -ESRCH) /* that one has ended meanwhile */
+			return count;
+	}
+	return -ENOENT;
 }
 
 int still_report_to_user(struct still_proc *asker, struct still_report __user *arg)
@@ -97,7 +133,7 @@ int still_report_to_user(struct still_proc *asker, struct still_report __user *a
 		return -ESRCH;
 	if (report.kind < STILL_REPORT_AREAS || may_see_memory(asker, target)) {
 		mutex_lock(&asker->os->report_lock);
-		ret = ask(target, &report, record);
+		ret = answer(target, &report, record);
 		mutex_unlock(&asker->os->report_lock);
 	}
 	still_proc_put(target);

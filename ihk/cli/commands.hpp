@@ -25,6 +25,16 @@ int down(std::optional<uint32_t> os);
 int reboot(std::optional<uint32_t> os, const UpOptions& options);
 int status(std::optional<uint32_t> os, bool json);
 
+struct TopOptions {
+    std::optional<uint32_t> os;
+    double interval = 1; // seconds
+    unsigned count = 0;  // of pictures; 0: until it is interrupted
+};
+
+int top(const TopOptions& options);
+// All instances, as Prometheus reads it.
+int metrics();
+
 // The number given, or the one instance that there is.
 ihk::Result<uint32_t> choose_instance(ihk::Device& device, std::optional<uint32_t> given);
 

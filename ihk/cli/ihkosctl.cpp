@@ -54,6 +54,13 @@ int main(int argc, char** argv)
     auto* reboot =
         app.add_subcommand("reboot", "stop an instance and boot it again on the same CPUs and memory");
     auto* status = app.add_subcommand("status", "show what an instance has and does");
+    cli::TopOptions top_options;
+    auto* top = app.add_subcommand("top", "show who uses the LWK's CPUs, once a second");
+    top->add_option("-d,--interval", top_options.interval, "seconds between two pictures (default 1)")
+        ->check(CLI::Range(0.1, 3600.0));
+    top->add_option("-n,--count", top_options.count, "how many pictures (default: until Ctrl-C)");
+    top->add_option("N", top_options.os, "number of the instance (default: the only one)");
+    auto* metrics = app.add_subcommand("metrics", "all instances' counters, as Prometheus reads them");
     for (auto* sub : {up, reboot}) {
         sub->add_option("--image", options.image, "LWK image");
         sub->add_option("--kargs", options.kargs, "the LWK's command line");
@@ -77,6 +84,12 @@ int main(int argc, char** argv)
     }
     if (reboot->parsed()) {
         return cli::reboot(os, options);
+    }
+    if (top->parsed()) {
+        return cli::top(top_options);
+    }
+    if (metrics->parsed()) {
+        return cli::metrics();
     }
     return cli::status(os, json);
 }

@@ -2,6 +2,7 @@
 // ihkosctl status: what an instance has and does.
 #include "commands.hpp"
 #include "common.hpp"
+#include "times.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -13,26 +14,6 @@ namespace still::cli {
 namespace {
 
 using nlohmann::ordered_json;
-
-struct Times {
-    double busy;
-    double idle;
-};
-
-// A running stretch is not in the totals yet.
-Times times_of(const still_cpu_counters& counters, const still_status& status)
-{
-    uint64_t busy = counters.busy_tsc;
-    uint64_t idle = counters.idle_tsc;
-    const uint64_t stretch = status.tsc_now > counters.since_tsc ? status.tsc_now - counters.since_tsc : 0;
-    if (counters.mode == STILL_CPU_BUSY) {
-        busy += stretch;
-    } else if (counters.mode == STILL_CPU_IDLE) {
-        idle += stretch;
-    }
-    const double hz = status.tsc_khz != 0 ? static_cast<double>(status.tsc_khz) * 1000.0 : 1e9;
-    return {static_cast<double>(busy) / hz, static_cast<double>(idle) / hz};
-}
 
 const char* mode_name(uint32_t mode)
 {

@@ -14,7 +14,7 @@ _ihkosctl()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} first=${COMP_WORDS[1]} words=
     if ((COMP_CWORD == 1)); then
-        words="up down reboot status $(_stillcore_instances)"
+        words="up down reboot status top metrics $(_stillcore_instances)"
     elif [[ ${COMP_WORDS[COMP_CWORD - 1]} == --@(image|config) || ${COMP_WORDS[COMP_CWORD - 1]} == load ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
@@ -23,6 +23,7 @@ _ihkosctl()
         up) words="--cpus --mem --image --kargs --config --os --timeout-ms" ;;
         reboot) words="--image --kargs --config --timeout-ms $(_stillcore_instances)" ;;
         status) words="--json $(_stillcore_instances)" ;;
+        top) words="--interval --count $(_stillcore_instances)" ;;
         down) words=$(_stillcore_instances) ;;
         *)
             if ((COMP_CWORD == 2)); then

@@ -11,6 +11,7 @@
 #define STILLCORE_IOCTL_ADMIN_H
 
 #include "boot_block.h"
+#include "report.h"
 #include "shared.h"
 #include "types.h"
 
@@ -171,6 +172,15 @@ struct still_drop_cache {
 
 /* /dev/ihkN */
 #define STILL_IOC_OS 'o'
+/* One LWK process: what `top` asks for, again and again. ENOENT: there is none from cursor on. */
+struct still_process_query {
+	uint32_t cursor; /* in and out, 0 at first */
+	uint32_t pid;    /* as the caller sees it */
+	uint32_t uid;
+	uint32_t reserved;
+	struct still_report_process facts;
+};
+
 #define STILL_IOC_CPU_ASSIGN _IOWR(STILL_IOC_OS, 1, struct still_cpu_list)
 #define STILL_IOC_CPU_UNASSIGN _IOWR(STILL_IOC_OS, 2, struct still_cpu_list) /* back to reserved */
 #define STILL_IOC_CPU_ASSIGNED _IOWR(STILL_IOC_OS, 3, struct still_cpu_list)
@@ -187,5 +197,6 @@ struct still_drop_cache {
 #define STILL_IOC_INJECT _IOWR(STILL_IOC_OS, 14, struct still_inject_request)
 /* Forgets the contents of files that the instance keeps in free memory. */
 #define STILL_IOC_DROP_CACHE _IOWR(STILL_IOC_OS, 15, struct still_drop_cache)
+#define STILL_IOC_PROCESS _IOWR(STILL_IOC_OS, 24, struct still_process_query)
 
 #endif

@@ -45,7 +45,9 @@ struct still_report_process {
 	struct still_limit limit_memlock;
 	uint64_t cpu_mask[STILL_MAX_CPUS / 64]; /* LWK CPUs that the process may use */
 	struct still_limit limit_cpu;
-	uint64_t reserved[2];
+	uint64_t calls_offloaded; /* by all its threads, modulo 2^32 for each slot */
+	uint32_t num_offloading;  /* threads that wait for Linux's answer now */
+	uint32_t reserved;
 };
 STILL_ASSERT_SIZE(struct still_report_process, 248);
 

@@ -77,6 +77,7 @@ u64 report_process(Process& p)
         LockGuard guard(p.lock);
         for (Task* t = p.tasks; t != nullptr; t = t->next_task)
             ++r.num_threads;
+        count_calls_locked(p, r.calls_offloaded, r.num_offloading);
         r.pending_signals = p.pending.set();
         for (u32 signo = 1; signo <= num_signals; ++signo) {
             const u64 handler = p.actions.of[signo - 1].handler;

@@ -344,6 +344,20 @@ Result<InstanceStatus> Instance::status()
     return answer;
 }
 
+Result<std::vector<still_process_query>> Instance::processes()
+{
+    std::vector<still_process_query> found;
+    still_process_query query{};
+    while (ioctl(file_.get(), STILL_IOC_PROCESS, &query) == 0) {
+        found.push_back(query);
+    }
+    if (errno != ENOENT) {
+        return std::unexpected(
+            describe(errno, fmt::format("ask OS instance {} for its processes", index_), nullptr));
+    }
+    return found;
+}
+
 Result<std::string> Instance::kmsg(uint64_t& from)
 {
     std::string text;

@@ -87,6 +87,8 @@ class Instance {
     // True if the LWK acknowledged; false if its CPUs had to be stopped without an answer.
     [[nodiscard]] Result<bool> shutdown(uint32_t timeout_ms = 0);
     [[nodiscard]] Result<InstanceStatus> status();
+    // All its processes, at about the same time. None if it does not run.
+    [[nodiscard]] Result<std::vector<still_process_query>> processes();
     // The log from byte number `from` on, which is advanced to where the answer ends.
     [[nodiscard]] Result<std::string> kmsg(uint64_t& from);
     [[nodiscard]] Result<> clear_kmsg();
