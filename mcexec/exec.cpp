@@ -14,9 +14,11 @@
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <cstring>
 #include <expected>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace still::mcexec {
@@ -105,6 +107,23 @@ bool is_mcexec(const Program& program, int own_file)
            fstat(program.file.get(), &its) == 0 && own.st_dev == its.st_dev && own.st_ino == its.st_ino;
 }
 
+// What the LWK has pending (STILL_CALL_EXEC), with all that is known of it.
+void leave_pending(uint64_t list)
+{
+    still_pending_signal pending{};
+    for (; list != 0 && read_program(list, &pending, sizeof pending) && pending.info[0] != 0;
+         list += sizeof pending) {
+        const auto signo = static_cast<int>(pending.info[0]);
+        char info[sizeof(siginfo_t)] = {};
+        memcpy(info, pending.info, sizeof pending.info);
+        if (pending.to_thread != 0) {
+            syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), signo, info);
+        } else {
+            syscall(SYS_rt_sigqueueinfo, getpid(), signo, info);
+        }
+    }
+}
+
 std::vector<char*> pointers(std::vector<std::string>& strings)
 {
     std::vector<char*> list;
@@ -151,11 +170,7 @@ int64_t execute_anew(const Request& request, const ExecState& inherited)
     // All stay blocked across it: what arrives meanwhile waits for the new mcexec, which knows the program's
     // own mask. What the LWK has and the program blocks waits there as well.
     block_signals();
-    for (int signo = 1; signo <= 64; ++signo) {
-        if ((request.arg[5] >> (signo - 1) & 1) != 0) {
-            kill(getpid(), signo);
-        }
-    }
+    leave_pending(request.arg[5]);
     restore_limits(facts);
     leave_ignored(inherited.ignored);
     if (leaves) {

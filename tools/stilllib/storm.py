@@ -58,7 +58,7 @@ def work(guest, seconds, large):
     tries = {kind: count - before["tries"][kind] for kind, count in now["tries"].items()}
     for kind in ("4k", "2m", "1g") if large else ("4k", "2m"):
         if tries[kind] < LEAST * rounds:
-            raise StillError(f"pages of leaves of {kind} were mapped {tries[kind]} times only", shown(guest.console), "")
+            raise StillError(f"of leaves of {kind} only {tries[kind]} pages were mapped", shown(guest.console), "")
     return (f"{rounds} rounds; pages mapped for Linux while others changed them: "
             f"{sum(tries.values())}, of leaves of 4 KiB {tries['4k']}, 2 MiB {tries['2m']}, 1 GiB {tries['1g']}; "
             f"in {tries['lost']} tries the change came first; {now['zaps'] - before['zaps']} zaps")
