@@ -170,6 +170,7 @@ Cpu* make_cpu(u32 i)
     c->arch.linux_cpu = b.linux_cpu;
     c->counters = shared != nullptr ? &shared->cpus[i] : &c->own_counters;
     *c->counters = {};
+    c->counters->entry_frame = static_cast<u32>(arch::direct_to_phys(room).raw() / page_size);
     c->arch.quick_calls = &c->counters->syscalls_offloaded;
     add_cpu(CpuId(i), c);
     return c;

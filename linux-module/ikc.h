@@ -25,6 +25,8 @@ struct still_channel {
 
 	u32 watched_head; /* watch.c */
 	unsigned int stuck;
+	u64 watched_entries;
+	unsigned int same_entries;
 };
 
 /*

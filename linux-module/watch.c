@@ -19,28 +19,42 @@ MODULE_PARM_DESC(hang_seconds, "an LWK CPU that leaves messages unread for so lo
 
 static unsigned int ping_seconds = 5;
 module_param(ping_seconds, uint, 0644);
-MODULE_PARM_DESC(ping_seconds,
-		 "how often LWK CPUs without a program are asked for a sign of life, 0: never");
-
-static unsigned int busy_ping_seconds = 60;
-module_param(busy_ping_seconds, uint, 0644);
-MODULE_PARM_DESC(busy_ping_seconds,
-		 "the same for CPUs that run a program (an interrupt each), 0: never");
+MODULE_PARM_DESC(
+	ping_seconds,
+	"how often LWK CPUs are asked for a sign of life unless they are in user mode, 0: never");
 
 /*
  * A CPU takes its messages in an interrupt, also over a computing thread: one that leaves them in the ring
  * is stuck with interrupts off. A message is put there for the purpose where somebody waits for it anyhow,
- * or where it disturbs nothing.
+ * or where it disturbs no program: in user mode a CPU is not stuck, so one that runs a program is asked only
+ * if it has been in the kernel for all of that time.
  */
-static bool may_ping(const struct still_os *os, const struct still_channel *channel)
+static bool is_in_user_mode(const struct still_os *os, const struct still_cpu_counters *counters)
+{
+	u32 frame = READ_ONCE(counters->entry_frame);
+
+	return frame && still_os_owns(os, frame, 1) &&
+	       !READ_ONCE(((u64 *)__va(PFN_PHYS(frame)))[STILL_ENTRY_WORD]);
+}
+
+static bool may_ping(const struct still_os *os, struct still_channel *channel)
 {
 	const struct still_cpu_counters *counters = &os->shared->cpus[channel->cpu];
-	bool computes = READ_ONCE(counters->mode) == STILL_CPU_BUSY && READ_ONCE(counters->pid);
-	unsigned int seconds = computes ? busy_ping_seconds : ping_seconds;
+	u64 entries = READ_ONCE(counters->syscalls_local) +
+		      READ_ONCE(counters->syscalls_offloaded) + READ_ONCE(counters->page_faults) +
+		      READ_ONCE(counters->switches);
 
 	if (atomic_read(&channel->calls))
 		return true;
-	return seconds && os->watch_ticks % seconds == 0;
+	if (entries != channel->watched_entries || is_in_user_mode(os, counters))
+		channel->same_entries = 0;
+	else
+		channel->same_entries++;
+	channel->watched_entries = entries;
+	if (READ_ONCE(counters->mode) == STILL_CPU_BUSY && READ_ONCE(counters->pid) &&
+	    channel->same_entries < ping_seconds)
+		return false;
+	return ping_seconds && os->watch_ticks % ping_seconds == 0;
 }
 
 static bool hangs(struct still_os *os, struct still_channel *channel)

@@ -59,9 +59,12 @@ struct STILL_ALIGNAS(128) still_cpu_counters {
 	uint32_t pid; /* what runs there: 0 for nothing */
 	uint32_t tid;
 	uint32_t runnable; /* length of the run queue, the running thread included */
-	uint32_t reserved;
+	/* LWK memory: the number of the frame whose third 64-bit word is 0 while the CPU is in user mode, where it
+	 * takes interrupts. 0: not told yet. */
+	uint32_t entry_frame;
 };
 STILL_ASSERT_SIZE(struct still_cpu_counters, 128);
+#define STILL_ENTRY_WORD 2 /* of the entry frame */
 
 struct still_node_counters {
 	uint64_t total; /* bytes of LWK memory, image and page metadata included */

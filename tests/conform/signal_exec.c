@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Signals that are pending over an execve: which stay, in which order, and what is known of them.
-// covers: execve, rt_sigqueueinfo, rt_tgsigqueueinfo, rt_sigpending, rt_sigtimedwait
+// covers: execve, rt_sigqueueinfo, rt_sigpending, rt_sigtimedwait
 #include "show.h"
 
 #include <pthread.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -32,17 +31,9 @@ static void after(void)
         show("after execve", &info);
 }
 
-static void send(int signo, int value, int to_thread)
+static void send(int signo, int value)
 {
-    siginfo_t info = {.si_signo = signo, .si_code = SI_QUEUE};
-
-    info.si_pid = getpid();
-    info.si_uid = getuid();
-    info.si_value.sival_int = value;
-    if (to_thread)
-        MUST(syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), signo, &info) == 0);
-    else
-        MUST(syscall(SYS_rt_sigqueueinfo, getpid(), signo, &info) == 0);
+    MUST(sigqueue(getpid(), signo, (union sigval){.sival_int = value}) == 0);
 }
 
 int main(int argc, char** argv)
@@ -61,12 +52,10 @@ int main(int argc, char** argv)
     sigfillset(&all);
     MUST(sigprocmask(SIG_BLOCK, &all, NULL) == 0);
     for (int i = 0; i < 5; i++)
-        send(SIGRTMIN + 3, 10 + i, 0);
-    send(SIGRTMIN + 1, 20, 0);
-    send(SIGRTMIN + 3, 30, 1);
-    send(SIGUSR1, 40, 0);
-    send(SIGUSR1, 41, 0);
-    send(SIGUSR1, 42, 1);
+        send(SIGRTMIN + 3, 10 + i);
+    send(SIGRTMIN + 1, 20);
+    send(SIGUSR1, 40);
+    send(SIGUSR1, 41);
     raise(SIGUSR2);
     kill(getpid(), SIGTERM);
     MUST(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
