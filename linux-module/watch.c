@@ -29,14 +29,6 @@ MODULE_PARM_DESC(
  * or where it disturbs no program: in user mode a CPU is not stuck, so one that runs a program is asked only
  * if it has been in the kernel for all of that time.
  */
-static bool is_in_user_mode(const struct still_os *os, const struct still_cpu_counters *counters)
-{
-	u32 frame = READ_ONCE(counters->entry_frame);
-
-	return frame && still_os_owns(os, frame, 1) &&
-	       !READ_ONCE(((u64 *)__va(PFN_PHYS(frame)))[STILL_ENTRY_WORD]);
-}
-
 static bool may_ping(const struct still_os *os, struct still_channel *channel)
 {
 	const struct still_cpu_counters *counters = &os->shared->cpus[channel->cpu];
@@ -46,7 +38,7 @@ static bool may_ping(const struct still_os *os, struct still_channel *channel)
 
 	if (atomic_read(&channel->calls))
 		return true;
-	if (entries != channel->watched_entries || is_in_user_mode(os, counters))
+	if (entries != channel->watched_entries || still_cpu_is_in_user_mode(os, channel->cpu))
 		channel->same_entries = 0;
 	else
 		channel->same_entries++;

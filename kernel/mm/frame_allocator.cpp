@@ -29,8 +29,13 @@ constexpr u64 lent_step = 4 * MiB;
 std::atomic<u64> kept;
 bool (*lender)(u64 bytes) = nullptr;
 
+// Most look-ups are for the zone of the one before.
+std::atomic<Zone*> last_zone{nullptr};
+
 Zone* zone_of(PhysAddr a)
 {
+    if (Zone* last = last_zone.load(std::memory_order_relaxed); last != nullptr && last->contains(a))
+        return last;
     u32 low = 0;
     u32 high = num_zones;
     while (low < high) {
@@ -40,7 +45,10 @@ Zone* zone_of(PhysAddr a)
         else
             high = mid;
     }
-    return low != 0 && zones[low - 1].contains(a) ? &zones[low - 1] : nullptr;
+    if (low == 0 || !zones[low - 1].contains(a))
+        return nullptr;
+    last_zone.store(&zones[low - 1], std::memory_order_relaxed);
+    return &zones[low - 1];
 }
 
 // Of the counts of owners in an aligned 2 MiB block; blocks share locks.
@@ -52,12 +60,11 @@ SpinLock& owner_lock(PhysAddr a)
 }
 
 // The first frame of the aligned block around a; nullptr: it is not all of one zone.
-Frame* block_head(PhysAddr a)
+Frame* block_head(const Zone& zone, PhysAddr a)
 {
-    Zone* zone = zone_of(a);
     const PhysAddr head = a.align_down(page_size_2m);
-    return zone->contains(head) && zone->contains(head + (page_size_2m - page_size)) ? zone->frame(head)
-                                                                                     : nullptr;
+    return zone.contains(head) && zone.contains(head + (page_size_2m - page_size)) ? zone.frame(head)
+                                                                                   : nullptr;
 }
 
 void sort_by_distance(const still_boot_block& block, u32 node)
@@ -219,7 +226,8 @@ void share(PhysAddr start, u32 order)
 bool is_shared(PhysAddr start, u32 order)
 {
     for (u64 at = 0; at < order_bytes(order); at += page_size)
-        if (owners::has_others(block_head(start + at), *lookup(start + at)))
+        if (const Zone& zone = *zone_of(start + at);
+            owners::has_others(block_head(zone, start + at), *zone.frame(start + at)))
             return true;
     return false;
 }
@@ -233,8 +241,9 @@ void disown(FrameChain& unowned, PhysAddr start, u32 order)
         }
         return;
     }
-    Frame* first = lookup(start);
-    Frame* head = block_head(start);
+    const Zone& zone = *zone_of(start);
+    Frame* first = zone.frame(start);
+    Frame* head = block_head(zone, start);
     LockGuard guard(owner_lock(start));
     for (u64 i = 0; i < 1ull << order; ++i) {
         if (!owners::remove_from_frame(head, first[i]))
