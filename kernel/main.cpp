@@ -18,6 +18,7 @@
 #include <offload/ikc.hpp>
 #include <sched/clock.hpp>
 #include <sched/scheduler.hpp>
+#include <sched/snapshot.hpp>
 #include <string_view>
 
 extern "C" {
@@ -54,8 +55,9 @@ void set_state(u32 state)
         __atomic_store_n(&shared->state, state, __ATOMIC_RELEASE);
 }
 
-void on_panic(std::string_view why)
+void on_panic(std::string_view why, const arch::TrapFrame& frame)
 {
+    take_snapshot(frame);
     stop_other_cpus();
     if (shared == nullptr)
         arch::power_off(0x11);
@@ -81,6 +83,7 @@ void publish_memory()
     shared->kept = frames::kept_bytes();
     shared->cached = file_cache::bytes();
     shared->processes = num_processes();
+    shared->oom_kills = num_oom_kills();
 }
 
 // Every CPU stops where it is, in HLT with interrupts off; then Linux may INIT them. Processes need no
@@ -215,6 +218,7 @@ void join_linux()
         panic("the log ring is malformed");
     init_log(ring, block.tsc_khz);
     shared = arch::direct<still_shared>(PhysAddr(block.shared_phys));
+    init_snapshots(shared);
     set_state(STILL_STATE_BOOTING);
 }
 
@@ -268,6 +272,8 @@ extern "C" void still_main(unsigned long info_phys, unsigned long loader_magic, 
         {PhysAddr(block.image_phys), PhysAddr(block.image_phys + block.image_size)},
         {early.start, early.end}};
     frames::init(block, taken);
+    if (shared != nullptr)
+        shared->page_map = image.raw() + (reinterpret_cast<u64>(frames::page_map()) - STILL_IMAGE_BASE);
     file_cache::init();
     arch::set_table_source(frames::keep_table_page);
     arch::init_apic(PhysAddr(block.lapic_phys), (block.flags & STILL_BOOT_X2APIC) != 0);

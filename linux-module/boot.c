@@ -15,6 +15,7 @@
 #include "compat.h"
 #include "cores.h"
 #include "doorbell.h"
+#include "freeze.h"
 #include "ikc.h"
 #include "image.h"
 #include "os.h"
@@ -255,6 +256,8 @@ int still_os_boot(struct still_os *os, struct still_boot *request)
 	image_phys = still_place_image(os);
 	still_image_place(os->image, __va(image_phys));
 	still_fill_boot_block(os, image_phys);
+	os->image_phys = image_phys;
+	os->image_span = os->image->span;
 
 	mutex_lock(&trampoline_lock);
 	cpu_hotplug_disable();
@@ -305,7 +308,8 @@ int still_os_shutdown(struct still_os *os, struct still_shutdown *request)
 	request->orderly = 0;
 	if (os->state == STILL_OS_INACTIVE)
 		return still_fail(request->text, -EBADFD, "instance %d is not up", os->index);
-	if (os->state == STILL_OS_RUNNING) {
+	still_let_go(os);
+	if (os->state == STILL_OS_RUNNING || os->state == STILL_OS_FROZEN) {
 		still_os_set_state(os, STILL_OS_SHUTDOWN);
 		request->orderly = ask_to_stop(os, request->timeout_ms ?: SHUTDOWN_TIMEOUT_MS);
 	}

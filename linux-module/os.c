@@ -230,6 +230,17 @@ void still_os_set_state(struct still_os *os, enum still_os_state state)
 	spin_unlock_irqrestore(&os->state_lock, flags);
 }
 
+/* Unless it has died meanwhile. */
+void still_os_move(struct still_os *os, enum still_os_state from, enum still_os_state to)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&os->state_lock, flags);
+	if (os->state == from)
+		os->state = to;
+	spin_unlock_irqrestore(&os->state_lock, flags);
+}
+
 /* From any context, once or often. All that waits for the LWK ends with -EIO. */
 void still_os_died(struct still_os *os, enum still_os_state state, const char *why)
 {
@@ -238,7 +249,8 @@ void still_os_died(struct still_os *os, enum still_os_state state, const char *w
 	spin_lock_irqsave(&os->state_lock, flags);
 	if (os->alive) {
 		WRITE_ONCE(os->alive, false);
-		if (os->state == STILL_OS_RUNNING)
+		if (os->state == STILL_OS_RUNNING || os->state == STILL_OS_FREEZING ||
+		    os->state == STILL_OS_FROZEN)
 			os->state = state;
 		strscpy(os->death, why, sizeof(os->death));
 		queue_work(system_highpri_wq, &os->death_work);

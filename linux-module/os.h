@@ -34,6 +34,7 @@
 
 struct still_image;
 struct still_proc;
+struct still_handle;
 
 /* Pages of Linux that an LWK is told of. */
 struct still_area {
@@ -58,6 +59,8 @@ struct still_os {
 	enum still_os_state state; /* written under lock, by death under state_lock */
 	bool alive;                /* cores run an LWK that answers */
 	bool cores_running;        /* cores may touch memory: INITed only when false. procs_lock */
+	bool stands_still;         /* freeze.c */
+	unsigned int holders;      /* who want it so for a dump. lock */
 	struct work_struct death_work;
 	char death[64];
 
@@ -72,6 +75,8 @@ struct still_os {
 	u32 num_nodes;
 
 	struct still_image *image;
+	u64 image_phys; /* where it lies since the last boot, and how large it is there */
+	u64 image_span;
 	char cmdline[1024];
 
 	/* As long-lived as the instance, so that readers and senders need not ask whether it is up. */
@@ -150,6 +155,7 @@ bool still_os_owns(const struct still_os *os, unsigned long pfn, unsigned long p
 void still_os_unmap_all(struct still_os *os);
 void still_os_death_work(struct work_struct *work);
 void still_os_set_state(struct still_os *os, enum still_os_state state);
+void still_os_move(struct still_os *os, enum still_os_state from, enum still_os_state to);
 
 /* os_device.c */
 int still_device_init(void);
@@ -166,7 +172,7 @@ static inline void still_os_put(struct still_os *os)
 }
 
 /* os_ioctl.c, status.c */
-long still_os_ioctl(struct still_os *os, unsigned int cmd, void __user *arg);
+long still_os_ioctl(struct still_handle *handle, unsigned int cmd, void __user *arg);
 int still_status(struct still_os *os, struct still_status *status);
 int still_kmsg(struct still_os *os, struct still_kmsg *kmsg);
 int still_clear_kmsg(struct still_os *os);

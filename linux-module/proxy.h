@@ -105,6 +105,7 @@ struct still_handle {
 	struct still_os *os;
 	struct mutex lock;
 	struct still_proc *proc;
+	bool holds; /* the LWK's CPUs, for a dump. os->lock */
 };
 
 /* proxy.c */

@@ -49,6 +49,7 @@ int still_status(struct still_os *os, struct still_status *status)
 	status->log_head = READ_ONCE(os->log->head);
 	status->kept = READ_ONCE(shared->kept);
 	status->cached = READ_ONCE(shared->cached);
+	status->oom_kills = READ_ONCE(shared->oom_kills);
 	memset(status->nodes, 0, sizeof(status->nodes));
 	for (i = 0; i < os->num_nodes; i++) /* the LWK counts its own nodes */
 		status->nodes[os->nodes[i]] = shared->nodes[i];

@@ -70,6 +70,10 @@ void still_watch_work(struct work_struct *work)
 
 	if (!still_os_check(os))
 		return;
+	if (READ_ONCE(os->shared->hold)) { /* nothing can be expected of it */
+		queue_delayed_work(system_dfl_wq, &os->watch_work, HZ);
+		return;
+	}
 	still_ikc_drain(os);
 	still_procs_watch_stops(os);
 	os->watch_ticks++;

@@ -113,6 +113,13 @@ int run_steps(uint32_t index, int argc, char** argv)
     auto* drop = app.add_subcommand("drop_cache", "forget the contents of files that its free memory holds");
     auto* inject_command = app.add_subcommand("inject", "make the LWK fail, for tests");
     inject_command->add_option("FAULT", words.what, "panic, hang, page-fault or no-shutdown")->required();
+    auto* dump_command =
+        app.add_subcommand("dump", "write a core file of its memory, for gdb (still gdb --core)");
+    dump_command->add_option("--level", words.text,
+                             "kernel: without the programs' memory (default), or full");
+    dump_command->add_option("FILE", words.file)->required();
+    auto* freeze = app.add_subcommand("freeze", "stop all its CPUs where they are");
+    auto* thaw = app.add_subcommand("thaw", "let them go on");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -155,6 +162,15 @@ int run_steps(uint32_t index, int argc, char** argv)
     }
     if (drop->parsed()) {
         return finish(os->drop_cache());
+    }
+    if (dump_command->parsed()) {
+        return dump(*os, words.text.empty() ? "kernel" : words.text, words.file);
+    }
+    if (freeze->parsed()) {
+        return finish(os->freeze());
+    }
+    if (thaw->parsed()) {
+        return finish(os->thaw());
     }
     if (inject_command->parsed()) {
         return inject(*os, words.what);

@@ -25,6 +25,7 @@ std::array<Node, STILL_MAX_NODES> nodes;
 std::array<Zone, STILL_MAX_RANGES> zones; // ascending
 u32 num_zones = 0;
 u32 num_nodes = 1;
+still_page_map map; // of the zones, for dumps
 constexpr u64 lent_step = 4 * MiB;
 std::atomic<u64> kept;
 bool (*lender)(u64 bytes) = nullptr;
@@ -71,6 +72,18 @@ void sort_by_distance(const still_boot_block& block, u32 node)
             std::swap(order[j], order[j - 1]);
 }
 
+void mark(Frame* first, u64 count, Frame::State state)
+{
+    for (u64 i = 0; i < count; ++i)
+        first[i].state = state;
+}
+
+void note_in_map(const Zone& zone, PhysAddr frames)
+{
+    map.zones[map.num_zones] = {zone.start.raw(), zone.count, frames.raw()};
+    __atomic_store_n(&map.num_zones, map.num_zones + 1, __ATOMIC_RELEASE);
+}
+
 // A free part of a range: [from, to); the zone's metadata go to its end.
 void add_zone(PhysAddr from, PhysAddr to, u32 node)
 {
@@ -87,6 +100,8 @@ void add_zone(PhysAddr from, PhysAddr to, u32 node)
     const PhysAddr metadata_at = to - metadata;
     clear(metadata_at, metadata);
     zone.frames = arch::direct<Frame>(metadata_at);
+    mark(zone.frame(metadata_at), metadata / page_size, Frame::State::kernel);
+    note_in_map(zone, metadata_at);
     Node& n = nodes[node];
     LockGuard guard(n.lock);
     n.buddy.add(zone, from, metadata_at);
@@ -97,6 +112,12 @@ void add_zone(PhysAddr from, PhysAddr to, u32 node)
 void init(const still_boot_block& block, std::span<const Taken> taken)
 {
     num_nodes = max(block.num_nodes, 1u);
+    map.magic = STILL_MAGIC;
+    map.record_bytes = sizeof(Frame);
+    const Frame sample;
+    map.state_offset =
+        static_cast<u32>(reinterpret_cast<u64>(&sample.state) - reinterpret_cast<u64>(&sample));
+    map.kernel_state = static_cast<u32>(Frame::State::kernel);
     for (u32 i = 0; i < num_nodes; ++i)
         sort_by_distance(block, i);
     for (u32 i = 0; i < block.num_ranges; ++i) {
@@ -288,6 +309,7 @@ PhysAddr table_page()
     if (frame == nullptr)
         return PhysAddr();
     clear(frame->address(), page_size);
+    frame->state = Frame::State::kernel;
     return frame->address();
 }
 
@@ -297,12 +319,15 @@ void* allocate_memory(NodeId node, u32 order)
     if (frame == nullptr)
         return nullptr;
     clear(frame->address(), order_bytes(order));
+    mark(frame, 1ull << order, Frame::State::kernel);
     return arch::direct(frame->address());
 }
 
 void release_memory(void* memory, u32 order)
 {
-    release(lookup(arch::direct_to_phys(memory)), order);
+    Frame* frame = lookup(arch::direct_to_phys(memory));
+    mark(frame, 1ull << order, Frame::State::allocated);
+    release(frame, order);
 }
 
 void* keep_memory(u32 order)
@@ -319,6 +344,11 @@ PhysAddr keep_table_page()
     if (page != PhysAddr())
         kept.fetch_add(page_size);
     return page;
+}
+
+const still_page_map* page_map()
+{
+    return &map;
 }
 
 u64 kept_bytes()

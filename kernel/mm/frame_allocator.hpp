@@ -6,6 +6,7 @@
 #include <mm/policy.hpp>
 #include <span>
 #include <stillcore/boot_block.h>
+#include <stillcore/dump.h>
 
 namespace still::frames {
 
@@ -52,5 +53,7 @@ void release_memory(void* memory, u32 order);
 [[nodiscard]] void* keep_memory(u32 order);
 [[nodiscard]] PhysAddr keep_table_page();
 [[nodiscard]] u64 kept_bytes();
+// Which pages are the kernel's, for dumps.
+[[nodiscard]] const still_page_map* page_map();
 
 } // namespace still::frames

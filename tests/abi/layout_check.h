@@ -2,6 +2,7 @@
 /* Includes every ABI header, by itself in any order, and holds it against layout.def. */
 #include <stillcore/boot_block.h>
 #include <stillcore/ikc.h>
+#include <stillcore/dump.h>
 #include <stillcore/image.h>
 #include <stillcore/ioctl_admin.h>
 #include <stillcore/ioctl_proc.h>

@@ -77,6 +77,7 @@ def _parser():
     sub = add("gdb", _run_module("gdb"), "gdb on the LWK, with symbols and printers")
     _machine_options(sub)
     sub.add_argument("--alone", action="store_true", help="boot the LWK alone, running its own tests")
+    sub.add_argument("--core", metavar="FILE", help="look at what ihkosctl N dump wrote, from an LWK of this build")
     sub.add_argument("--batch", metavar="COMMANDS", help="run these gdb commands (separated by ;) and leave")
     sub.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="what to run in the guest")
 
