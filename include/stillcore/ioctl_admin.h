@@ -170,10 +170,10 @@ struct still_drop_cache {
 
 /* The CPUs stop where they are, by NMI. */
 struct still_freeze {
-	uint32_t
-		while_open; /* in: for a dump; THAW with the same, or the end of the open file, ends it. State FROZEN is not shown, a dead LWK's
-				CPUs are held too, and one that does not answer is no error */
-	uint32_t held;      /* out: CPUs that stand still */
+	/* in: 1: for a dump. THAW with the same, or the end of the open file, ends it; the state is not FROZEN, a
+	 * dead LWK's CPUs are held too, and one that does not answer is no error. */
+	uint32_t while_open;
+	uint32_t held; /* out: CPUs that stand still */
 	char text[STILL_TEXT];
 };
 

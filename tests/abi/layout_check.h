@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Includes every ABI header, by itself in any order, and holds it against layout.def. */
 #include <stillcore/boot_block.h>
-#include <stillcore/ikc.h>
 #include <stillcore/dump.h>
+#include <stillcore/ikc.h>
 #include <stillcore/image.h>
 #include <stillcore/ioctl_admin.h>
 #include <stillcore/ioctl_proc.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Dumps: gdb sees threads, stacks, areas and the log of a live, a hung and a panicked LWK; and freeze, which they use."""
+"""Dumps: gdb sees threads, stacks, areas and the log of a live, a hung and a panicked LWK; and freeze."""
 import re
 import time
 from pathlib import Path
@@ -44,7 +44,8 @@ def test_a_dump_of_a_live_instance(lwk):
     command = started(lwk, SECRET)
     counter = started(lwk, COUNTER, "5\n")
     assert dump(lwk).status == 0
-    text = gdb(lwk, "still-log", "still-cpus", "info threads", "still-threads", "still-runq", "still-vmas", "still-rings")
+    text = gdb(lwk, "still-log", "still-cpus", "info threads", "still-threads", "still-runq", "still-vmas",
+               "still-rings")
     assert "Stillcore: 2 CPUs" in text and "CPU 1 (Linux's 3)" in text, text
     assert "LWP 1" in text and "LWP 2" in text
     assert re.search(r"pid [1-9]\d* tid [1-9]\d* '.*' CPU [01] parked in .*sleep_until", text), text

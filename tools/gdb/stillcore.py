@@ -38,7 +38,8 @@ class StillCpus(gdb.Command):
 
     def invoke(self, _argument, _from_tty):
         for cpu in cpus():
-            print(f"CPU {int(cpu['arch']['id']['value'])} (Linux's {int(cpu['arch']['linux_cpu'])}): {cpu['current'].dereference()}")
+            numbers = f"CPU {int(cpu['arch']['id']['value'])} (Linux's {int(cpu['arch']['linux_cpu'])})"
+            print(f"{numbers}: {cpu['current'].dereference()}")
 
 def cpus():
     table = anonymous("cpus")

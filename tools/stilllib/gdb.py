@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""still gdb: gdb on the LWK through QEMU's stub, or on a core file of one, with symbols and the printers of tools/gdb/stillcore.py."""
+"""still gdb: gdb on the LWK through QEMU's stub, or on a core file of one, with symbols and the printers of
+tools/gdb/stillcore.py."""
 import os
 import signal
 import subprocess
