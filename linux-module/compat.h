@@ -59,6 +59,9 @@ static inline void still_release_fault_lock(struct vm_fault *vmf)
 #endif
 }
 
+/* Whether io_uring registers memory by what file it is of: see pinnable.c. */
+#define STILL_PINS_BY_FILE (LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0))
+
 /* The page at an address of the caller, with a reference. mmap_lock held; may sleep. */
 static inline bool still_get_page(unsigned long address, struct page **page)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* OS instances: made, found, declared dead, destroyed. */
 #include <linux/err.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -10,6 +11,7 @@
 #include "image.h"
 #include "os.h"
 #include "proxy.h"
+#include "proxy_mm.h"
 #include "text.h"
 #include "zap.h"
 
@@ -35,8 +37,10 @@ static int allocate_parts(struct still_os *os)
 	if (IS_ERR(os->inode)) {
 		ret = PTR_ERR(os->inode);
 		os->inode = NULL;
+		return ret;
 	}
-	return ret;
+	os->disguise = still_pinnable_disguise(os);
+	return 0;
 }
 
 /* The last reference is gone: no open file, no process. Called by the device's release too. */
@@ -44,6 +48,8 @@ static void release(struct device *dev)
 {
 	struct still_os *os = container_of(dev, struct still_os, dev);
 
+	if (os->disguise)
+		fput(os->disguise);
 	iput(os->inode);
 	if (os->channels)
 		still_ikc_destroy(os);

@@ -122,7 +122,8 @@ struct still_os {
 	unsigned long num_quarantined;
 	struct delayed_work quarantine_work;
 
-	struct inode *inode; /* of the unified address space */
+	struct inode *inode;   /* of the unified address space */
+	struct file *disguise; /* or NULL: see pinnable.c */
 	atomic64_t faults;
 	atomic64_t tries[3]; /* see still_status */
 	atomic64_t lost_tries;

@@ -90,7 +90,7 @@ struct still_proc *still_proc_new(struct still_os *os)
 	spin_lock_init(&proc->slot_lock);
 	spin_lock_init(&proc->file_lock);
 	spin_lock_init(&proc->fault_lock);
-	init_waitqueue_head(&proc->pinner_left);
+	init_waitqueue_head(&proc->pinnable_wait);
 	still_mirror_init(proc);
 	proc->files = kvcalloc(STILL_MAX_FILES, sizeof(*proc->files), GFP_KERNEL);
 	if (!proc->files)

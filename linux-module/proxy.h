@@ -63,10 +63,11 @@ struct still_proc {
 	struct pid *tgid;     /* NULL: forked and not adopted yet */
 	struct mm_struct *mm; /* mmgrab; likewise */
 	struct file *mm_file; /* the pseudo file, while the device is open */
-	struct task_struct
-		*pinner; /* only compared: mcexec has one at a time (STILL_IOC_MAP_PINNABLE) */
-	wait_queue_head_t pinner_left;
 	struct file *own_exe; /* what SET_EXE replaced */
+
+	atomic_t
+		pinnable_changes; /* of what STILL_IOC_MAP_PINNABLE has mapped, to something else */
+	wait_queue_head_t pinnable_wait;
 
 	struct page *area;
 	struct still_proc_page *page;

@@ -308,9 +308,9 @@ static long any_time(struct still_proc *proc, unsigned int cmd, void __user *arg
 	case STILL_IOC_MAP_PINNABLE:
 		if (copy_from_user(&in.range, arg, sizeof(in.range)))
 			return -EFAULT;
-		return still_pseudo_map_pinnable(proc, &in.range);
+		return still_pinnable_map(proc, &in.range);
 	case STILL_IOC_MAP_ORDINARY:
-		return still_pseudo_map_ordinary(proc);
+		return still_pinnable_unmap(proc);
 	default:
 		return -ENOTTY;
 	}

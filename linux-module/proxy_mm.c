@@ -26,6 +26,18 @@
 #include "proxy.h"
 #include "proxy_mm.h"
 
+#define PINNABLE_WAIT (10 * HZ)
+
+static struct file *pseudo_file(const struct vm_area_struct *vma)
+{
+	return vma->vm_private_data;
+}
+
+static struct still_proc *proc_of(const struct vm_area_struct *vma)
+{
+	return pseudo_file(vma)->private_data;
+}
+
 static u64 address_of(struct still_proc *proc, struct vm_fault *vmf)
 {
 	return ((u64)vmf->pgoff << PAGE_SHIFT) - still_proc_window(proc);
@@ -154,7 +166,7 @@ static vm_fault_t fault_in(struct still_proc *proc, struct vm_fault *vmf, u64 ad
 	}
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
-	file = get_file(vmf->vma->vm_file); /* keeps proc, once the VMA can go */
+	file = get_file(pseudo_file(vmf->vma)); /* keeps proc, once the VMA can go */
 	still_release_fault_lock(vmf);
 	ret = ask(proc, address, write);
 	if (ret < 0 && !fatal_signal_pending(current))
@@ -165,7 +177,7 @@ static vm_fault_t fault_in(struct still_proc *proc, struct vm_fault *vmf, u64 ad
 
 static vm_fault_t insert(struct vm_fault *vmf, bool write)
 {
-	struct still_proc *proc = vmf->vma->vm_file->private_data;
+	struct still_proc *proc = proc_of(vmf->vma);
 	u64 address = address_of(proc, vmf);
 	struct page *page;
 	vm_fault_t ret;
@@ -204,7 +216,7 @@ static vm_fault_t proxy_fault(struct vm_fault *vmf)
  */
 static vm_fault_t proxy_mkwrite(struct vm_fault *vmf)
 {
-	struct still_proc *proc = vmf->vma->vm_file->private_data;
+	struct still_proc *proc = proc_of(vmf->vma);
 	struct page *page = vmf->page;
 
 	lock_page(page);
@@ -220,35 +232,58 @@ const struct vm_operations_struct still_proxy_vm_ops = {
 	.page_mkwrite = proxy_mkwrite,
 };
 
-static bool is_free_of(struct still_proc *proc)
+static bool has_changed(struct still_proc *proc, unsigned int seen)
 {
-	struct task_struct *pinner = READ_ONCE(proc->pinner);
-
-	return !pinner || pinner == current;
+	return atomic_read(&proc->pinnable_changes) != seen;
 }
 
 /*
  * From 6.5 on Linux pins no memory for long whose vm_ops have a page_mkwrite. Here nothing is mapped that may not be
  * written, so none is needed. mcexec's list of what may be grows old when the program changes it meanwhile: who wants
- * to read there waits until the call that pins has ended, and with it this kind of mapping.
+ * to read what may only be read waits until that is mapped as ever again, at the latest when the calls that pin have
+ * ended. Not for ever, since such a call may wait for what the reader holds.
  */
 static vm_fault_t pinnable_fault(struct vm_fault *vmf)
 {
-	struct still_proc *proc = vmf->vma->vm_file->private_data;
+	struct still_proc *proc = proc_of(vmf->vma);
+	u64 address = address_of(proc, vmf);
 	vm_fault_t ret = insert(vmf, true);
 	struct file *file;
+	unsigned int seen;
 
 	if (ret != VM_FAULT_SIGSEGV ||
 	    (vmf->flags & (FAULT_FLAG_WRITE | FAULT_FLAG_RETRY_NOWAIT)) ||
-	    !(vmf->flags & FAULT_FLAG_ALLOW_RETRY) || is_free_of(proc))
+	    !(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
 		return ret;
-	file = get_file(vmf->vma->vm_file); /* keeps proc, once the VMA can go */
+	seen = atomic_read(&proc->pinnable_changes); /* none of this mapping: its lock is held */
+	file = get_file(pseudo_file(vmf->vma));      /* keeps proc, once the VMA can go */
 	still_release_fault_lock(vmf);
-	wait_event_killable(proc->pinner_left, is_free_of(proc));
+	if (ask(proc, address, false) < 0 ||
+	    !wait_event_killable_timeout(proc->pinnable_wait, has_changed(proc, seen),
+					 PINNABLE_WAIT))
+		remember_error(proc, address, -EIO);
 	fput(file);
 	return VM_FAULT_RETRY;
 }
 
 const struct vm_operations_struct still_pinnable_vm_ops = {
 	.fault = pinnable_fault,
+};
+
+/* The pseudo file is not vm_file, so the mapping itself holds it, and with it the process and the module. */
+static void disguised_open(struct vm_area_struct *vma)
+{
+	get_file(pseudo_file(vma));
+}
+
+static void disguised_close(struct vm_area_struct *vma)
+{
+	fput(pseudo_file(vma));
+}
+
+const struct vm_operations_struct still_disguised_vm_ops = {
+	.open = disguised_open,
+	.close = disguised_close,
+	.fault = proxy_fault,
+	.page_mkwrite = proxy_mkwrite,
 };

@@ -4,17 +4,33 @@
 
 #include <linux/mm.h>
 
+struct file_operations;
+struct still_os;
 struct still_proc;
 struct still_range;
 
+/* Of these mappings vm_private_data is the pseudo file. */
 extern const struct vm_operations_struct still_proxy_vm_ops;
 /* As above, but every fault is one of a store, and there is no page_mkwrite. */
 extern const struct vm_operations_struct still_pinnable_vm_ops;
+/* As the first, but vm_file is another: see pinnable.c. */
+extern const struct vm_operations_struct still_disguised_vm_ops;
 
-/* The pseudo file over a range of the caller's addresses: as ever, or for such mappings (EBUSY: there lies something
- * else), or as ever again wherever it is for such. 0 or an error. Take mmap_lock, may sleep. */
+/* pseudo_file.c: the pseudo file over a range of the caller's addresses. 0 or an error. Takes mmap_lock, may sleep. */
 int still_pseudo_map(struct still_proc *proc, const struct still_range *range);
-int still_pseudo_map_pinnable(struct still_proc *proc, const struct still_range *range);
-int still_pseudo_map_ordinary(struct still_proc *proc);
+/* For pinnable.c: files of the same inode that are mapped in another way. */
+struct file *still_pseudo_open_as(struct still_proc *proc, const struct file_operations *ops);
+int still_pseudo_release(struct inode *inode, struct file *file);
+int still_pseudo_cover(struct file *file, struct vm_area_struct *vma,
+		       const struct vm_operations_struct *ops);
+int still_pseudo_map_over(struct file *file, const struct still_range *range);
+
+/* pinnable.c */
+void still_pinnable_init(void);
+void still_pinnable_exit(void);
+struct file *still_pinnable_disguise(struct still_os *os);
+/* STILL_IOC_MAP_PINNABLE and _ORDINARY. */
+int still_pinnable_map(struct still_proc *proc, const struct still_range *range);
+int still_pinnable_unmap(struct still_proc *proc);
 
 #endif

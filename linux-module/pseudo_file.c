@@ -42,11 +42,15 @@ static const struct address_space_operations address_space_ops = {
 int still_pseudo_init(void)
 {
 	mount = kern_mount(&fs_type);
-	return PTR_ERR_OR_ZERO(mount);
+	if (IS_ERR(mount))
+		return PTR_ERR(mount);
+	still_pinnable_init();
+	return 0;
 }
 
 void still_pseudo_exit(void)
 {
+	still_pinnable_exit();
 	kern_unmount(mount);
 }
 
@@ -62,8 +66,8 @@ struct inode *still_pseudo_inode(void)
 }
 
 /* mcexec gives the address as the offset; the window comes in here. */
-static int cover(struct file *file, struct vm_area_struct *vma,
-		 const struct vm_operations_struct *ops)
+int still_pseudo_cover(struct file *file, struct vm_area_struct *vma,
+		       const struct vm_operations_struct *ops)
 {
 	struct still_proc *proc = file->private_data;
 
@@ -75,6 +79,7 @@ static int cover(struct file *file, struct vm_area_struct *vma,
 		return -EPERM;
 	vma->vm_pgoff += still_proc_window(proc) >> PAGE_SHIFT;
 	vma->vm_ops = ops;
+	vma->vm_private_data = file;
 	/* Not VM_DONTDUMP: a program's core is that of its proxy. By default Linux dumps no shared mapping. */
 	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND);
 	return 0;
@@ -82,15 +87,10 @@ static int cover(struct file *file, struct vm_area_struct *vma,
 
 static int pseudo_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	return cover(file, vma, &still_proxy_vm_ops);
+	return still_pseudo_cover(file, vma, &still_proxy_vm_ops);
 }
 
-static int pinnable_mmap(struct file *file, struct vm_area_struct *vma)
-{
-	return cover(file, vma, &still_pinnable_vm_ops);
-}
-
-static int pseudo_release(struct inode *inode, struct file *file)
+int still_pseudo_release(struct inode *inode, struct file *file)
 {
 	still_proc_drop_holder(file->private_data);
 	return 0;
@@ -99,16 +99,10 @@ static int pseudo_release(struct inode *inode, struct file *file)
 static const struct file_operations pseudo_ops = {
 	.owner = THIS_MODULE,
 	.mmap = pseudo_mmap,
-	.release = pseudo_release,
+	.release = still_pseudo_release,
 };
 
-static const struct file_operations pinnable_ops = {
-	.owner = THIS_MODULE,
-	.mmap = pinnable_mmap,
-	.release = pseudo_release,
-};
-
-static struct file *open_as(struct still_proc *proc, const struct file_operations *ops)
+struct file *still_pseudo_open_as(struct still_proc *proc, const struct file_operations *ops)
 {
 	struct inode *inode = proc->os->inode;
 	struct file *file;
@@ -128,10 +122,10 @@ static struct file *open_as(struct still_proc *proc, const struct file_operation
 
 struct file *still_pseudo_open(struct still_proc *proc)
 {
-	return open_as(proc, &pseudo_ops);
+	return still_pseudo_open_as(proc, &pseudo_ops);
 }
 
-static int map_over(struct file *file, const struct still_range *range)
+int still_pseudo_map_over(struct file *file, const struct still_range *range)
 {
 	unsigned long at;
 
@@ -145,60 +139,9 @@ static int map_over(struct file *file, const struct still_range *range)
 
 int still_pseudo_map(struct still_proc *proc, const struct still_range *range)
 {
-	return map_over(proc->mm_file, range);
-}
+	int ret = still_pseudo_map_over(proc->mm_file, range);
 
-static bool is_pseudo(const struct vm_area_struct *vma)
-{
-	return vma->vm_ops == &still_proxy_vm_ops || vma->vm_ops == &still_pinnable_vm_ops;
-}
-
-/* mcexec sees to it that none of its threads maps anything there meanwhile; if it did, it hurts itself only. */
-int still_pseudo_map_pinnable(struct still_proc *proc, const struct still_range *range)
-{
-	struct vm_area_struct *vma;
-	unsigned long at = range->start;
-	struct file *file;
-	int ret;
-
-	mmap_read_lock(current->mm);
-	while (at < range->end && (vma = vma_lookup(current->mm, at)) && is_pseudo(vma))
-		at = vma->vm_end;
-	mmap_read_unlock(current->mm);
-	if (at < range->end)
-		return -EBUSY;
-	file = open_as(proc, &pinnable_ops);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	WRITE_ONCE(proc->pinner, current);
-	ret = map_over(file, range);
-	fput(file);
-	return ret;
-}
-
-static bool next_pinnable(unsigned long from, struct still_range *range)
-{
-	struct vm_area_struct *vma;
-	bool found = false;
-
-	mmap_read_lock(current->mm);
-	while (!found && (vma = find_vma(current->mm, from))) {
-		found = vma->vm_ops == &still_pinnable_vm_ops;
-		*range = (struct still_range){ vma->vm_start, vma->vm_end };
-		from = vma->vm_end;
-	}
-	mmap_read_unlock(current->mm);
-	return found;
-}
-
-int still_pseudo_map_ordinary(struct still_proc *proc)
-{
-	struct still_range range = { 0 };
-	int ret = 0;
-
-	while (!ret && next_pinnable(range.end, &range))
-		ret = map_over(proc->mm_file, &range);
-	WRITE_ONCE(proc->pinner, NULL);
-	wake_up_all(&proc->pinner_left);
+	atomic_inc(&proc->pinnable_changes); /* see pinnable_fault() */
+	wake_up_all(&proc->pinnable_wait);
 	return ret;
 }

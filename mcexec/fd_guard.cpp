@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "fd_guard.hpp"
 
+#include "address_calls.hpp"
 #include "program_files.hpp"
 
 #include <stillcore/slot.h>
@@ -131,22 +132,12 @@ constexpr QuickCall kind_of(uint32_t nr)
     case SYS_close_range:
     case SYS_getdents: // may list those
     case SYS_getdents64:
-    case SYS_mmap: // and all others that AddressMapUse (pinning.hpp) has to do with
-    case SYS_munmap:
-    case SYS_mremap:
-    case SYS_shmat:
-    case SYS_shmdt:
-    case SYS_io_destroy:
-    case SYS_ioctl:
-    case SYS_setsockopt:
-    case SYS_io_uring_setup:
-    case SYS_io_uring_register:
         return QuickCall::no;
     default:
         break;
     }
     const unsigned args = descriptor_arguments(nr);
-    if (path_call(nr) || args > 1) {
+    if (address_use(nr) != AddressUse::none || path_call(nr) || args > 1) {
         return QuickCall::no;
     }
     return args == 1 ? QuickCall::unless_hidden : QuickCall::yes;

@@ -4,6 +4,7 @@
 // program's writable memory is mapped in another way (STILL_IOC_MAP_PINNABLE).
 #pragma once
 
+#include "address_calls.hpp"
 #include "slot_server.hpp"
 
 #include <pthread.h>
@@ -24,7 +25,7 @@ class AddressMap {
 
   private:
     pthread_rwlock_t lock_ = PTHREAD_RWLOCK_INITIALIZER;
-    pthread_mutex_t pinning_ = PTHREAD_MUTEX_INITIALIZER; // one such call at a time; taken before lock_
+    unsigned num_pinning_ = 0; // calls that pin; changed alone
 };
 
 // For the time of one request.
@@ -36,10 +37,7 @@ class AddressMapUse {
     AddressMapUse& operator=(const AddressMapUse&) = delete;
 
   private:
-    enum class Kind { none, change, alone, pinning };
-    static Kind kind_of(const Request& request);
-
-    Kind kind_;
+    AddressUse use_; // may_pin: it does
 };
 
 } // namespace still::mcexec

@@ -150,8 +150,8 @@ struct still_file_name {
 #define STILL_IOC_OWN_EXE _IO(STILL_IOC_PROC, 35)
 /* The pseudo file is mapped again over a range of the program's that Linux had a mapping of its own in. */
 #define STILL_IOC_MAP_BACK _IOW(STILL_IOC_PROC, 20, struct still_range)
-/* The range, which the pseudo file covers, may be pinned for long (io_uring's buffers, RDMA): all access to it counts
- * as a store, so what the program may only read can't be read there. EBUSY: something else lies in it. */
+/* The range, which the pseudo file covers, may be pinned for long (io_uring's buffers, RDMA). All access to it may
+ * count as a store, so what the program may only read can't be read there. EBUSY: something else lies in it. */
 #define STILL_IOC_MAP_PINNABLE _IOW(STILL_IOC_PROC, 21, struct still_range)
 /* Undoes that for all such ranges. */
 #define STILL_IOC_MAP_ORDINARY _IO(STILL_IOC_PROC, 22)

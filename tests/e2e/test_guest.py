@@ -24,13 +24,10 @@ SIGNALS = {
 
 
 def test_memory_is_pinned_for_long(lwk):
-    """Where Linux pins memory of a file for long at all: from 6.5 on."""
-    release = tuple(int(part) for part in lwk.kernel.release.split(".")[:2])
-    expected = 0 if release >= (6, 5) else 77
     program = str(PROGRAMS / "fixed_buffers")
-    assert lwk.run([program]).status == expected
+    assert lwk.run([program]).status == 0
     result = lwk.mcexec(program, timeout=120)
-    assert result.status == expected, result
+    assert result.status == 0, result
 
 
 @pytest.mark.parametrize("program", [

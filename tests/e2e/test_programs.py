@@ -98,8 +98,8 @@ def test_a_compute_loop_costs_the_lwk_cpu_and_not_linux(lwk):
     proof = lwk.loop_proof()
     assert proof["status"] == 0
     assert proof["linux_busy"] < 0.2, proof
-    assert max(proof["lwk_busy"]) > proof["seconds"] * 0.95, proof
-    assert sum(proof["lwk_busy"]) < proof["seconds"] * 1.3, proof
+    # The sum: the loop may be moved once, when something else wakes on its CPU while another idles.
+    assert proof["seconds"] * 0.95 < sum(proof["lwk_busy"]) < proof["seconds"] * 1.3, proof
 
 
 def test_the_proof_can_fail(lwk):

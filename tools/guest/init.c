@@ -37,6 +37,13 @@ static void mount_at(const char* source, const char* target, const char* type, u
         die(target);
 }
 
+/* Tells the console how far the boot has come, for whoever looks why it went no further. */
+static void tell(const char* what)
+{
+    printf("guest-init: %s\n", what);
+    fflush(stdout);
+}
+
 /* Modules are named NN-name.ko in the order in which they have to be loaded. */
 static void load_modules(void)
 {
@@ -86,6 +93,7 @@ int main(void)
     mkdir("/dev", 0755);
     mount("dev", "/dev", "devtmpfs", 0, NULL); /* the kernel may have done so */
     load_modules();
+    tell("mounts the host's root");
 
     mount_at("host", "/host", "9p", MS_RDONLY, "trans=virtio,version=9p2000.L,cache=loose,msize=512000");
     mount_at("layer", "/layer", "tmpfs", 0, "mode=755");
@@ -116,6 +124,7 @@ int main(void)
         chdir("/") != 0)
         die("switch root");
 
+    tell("starts the agent");
     char* argv[] = {"python3", "-I", "-S", "-B", "/run/still/agent.py", NULL};
     char* envp[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", NULL};
     execve("/usr/bin/python3", argv, envp);

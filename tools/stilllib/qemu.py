@@ -7,7 +7,7 @@ from . import suite_tree
 from .progress import StillError
 
 KERNEL_ARGS = ("console=ttyS0 mitigations=off tsc=reliable no_timer_check panic=-1 lpj=10384424 init_on_alloc=0 "
-               "oops=panic quiet")
+               "oops=panic")
 X2APIC = ("-device", "intel-iommu,intremap=on,eim=on")
 AGENT_PORT = "org.stillcore.agent"
 

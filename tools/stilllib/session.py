@@ -13,7 +13,7 @@ from datetime import datetime
 
 from . import initramfs, kernels, qemu
 from .paths import ROOT, RUNS, TOOL_DIRS, shown
-from .progress import StillError
+from .progress import StillError, note
 from .shell_out import tail_of
 
 HEADER = struct.Struct("<cII")
@@ -22,6 +22,10 @@ ICOUNT_BOOT_DEADLINE = 400  # one thread executes all CPUs
 STDIN_WINDOW = 256 * 1024
 RUNS_TO_KEEP = 12
 GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class HungBoot(StillError):
+    """The guest's Linux stood still before its agent came."""
 
 
 class Result:
@@ -137,6 +141,21 @@ class Session:
     # --- life ---
 
     def start(self):
+        """Boots. A Linux that hangs before anything of ours is in it is told of and booted once more."""
+        try:
+            self._boot()
+        except HungBoot as error:
+            note(f"{error}; it is booted once more. The last lines of {error.log}:")
+            for line in error.tail.splitlines()[-6:]:
+                note(f"| {line}")
+            self.directory = _new_run_directory()
+            self.console = self.directory / "console.log"
+            self._has_hello = threading.Event()
+            self._boot()
+        self._prepare()
+        return self
+
+    def _boot(self):
         image = self.directory / "initramfs.cpio"
         initramfs.write(self.kernel, image)
         self._socket, theirs = socket.socketpair()
@@ -147,17 +166,19 @@ class Session:
             self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                                              cwd=self.directory, pass_fds=[theirs.fileno()],
                                              start_new_session=True)
-        threading.Thread(target=self._read_frames, daemon=True).start()
+        reader = threading.Thread(target=self._read_frames, daemon=True)
+        reader.start()
         deadline = ICOUNT_BOOT_DEADLINE if self.machine.icount else BOOT_DEADLINE
-        if not self._has_hello.wait(deadline) or not self.hello:
-            what = (f"the guest did not come up within {deadline} s" if self.is_alive()
-                    else "the guest ended while it booted")
+        is_in_time = self._has_hello.wait(deadline)
+        if not is_in_time or not self.hello:
+            is_hung = not is_in_time and self.is_alive()
             self.kill()
-            raise self.death(what)
+            reader.join()
+            what, kind = ((f"the guest did not come up within {deadline} s", HungBoot) if is_hung
+                          else ("the guest ended while it booted", StillError))
+            raise self.death(what, kind)
         self.boot_seconds = time.monotonic() - started
         image.unlink()
-        self._prepare()
-        return self
 
     def _prepare(self):
         """Shows the tree and the kernel's modules where the guest's own mounts hide or lack them."""
@@ -191,10 +212,10 @@ class Session:
     def is_alive(self):
         return self._process is not None and self._process.poll() is None
 
-    def death(self, what="the guest ended before its command did, and without its DONE marker"):
+    def death(self, what="the guest ended before its command did, and without its DONE marker", kind=StillError):
         # The console of a guest that crashed ends with its call trace; what happened stands above that.
         tail = tail_of(self.console, lines=40) or tail_of(self.directory / "qemu.log")
-        return StillError(what, shown(self.console), tail, status=125)
+        return kind(what, shown(self.console), tail, status=125)
 
     def __enter__(self):
         return self.start()

@@ -42,7 +42,8 @@ TEST(FdGuard, KnowsTheCallsThatNeedNoMore)
     EXPECT_EQ(quick_calls[SYS_write], QuickCall::unless_hidden);
     EXPECT_EQ(quick_calls[SYS_getppid], QuickCall::yes);
     EXPECT_EQ(quick_calls[SYS_splice], QuickCall::no);
-    for (const auto nr : {SYS_dup2, SYS_dup3, SYS_close_range, SYS_getdents64, SYS_openat, SYS_readlink}) {
+    for (const auto nr : {SYS_dup2, SYS_dup3, SYS_close_range, SYS_getdents64, SYS_openat, SYS_readlink,
+                          SYS_mmap, SYS_ioctl, SYS_io_uring_register}) {
         EXPECT_EQ(quick_calls[static_cast<uint32_t>(nr)], QuickCall::no) << nr;
     }
     for (uint32_t nr = 0; nr < num_linux_calls; ++nr) {
