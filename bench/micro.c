@@ -7,12 +7,9 @@
  */
 #include "micro.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { default_samples = 25, timed_rounds = 8 };
@@ -21,36 +18,6 @@ static const double shortest_sample = 2e6; /* ns */
 int file = -1;
 char* buffer;
 pid_t child;
-
-void need(int there, const char* what)
-{
-    if (!there) {
-        fprintf(stderr, "micro: %s: %s\n", what, strerror(errno));
-        exit(1);
-    }
-}
-
-char* memory(size_t bytes)
-{
-    char* at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    need(at != MAP_FAILED, "mmap");
-    return at;
-}
-
-void touch(char* at, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i += page)
-        ((volatile char*)at)[i] = 1;
-}
-
-double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 static const struct operation* const lists[] = {call_operations, task_operations, memory_operations};
 enum { num_lists = sizeof(lists) / sizeof(lists[0]) };

@@ -114,6 +114,25 @@ void inject(u64 what)
         log("injected hang");
         for (;;)
             cpu_pause();
+    case STILL_INJECT_HANG_ON:
+        log("injected hang with interrupts on");
+        for (;;)
+            arch::interrupt_window();
+    case STILL_INJECT_HANG_NMI:
+        log("injected hang in the NMI handler");
+        this_cpu().hangs_in_nmi = true;
+        arch::send_nmi(this_cpu().arch.apic_id);
+        for (;;)
+            cpu_pause();
+    case STILL_INJECT_IDLE:
+        log("injected idling over work");
+        this_cpu().idles_over_work = true;
+        break;
+    case STILL_INJECT_DOUBLE_FAULT:
+        log("injected double fault");
+        // SAFETY: meant to fail: the first push finds no stack, and neither does the page fault.
+        asm volatile("movq %0, %%rsp; pushq $0" ::"r"(arch::kernel_base + 0x7000'0000));
+        break;
     case STILL_INJECT_PAGE_FAULT:
         // SAFETY: meant to fault: nothing is ever mapped there.
         *reinterpret_cast<volatile u64*>(arch::kernel_base + 0x7000'0000) = 1;
@@ -173,6 +192,7 @@ Cpu* make_cpu(u32 i)
     c->arch.linux_cpu = b.linux_cpu;
     c->counters = shared != nullptr ? &shared->cpus[i] : &c->own_counters;
     *c->counters = {};
+    c->counters->entry_frame = static_cast<u32>(arch::direct_to_phys(room).raw() / page_size);
     c->arch.quick_calls = &c->counters->syscalls_offloaded;
     add_cpu(CpuId(i), c);
     return c;

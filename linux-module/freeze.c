@@ -16,18 +16,31 @@
 
 #define ANSWER_MS 1000
 
+static u32 next_ticket(struct still_os *os)
+{
+	return (u32)atomic_inc_return((atomic_t *)&os->shared->nmi_ticket);
+}
+
 u32 still_ask_by_nmi(struct still_os *os)
 {
-	u32 ticket = os->shared->nmi_ticket + 1;
+	u32 ticket = next_ticket(os);
 
-	smp_store_release(&os->shared->nmi_ticket, ticket);
 	still_cores_nmi(os);
+	return ticket;
+}
+
+u32 still_ask_cpu_by_nmi(struct still_os *os, u32 cpu)
+{
+	u32 ticket = next_ticket(os);
+
+	still_core_nmi(os->cores[cpu].apic_id);
 	return ticket;
 }
 
 bool still_has_answered(const struct still_os *os, u32 cpu, u32 ticket)
 {
-	return smp_load_acquire(&os->shared->snapshots[cpu].ticket) == ticket;
+	/* or a later one */
+	return (s32)(smp_load_acquire(&os->shared->snapshots[cpu].ticket) - ticket) >= 0;
 }
 
 static u32 count_held(const struct still_os *os)

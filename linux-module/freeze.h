@@ -12,6 +12,7 @@ void still_let_go(struct still_os *os);
 
 /* Has every CPU write its registers down; returns the ticket by which they will say so. */
 u32 still_ask_by_nmi(struct still_os *os);
+u32 still_ask_cpu_by_nmi(struct still_os *os, u32 cpu);
 bool still_has_answered(const struct still_os *os, u32 cpu, u32 ticket);
 
 /* No CPU executes anything, and each drops its translations before it does again. */

@@ -62,7 +62,7 @@ struct still_os {
 	bool stands_still;         /* freeze.c */
 	unsigned int holders;      /* who want it so for a dump. lock */
 	struct work_struct death_work;
-	char death[64];
+	char death[160];
 
 	struct still_core cores[STILL_MAX_CPUS];
 	unsigned int num_cores;

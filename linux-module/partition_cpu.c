@@ -10,6 +10,7 @@
 #include <linux/topology.h>
 #include <asm/smp.h>
 
+#include "compat.h"
 #include "cores.h"
 #include "os.h"
 #include "partition.h"
@@ -22,10 +23,58 @@ static struct cpumask reserved_mask;
 static struct still_os **owner_of; /* by Linux CPU number; NULL: not assigned */
 static int hotplug_state;
 
+/*
+ * While each CPU that is present was booted once, Linux sends what is for all of its CPUs by a broadcast, which reaches
+ * ours too. At the end of each hotplug operation it looks whether that is so. So our CPUs are not present until it has
+ * looked.
+ */
+static DEFINE_SPINLOCK(hide_lock);
+
+static void set_reserved_present(bool present)
+{
+	unsigned int cpu;
+
+	spin_lock(&hide_lock);
+	for_each_cpu(cpu, &reserved_mask)
+		set_cpu_present(cpu, present);
+	spin_unlock(&hide_lock);
+}
+
+static void end_hiding(struct work_struct *work)
+{
+	mutex_lock(&still_partition_lock);
+	/* Waits for the operation that goes on. Another would find hotplug disabled, so this comes a little later. */
+	cpu_hotplug_disable();
+	set_reserved_present(true);
+	cpu_hotplug_enable();
+	mutex_unlock(&still_partition_lock);
+}
+
+static DECLARE_DELAYED_WORK(end_hiding_work, end_hiding);
+
+static int hide_reserved(unsigned int cpu)
+{
+	set_reserved_present(false);
+	mod_delayed_work(system_dfl_wq, &end_hiding_work, msecs_to_jiffies(10));
+	return 0;
+}
+
 /* Someone else (sysfs, udev, SMT control) brings a CPU up: never one of ours, an LWK may run on it. */
 static int refuse_online(unsigned int cpu)
 {
+	hide_reserved(cpu);
 	return cpumask_test_cpu(cpu, &reserved_mask) ? -EBUSY : 0;
+}
+
+static void set_reserved(unsigned int cpu, bool reserved)
+{
+	spin_lock(&hide_lock);
+	if (reserved)
+		cpumask_set_cpu(cpu, &reserved_mask);
+	else
+		cpumask_clear_cpu(cpu, &reserved_mask);
+	set_cpu_present(cpu, true);
+	spin_unlock(&hide_lock);
 }
 
 /* Suspend would take the power from under a running LWK. */
@@ -53,7 +102,7 @@ int still_cpu_init(void)
 	if (ret)
 		goto free;
 	ret = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "stillcore:reserved", refuse_online,
-					NULL);
+					hide_reserved);
 	if (ret < 0)
 		goto unregister;
 	hotplug_state = ret;
@@ -68,6 +117,7 @@ free:
 void still_cpu_exit(void)
 {
 	cpuhp_remove_state_nocalls(hotplug_state);
+	cancel_delayed_work_sync(&end_hiding_work);
 	unregister_pm_notifier(&pm_block);
 	kfree(owner_of);
 }
@@ -97,10 +147,11 @@ static int give_back(u32 cpu)
 {
 	int ret;
 
-	cpumask_clear_cpu(cpu, &reserved_mask);
+	set_reserved(cpu, false);
 	ret = add_cpu(cpu);
+	set_reserved_present(true);
 	if (ret) {
-		cpumask_set_cpu(cpu, &reserved_mask);
+		set_reserved(cpu, true);
 		return ret;
 	}
 	still_accounts.cpus_returned++;
@@ -113,10 +164,11 @@ static int take(u32 cpu)
 	int ret;
 
 	/* The mask first: there is no moment at which the CPU is offline and free for others. */
-	cpumask_set_cpu(cpu, &reserved_mask);
+	set_reserved(cpu, true);
 	ret = remove_cpu(cpu);
+	set_reserved_present(true);
 	if (ret) {
-		cpumask_clear_cpu(cpu, &reserved_mask);
+		set_reserved(cpu, false);
 		return ret;
 	}
 	still_accounts.cpus_taken++;

@@ -17,6 +17,9 @@ static int copy_cpus(struct still_os *os, struct still_status *status)
 			.linux_cpu = os->cores[i].cpu,
 			.apic_id = os->cores[i].apic_id,
 			.node = os->cores[i].node,
+			.condition = READ_ONCE(os->channels[i].condition),
+			.condition_seconds = READ_ONCE(os->channels[i].suspect),
+			.condition_rip = READ_ONCE(os->channels[i].rip),
 		};
 
 		memcpy(&cpu.counters, &os->shared->cpus[i], sizeof(cpu.counters));

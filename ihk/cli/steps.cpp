@@ -2,6 +2,7 @@
 // ihkosctl OS ...: one instance, step by step, in the grammar that McKernel's users know.
 #include "commands.hpp"
 #include "common.hpp"
+#include "health.hpp"
 
 #include "ihk/image.hpp"
 
@@ -105,14 +106,18 @@ int run_steps(uint32_t index, int argc, char** argv)
     auto* shutdown = app.add_subcommand("shutdown", "stop the LWK");
     boot->add_option("--timeout-ms", words.timeout);
     shutdown->add_option("--timeout-ms", words.timeout);
-    auto* get = app.add_subcommand("get", "get status: the state as one word");
-    get->add_option("WHAT", words.what)->required()->check(CLI::IsMember({"status"}));
+    auto* get =
+        app.add_subcommand("get", "get status: the state as one word; get health: also by the exit status");
+    get->add_option("WHAT", words.what)->required()->check(CLI::IsMember({"status", "health"}));
     auto* kmsg_command = app.add_subcommand("kmsg", "print the LWK's log");
     kmsg_command->add_flag("-f,--follow", words.follow, "go on printing what comes");
     auto* clear = app.add_subcommand("clear_kmsg", "clear the LWK's log");
     auto* drop = app.add_subcommand("drop_cache", "forget the contents of files that its free memory holds");
     auto* inject_command = app.add_subcommand("inject", "make the LWK fail, for tests");
-    inject_command->add_option("FAULT", words.what, "panic, hang, page-fault or no-shutdown")->required();
+    inject_command
+        ->add_option("FAULT", words.what,
+                     "panic, page-fault, double-fault, hang, hang-on, hang-nmi, idle or no-shutdown")
+        ->required();
     auto* dump_command =
         app.add_subcommand("dump", "write a core file of its memory, for gdb (still gdb --core)");
     dump_command->add_option("--level", words.text,
@@ -148,6 +153,9 @@ int run_steps(uint32_t index, int argc, char** argv)
             progress("the LWK did not answer in time; its CPUs were stopped all the same");
         }
         return orderly ? exit_ok : report(orderly.error());
+    }
+    if (get->parsed() && words.what == "health") {
+        return health(*os);
     }
     if (get->parsed()) {
         const auto status = os->status();

@@ -31,10 +31,10 @@ _ihkosctl()
             else
                 case ${COMP_WORDS[2]} in
                 assign | release | query) words="cpu mem" ;;
-                get) words="status" ;;
+                get) words="status health" ;;
                 kmsg) words="-f" ;;
                 dump) words="--level" ;;
-                inject) words="panic hang page-fault no-shutdown" ;;
+                inject) words="panic page-fault double-fault hang hang-on hang-nmi idle no-shutdown" ;;
                 esac
             fi
             ;;

@@ -136,6 +136,10 @@ enum still_inject {
 	STILL_INJECT_HANG = 2,        /* endless loop with interrupts off on the CPU that gets the message */
 	STILL_INJECT_PAGE_FAULT = 3,  /* kernel access to an unmapped address */
 	STILL_INJECT_NO_SHUTDOWN = 4, /* later SHUTDOWN requests are ignored */
+	STILL_INJECT_HANG_ON = 5,     /* endless loop that lets interrupts in */
+	STILL_INJECT_HANG_NMI = 6,    /* endless loop in the NMI handler */
+	STILL_INJECT_IDLE = 7,        /* the CPU idles, whatever is ready to run there */
+	STILL_INJECT_DOUBLE_FAULT = 8,
 };
 
 /* Vectors on LWK CPUs that others may send. All else is a stray: acknowledged, counted, dropped. */

@@ -121,6 +121,9 @@ struct still_os_cpu {
 	uint32_t apic_id;
 	uint32_t node;
 	uint32_t condition; /* enum still_condition */
+	uint32_t condition_seconds;
+	uint32_t reserved;
+	uint64_t condition_rip; /* where in the kernel */
 	struct still_cpu_counters counters;
 };
 

@@ -59,9 +59,12 @@ struct STILL_ALIGNAS(128) still_cpu_counters {
 	uint32_t pid; /* what runs there: 0 for nothing */
 	uint32_t tid;
 	uint32_t runnable; /* length of the run queue, the running thread included */
-	uint32_t awaited;  /* 1 + the CPU whose answer to an invalidation it waits for; 0: for none */
+	/* LWK memory: the number of the frame whose third 64-bit word is 0 while the CPU is in user mode, where it
+	 * takes interrupts. 0: not told yet. */
+	uint32_t entry_frame;
 };
 STILL_ASSERT_SIZE(struct still_cpu_counters, 128);
+#define STILL_ENTRY_WORD 2 /* of the entry frame */
 
 /*
  * The registers of a CPU as its last NMI, or its panic, found them. It answers an NMI by writing them, with the
@@ -76,7 +79,10 @@ struct STILL_ALIGNAS(64) still_snapshot {
 	uint64_t tsc;    /* when; 0: never */
 	uint32_t ticket; /* still_shared.nmi_ticket as it was */
 	uint32_t held;   /* 1 while it stays in the handler */
-	uint64_t reserved[7];
+	/* 1 + the CPU whose answer to an invalidation it waited for; 0: for none */
+	uint32_t awaited;
+	uint32_t reserved0;
+	uint64_t reserved[6];
 };
 STILL_ASSERT_SIZE(struct still_snapshot, 256);
 

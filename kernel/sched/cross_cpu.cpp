@@ -63,10 +63,10 @@ void wait_for(const Tickets& tickets)
         while (static_cast<i64>(cpu(CpuId(i)).flush_done.load(std::memory_order_acquire) - wanted) < 0) {
             // The other may wait for us in the same way.
             serve_flush(self);
-            __atomic_store_n(&self.counters->awaited, i + 1, __ATOMIC_RELAXED);
+            self.awaited = i + 1;
             cpu_pause(); // an end of all this comes by NMI
         }
-        __atomic_store_n(&self.counters->awaited, 0, __ATOMIC_RELAXED);
+        self.awaited = 0;
     }
 }
 

@@ -32,11 +32,14 @@ void take_snapshot(const arch::TrapFrame& f)
     s.gs_base = reinterpret_cast<u64>(&c);
     s.cr3 = arch::read_cr3();
     s.tsc = arch::read_tsc();
+    s.awaited = c.awaited;
     __atomic_store_n(&s.ticket, ticket, __ATOMIC_RELEASE);
 }
 
 void answer_nmi(const arch::TrapFrame& frame)
 {
+    while (this_cpu().hangs_in_nmi)
+        cpu_pause();
     take_snapshot(frame);
     if (shared == nullptr || __atomic_load_n(&shared->hold, __ATOMIC_ACQUIRE) == 0)
         return;

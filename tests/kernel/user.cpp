@@ -99,6 +99,7 @@ STILL_TEST(program_makes_local_calls_and_ends)
     link_task(*local.p, *task);
     start_thread(*task, where);
 
+    park_until(arch::read_tsc() + us_to_tsc(30'000)); // this CPU sleeps meanwhile
     const u64 end = arch::read_tsc() + us_to_tsc(5'000'000);
     for (u32 left = 1; left != 0;) {
         STILL_CHECK(arch::read_tsc() < end);
@@ -114,6 +115,8 @@ STILL_TEST(program_makes_local_calls_and_ends)
     // Its last words to the proxy.
     STILL_CHECK(local.p->slots[0].nr == STILL_CALL_EXIT_GROUP && local.p->slots[0].arg[0] == 7);
     log("# getpid: {} TSC ticks a call (instructions under icount)", (data[0] - data[1]) / 1000);
+    STILL_CHECK(data[4] != 0 && data[4] <= data[5]);
+    log("# fwq: {} TSC ticks, up to {} more", data[4], data[5] - data[4]);
     local.free();
     STILL_CHECK(frames::free_bytes() + 64 * page_size >= before); // caches keep a few pages
     return true;

@@ -102,6 +102,7 @@ leave_kernel:
 	popq %rsi
 	popq %rdi
 	movq 40(%rsp), %rsp
+	movq $0, %gs:CPU_USER_RSP
 	swapgs
 	sysretq
 
@@ -164,6 +165,7 @@ still_enter_user:
 return_to_user:
 	pop_registers
 	addq $16, %rsp
+	movq $0, %gs:CPU_USER_RSP
 	swapgs
 .globl still_iret
 still_iret:
@@ -193,6 +195,7 @@ trap:
 	testb $3, FRAME_CS(%rsp)
 	jz 1f
 	swapgs
+	movq %rsp, %gs:CPU_USER_RSP
 1:	/* the user's AC must not open user memory to us */
 	pushfq
 	andl $~0x40000, (%rsp)

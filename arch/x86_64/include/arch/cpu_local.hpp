@@ -4,6 +4,7 @@
 
 #include <base/types.hpp>
 #include <cstddef>
+#include <stillcore/shared.h>
 
 struct still_slot;
 
@@ -27,7 +28,7 @@ struct CpuLocal {
     // entry.S knows these by offset.
     CpuLocal* self;
     u64 kernel_stack; // top, for the system call entry
-    u64 user_rsp;     // scratch of the system call entry: these three
+    u64 user_rsp; // scratch of the system call entry: these three; 0 in user mode (entry_frame in stillcore/shared.h)
     u64 user_rip;
     u64 user_flags;
     still_slot* quick_slot; // where the entry sends a call to Linux by itself; nullptr: not now
@@ -40,8 +41,9 @@ struct CpuLocal {
     u64 gdt[16];
     TaskState tss;
 };
-static_assert(offsetof(CpuLocal, user_rip) == 24 && offsetof(CpuLocal, quick_slot) == 40 &&
-              offsetof(CpuLocal, quick_calls) == 48 && offsetof(CpuLocal, posted_seq) == 56);
+static_assert(offsetof(CpuLocal, user_rsp) == 8 * STILL_ENTRY_WORD && offsetof(CpuLocal, user_rip) == 24 &&
+              offsetof(CpuLocal, quick_slot) == 40 && offsetof(CpuLocal, quick_calls) == 48 &&
+              offsetof(CpuLocal, posted_seq) == 56);
 
 inline CpuLocal& cpu_local()
 {
