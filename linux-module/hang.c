@@ -35,17 +35,19 @@ static const struct still_cpu_counters *counters_of(const struct still_channel *
 	return &channel->os->shared->cpus[channel->cpu];
 }
 
+static bool is_idle(const struct still_channel *channel)
+{
+	return READ_ONCE(counters_of(channel)->mode) == STILL_CPU_IDLE;
+}
+
+/* The word says so for a CPU that runs a program; in kernel threads it means nothing. */
 static bool is_in_user_mode(const struct still_channel *channel)
 {
 	u32 frame = READ_ONCE(counters_of(channel)->entry_frame);
 
-	return frame && still_os_owns(channel->os, frame, 1) &&
+	return frame && !is_idle(channel) && READ_ONCE(counters_of(channel)->pid) &&
+	       still_os_owns(channel->os, frame, 1) &&
 	       !READ_ONCE(((u64 *)__va(PFN_PHYS(frame)))[STILL_ENTRY_WORD]);
-}
-
-static bool is_idle(const struct still_channel *channel)
-{
-	return READ_ONCE(counters_of(channel)->mode) == STILL_CPU_IDLE;
 }
 
 /* Counts the seconds in which it entered nothing and switched to nobody. */

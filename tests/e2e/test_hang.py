@@ -27,9 +27,11 @@ def set_parameter(lwk, name, value):
 def patience(lwk):
     set_parameter(lwk, "hang_seconds", 4)
     set_parameter(lwk, "busy_hang_seconds", 6)
+    set_parameter(lwk, "ping_seconds", 1)
     yield lwk
     set_parameter(lwk, "hang_seconds", 10)
     set_parameter(lwk, "busy_hang_seconds", 60)
+    set_parameter(lwk, "ping_seconds", 5)
 
 
 @pytest.mark.parametrize("fault, condition, words", [
