@@ -61,11 +61,11 @@ def test_each_kind_of_hang_is_named(patience, fault, condition, words):
 def test_who_waits_for_an_invalidation_is_not_the_culprit(patience):
     lwk = patience
     program = """
-import ctypes, mmap, os, threading
+import hashlib, mmap, os, threading
 def compute():
     os.sched_setaffinity(0, [0])
     print('go', flush=True)
-    while True: pass
+    hashlib.pbkdf2_hmac('sha256', b'', b'', 1 << 30)  # holds no lock of Python's
 threading.Thread(target=compute, daemon=True).start()
 os.sched_setaffinity(0, [1])
 while True:
