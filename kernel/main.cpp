@@ -10,6 +10,7 @@
 #include <debug/log.hpp>
 #include <debug/panic.hpp>
 #include <debug/test.hpp>
+#include <exec/memory_change.hpp>
 #include <exec/process.hpp>
 #include <exec/report.hpp>
 #include <exec/user_memory.hpp>
@@ -156,6 +157,20 @@ void deferred(const still_msg& m)
         const u64 bytes = file_cache::drop();
         publish_memory();
         ikc::reply(m, 0, bytes);
+        break;
+    }
+    case STILL_MSG_MEM_ADD: {
+        const Status added = add_memory(PhysAddr(m.arg[0]), m.arg[1], NodeId(static_cast<u32>(m.arg[2])));
+        publish_memory();
+        ikc::reply(m, added ? 0 : -static_cast<i64>(added.error()));
+        break;
+    }
+    case STILL_MSG_MEM_REMOVE: {
+        u64 left = 0;
+        const auto units = remove_memory(NodeId(static_cast<u32>(m.arg[0])), m.arg[1],
+                                         arch::direct<u64>(PhysAddr(block.report_phys)), &left);
+        publish_memory();
+        ikc::reply(m, units ? static_cast<i64>(*units) : -static_cast<i64>(units.error()), left);
         break;
     }
     case STILL_MSG_SHUTDOWN:

@@ -47,25 +47,6 @@ static void put_area(struct still_area *area)
 	area->va = NULL;
 }
 
-static int build_spans(struct still_os *os)
-{
-	struct still_range_node *range;
-	unsigned int i = 0;
-
-	kvfree(os->spans);
-	os->num_spans = 0;
-	os->spans = kvcalloc(still_pool_count(&os->memory), sizeof(*os->spans), GFP_KERNEL);
-	if (!os->spans)
-		return -ENOMEM;
-	/* Two ranges of different nodes may touch; a page frame that crosses them is nobody's. */
-	list_for_each_entry(range, &os->memory.ranges, list) {
-		os->spans[i].first_pfn = range->pfn;
-		os->spans[i++].end_pfn = range->pfn + range->pages;
-	}
-	os->num_spans = i;
-	return 0;
-}
-
 static int check_ready(struct still_os *os, char *text)
 {
 	if (os->state != STILL_OS_INACTIVE)
@@ -119,7 +100,7 @@ static int set_up(struct still_os *os, char *text)
 	os->log->capacity = 512ul << 10;
 	os->log_cleared = 0;
 	os->death[0] = 0;
-	ret = build_spans(os);
+	ret = still_spans_build(os);
 	if (!ret)
 		ret = get_area(&os->block_area, sizeof(struct still_boot_block));
 	if (!ret)

@@ -60,7 +60,7 @@ static void release(struct device *dev)
 	if (os->report)
 		free_pages_exact(os->report, STILL_REPORT_BYTES);
 	still_image_free(os->image);
-	kvfree(os->spans);
+	still_spans_free(os);
 	kvfree(os);
 }
 
@@ -199,25 +199,6 @@ bool still_os_memory_overlaps(unsigned long pfn, unsigned long pages)
 	list_for_each_entry(os, &still_instances, list)
 		if (still_pool_overlaps(&os->memory, pfn, pages))
 			return true;
-	return false;
-}
-
-/* Is that memory the instance's? Good while it is up, and inside a walk (lwk_tables.c). */
-bool still_os_owns(const struct still_os *os, unsigned long pfn, unsigned long pages)
-{
-	unsigned int low = 0, high = os->num_spans;
-
-	while (low < high) {
-		unsigned int mid = (low + high) / 2;
-		const struct still_span *span = &os->spans[mid];
-
-		if (pfn < span->first_pfn)
-			high = mid;
-		else if (pfn >= span->end_pfn)
-			low = mid + 1;
-		else
-			return pages <= span->end_pfn - pfn;
-	}
 	return false;
 }
 

@@ -9,11 +9,13 @@
 
 #include "dump.h"
 #include "freeze.h"
+#include "hot_memory.h"
 #include "ikc.h"
 #include "image.h"
 #include "os.h"
 #include "proxy.h"
 #include "text.h"
+#include "waiting.h"
 
 #define IMAGE_FILE_MAX (256ull << 20) /* with debug information */
 
@@ -108,17 +110,18 @@ static int cpus(struct still_os *os, unsigned int cmd, struct still_cpu_list *li
 
 static int memory(struct still_os *os, unsigned int cmd, struct still_mem_list *list)
 {
+	bool runs = os->state == STILL_OS_RUNNING;
 	int ret = 0;
 
-	if (cmd != STILL_IOC_MEM_ASSIGNED)
+	if (cmd != STILL_IOC_MEM_ASSIGNED && !runs)
 		ret = not_while_up(os, list->text);
 	if (ret)
 		return ret;
 	mutex_lock(&still_partition_lock);
 	if (cmd == STILL_IOC_MEM_ASSIGN)
-		ret = still_mem_assign(os, list);
+		ret = runs ? still_mem_hot_add(os, list) : still_mem_assign(os, list);
 	else if (cmd == STILL_IOC_MEM_UNASSIGN)
-		ret = still_mem_unassign(os, list);
+		ret = runs ? still_mem_hot_remove(os, list) : still_mem_unassign(os, list);
 	else
 		still_mem_query(list, &os->memory);
 	mutex_unlock(&still_partition_lock);
@@ -156,6 +159,8 @@ static int locked(struct still_handle *handle, unsigned int cmd, void *arg)
 		return still_thaw(handle, arg);
 	case STILL_IOC_DUMP_INFO:
 		return still_dump_info(os, arg);
+	case STILL_IOC_CALLS:
+		return still_list_waiting(os, arg);
 	case STILL_IOC_DUMP_READ:
 		return still_dump_read(os, arg);
 	default:
@@ -207,7 +212,7 @@ static bool is_known(unsigned int cmd)
 		STILL_IOC_LOAD,       STILL_IOC_KARGS,        STILL_IOC_BOOT,
 		STILL_IOC_SHUTDOWN,   STILL_IOC_INJECT,       STILL_IOC_DROP_CACHE,
 		STILL_IOC_FREEZE,     STILL_IOC_THAW,         STILL_IOC_DUMP_INFO,
-		STILL_IOC_DUMP_READ,
+		STILL_IOC_DUMP_READ,  STILL_IOC_CALLS,
 	};
 	unsigned int i;
 

@@ -12,6 +12,7 @@
 #include "ikc.h"
 #include "os.h"
 #include "proxy.h"
+#include "waiting.h"
 
 /* Runs from boot to the stop of the cores; cancelled before the rings go. */
 void still_watch_work(struct work_struct *work)
@@ -25,6 +26,7 @@ void still_watch_work(struct work_struct *work)
 	} else {
 		still_ikc_drain(os);
 		still_procs_watch_stops(os);
+		still_note_waiting(os);
 		os->watch_ticks++;
 		if (still_watch_cpus(os))
 			return;

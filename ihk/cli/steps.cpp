@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // ihkosctl OS ...: one instance, step by step, in the grammar that McKernel's users know.
+#include "calls.hpp"
 #include "commands.hpp"
 #include "common.hpp"
 #include "health.hpp"
@@ -107,8 +108,9 @@ int run_steps(uint32_t index, int argc, char** argv)
     boot->add_option("--timeout-ms", words.timeout);
     shutdown->add_option("--timeout-ms", words.timeout);
     auto* get =
-        app.add_subcommand("get", "get status: the state as one word; get health: also by the exit status");
-    get->add_option("WHAT", words.what)->required()->check(CLI::IsMember({"status", "health"}));
+        app.add_subcommand("get", "get status: the state as one word; get health: also by the exit status; "
+                                  "get calls: what Linux serves for its threads");
+    get->add_option("WHAT", words.what)->required()->check(CLI::IsMember({"status", "health", "calls"}));
     auto* kmsg_command = app.add_subcommand("kmsg", "print the LWK's log");
     kmsg_command->add_flag("-f,--follow", words.follow, "go on printing what comes");
     auto* clear = app.add_subcommand("clear_kmsg", "clear the LWK's log");
@@ -153,6 +155,9 @@ int run_steps(uint32_t index, int argc, char** argv)
             progress("the LWK did not answer in time; its CPUs were stopped all the same");
         }
         return orderly ? exit_ok : report(orderly.error());
+    }
+    if (get->parsed() && words.what == "calls") {
+        return calls(*os);
     }
     if (get->parsed() && words.what == "health") {
         return health(*os);

@@ -31,7 +31,7 @@ _ihkosctl()
             else
                 case ${COMP_WORDS[2]} in
                 assign | release | query) words="cpu mem" ;;
-                get) words="status health" ;;
+                get) words="status health calls" ;;
                 kmsg) words="-f" ;;
                 dump) words="--level" ;;
                 inject) words="panic page-fault double-fault hang hang-on hang-nmi idle no-shutdown" ;;

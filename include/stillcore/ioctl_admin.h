@@ -199,6 +199,21 @@ struct still_dump_info {
 	char text[STILL_TEXT];
 };
 
+/* A call that Linux serves for a thread of the LWK and has not finished. */
+struct still_waiting_call {
+	uint32_t pid; /* in the proxy's PID namespace */
+	uint32_t tid;
+	uint32_t nr;      /* Linux's number, or enum still_call */
+	uint32_t seconds; /* for so long at least */
+};
+
+struct still_calls {
+	uint64_t buffer; /* in: user address of struct still_waiting_call[space] */
+	uint32_t space;  /* in */
+	uint32_t count;  /* out: that there are */
+	char text[STILL_TEXT];
+};
+
 #define STILL_DUMP_MAX_READ (4u << 20)
 
 struct still_dump_read {
@@ -246,5 +261,6 @@ struct still_dump_read {
 /* From boot to shutdown, in any state between: of which memory a core file is made, and its contents. */
 #define STILL_IOC_DUMP_INFO _IOWR(STILL_IOC_OS, 18, struct still_dump_info)
 #define STILL_IOC_DUMP_READ _IOWR(STILL_IOC_OS, 19, struct still_dump_read)
+#define STILL_IOC_CALLS _IOWR(STILL_IOC_OS, 20, struct still_calls)
 
 #endif

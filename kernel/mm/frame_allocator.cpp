@@ -22,8 +22,13 @@ struct Node {
 };
 
 std::array<Node, STILL_MAX_NODES> nodes;
-std::array<Zone, STILL_MAX_RANGES> zones; // ascending
-u32 num_zones = 0;
+// Ascending. Readers take no lock: a change is made in the other table, and again only when none can be in the old.
+struct ZoneTable {
+    u32 count = 0;
+    std::array<Zone, STILL_MAX_RANGES> zones;
+};
+std::array<ZoneTable, 2> zone_tables;
+std::atomic<ZoneTable*> current_zones{&zone_tables[0]};
 u32 num_nodes = 1;
 still_page_map map; // of the zones, for dumps
 constexpr u64 lent_step = 4 * MiB;
@@ -32,16 +37,17 @@ bool (*lender)(u64 bytes) = nullptr;
 
 Zone* zone_of(PhysAddr a)
 {
+    ZoneTable& table = *current_zones.load(std::memory_order_acquire);
     u32 low = 0;
-    u32 high = num_zones;
+    u32 high = table.count;
     while (low < high) {
         const u32 mid = (low + high) / 2;
-        if (zones[mid].start <= a)
+        if (table.zones[mid].start <= a)
             low = mid + 1;
         else
             high = mid;
     }
-    return low != 0 && zones[low - 1].contains(a) ? &zones[low - 1] : nullptr;
+    return low != 0 && table.zones[low - 1].contains(a) ? &table.zones[low - 1] : nullptr;
 }
 
 // Of the counts of owners in an aligned 2 MiB block; blocks share locks.
@@ -91,9 +97,10 @@ void add_zone(PhysAddr from, PhysAddr to, u32 node)
     const u64 metadata = (count * sizeof(Frame) + page_size - 1) & ~(page_size - 1);
     if (metadata + page_size > to - from)
         return; // too small to be worth it
-    if (num_zones == zones.size())
-        panic("memory is scattered over more than {} pieces", zones.size());
-    Zone& zone = zones[num_zones++];
+    ZoneTable& table = zone_tables[0];
+    if (table.count == table.zones.size())
+        panic("memory is scattered over more than {} pieces", table.zones.size());
+    Zone& zone = table.zones[table.count++];
     zone.start = from;
     zone.count = count;
     zone.node = NodeId(node);
@@ -344,6 +351,69 @@ PhysAddr keep_table_page()
     if (page != PhysAddr())
         kept.fetch_add(page_size);
     return page;
+}
+
+bool is_of_a_zone(PhysAddr unit)
+{
+    return zone_of(unit) != nullptr;
+}
+
+Status add_zone_of(PhysAddr start, u64 bytes, NodeId node)
+{
+    const u64 count = bytes / page_size;
+    ZoneTable& old = *current_zones.load();
+    if (old.count == old.zones.size())
+        return fail(Errno::nospc);
+    u32 order = 0;
+    while (order_bytes(order) < count * sizeof(Frame))
+        ++order;
+    void* records = keep_memory(order);
+    if (records == nullptr)
+        return fail(Errno::nomem);
+    Zone zone;
+    zone.start = start;
+    zone.count = count;
+    zone.node = node;
+    zone.frames = static_cast<Frame*>(records);
+    for (u64 i = 0; i < count; ++i) {
+        zone.frames[i].number = start.raw() / page_size + i;
+        zone.frames[i].state = Frame::State::inner;
+    }
+    ZoneTable& fresh = &old == &zone_tables[0] ? zone_tables[1] : zone_tables[0];
+    u32 at = 0;
+    for (u32 i = 0; i < old.count; ++i) {
+        if (at == i && start < old.zones[i].start)
+            fresh.zones[at++] = zone;
+        fresh.zones[at++] = old.zones[i];
+    }
+    if (at == old.count)
+        fresh.zones[at++] = zone;
+    fresh.count = at;
+    current_zones.store(&fresh, std::memory_order_release);
+    note_in_map(zone, arch::direct_to_phys(records));
+    return {};
+}
+
+void give_unit(PhysAddr unit)
+{
+    Zone* zone = zone_of(unit);
+    Node& n = nodes[zone->node.value];
+    Frame* frame = zone->frame(unit);
+    frame->state = Frame::State::allocated;
+    LockGuard guard(n.lock);
+    n.buddy.release(*zone, frame, unit_order);
+    n.total += order_bytes(unit_order);
+}
+
+PhysAddr take_unit(NodeId node)
+{
+    Node& n = nodes[node.value];
+    LockGuard guard(n.lock);
+    Frame* frame = n.buddy.allocate(unit_order);
+    if (frame == nullptr)
+        return PhysAddr();
+    n.total -= order_bytes(unit_order);
+    return frame->address();
 }
 
 const still_page_map* page_map()

@@ -32,8 +32,9 @@ struct Cpu {
 
     std::atomic<u64> flush_wanted{0};
     std::atomic<u64> flush_done{0};
-    volatile u32 awaited = 0;            // 1 + the CPU that it waits for in there, as an NMI finds it
-    std::atomic<bool> abort_rseq{false}; // with a flush: the running thread's critical section ends
+    volatile u32 awaited = 0;             // 1 + the CPU that it waits for in there, as an NMI finds it
+    std::atomic<bool> flush_whole{false}; // with a flush: the kernel's translations, too
+    std::atomic<bool> abort_rseq{false};  // with a flush: the running thread's critical section ends
 
     still_cpu_counters* counters = nullptr;
     still_cpu_counters own_counters; // when alone

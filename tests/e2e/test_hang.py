@@ -119,3 +119,18 @@ def test_a_double_fault_is_a_panic(lwk):
     assert "double fault" in lwk.status()["panic"] and health(lwk) == ("panic", 13)
     lwk.check(["ihkosctl", "reboot"])
     assert lwk.mcexec("echo", "fine").stdout == "fine\n"
+
+
+def test_a_call_that_linux_does_not_finish_is_shown_with_its_name(lwk):
+    command = lwk.spawn(["mcexec", "cat"])
+    def line():
+        found = [text.split() for text in lwk.check(["ihkosctl", "0", "get", "calls"]).splitlines()[1:]]
+        return next((words for words in found if words[3] == "read" and int(words[2]) >= 3), None)
+    wait_for(line, 20)
+    pid, tid, _, name = line()
+    assert pid == tid and name == "read" and lwk.state() == "RUNNING" and health(lwk) == ("healthy", 0)
+    command.write(b"x")
+    time.sleep(2)
+    assert line() is None or int(line()[2]) < 10
+    command.close_stdin()
+    assert command.wait(10).stdout == "x"

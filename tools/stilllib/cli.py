@@ -111,6 +111,11 @@ def _parser():
     sub.add_argument("--minutes", type=float, default=30, metavar="N", help="how long (default 30)")
     sub.add_argument("--seed", type=int, default=1, metavar="S", help="what is started and killed when (default 1)")
 
+    sub = add("cycles", _run_module("cycles"), "reserve, boot, run, shut down, release, killed at random; all is back")
+    _machine_options(sub)
+    sub.add_argument("--count", type=int, default=500, metavar="N", help="how many (default 500)")
+    sub.add_argument("--seed", type=int, default=1, metavar="S", help="what is killed when (default 1)")
+
     sub = add("storm", _run_module("storm"), "memory that changes under those who use it, for a time")
     _machine_options(sub)
     sub.add_argument("--minutes", type=float, default=30, metavar="N", help="how long (default 30)")

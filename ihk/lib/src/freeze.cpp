@@ -70,4 +70,22 @@ Result<> Instance::dump_read(uint64_t phys, std::span<std::byte> to)
     return call(file_.get(), STILL_IOC_DUMP_READ, request, fmt::format("dump OS instance {}", index_));
 }
 
+Result<std::vector<still_waiting_call>> Instance::waiting_calls()
+{
+    std::vector<still_waiting_call> list;
+    still_calls request{};
+    do {
+        list.resize(request.count + 64);
+        request.space = static_cast<uint32_t>(list.size());
+        request.buffer = reinterpret_cast<uint64_t>(list.data()); // SAFETY: ioctls take integers
+        if (auto done = call(file_.get(), STILL_IOC_CALLS, request,
+                             fmt::format("ask OS instance {} for its calls", index_));
+            !done) {
+            return std::unexpected(done.error());
+        }
+    } while (request.count > request.space);
+    list.resize(request.count);
+    return list;
+}
+
 } // namespace still::ihk

@@ -101,6 +101,8 @@ class Instance {
     [[nodiscard]] Result<> inject(uint32_t what);
     // Forgets the contents of files that it keeps in free memory.
     [[nodiscard]] Result<> drop_cache();
+    // Calls that Linux has not finished.
+    [[nodiscard]] Result<std::vector<still_waiting_call>> waiting_calls();
     [[nodiscard]] Result<> freeze();
     [[nodiscard]] Result<> thaw();
     // For a dump: the CPUs stand still until the end of the hold or of the open file. Returns how many do.
