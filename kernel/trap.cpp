@@ -9,8 +9,8 @@
 #include <debug/log.hpp>
 #include <debug/panic.hpp>
 #include <debug/symbols.hpp>
-#include <exec/rseq.hpp>
 #include <exec/user_memory.hpp>
+#include <exec/way_back.hpp>
 #include <offload/ikc.hpp>
 #include <sched/snapshot.hpp>
 
@@ -192,21 +192,7 @@ extern "C" void still_trap(still::arch::TrapFrame* frame)
             current_thread().attention = true;
         return;
     }
-    Task& task = current_task();
-    do {
-        task.attention = false;
-        wait_while_stopped(task);
-        leave_if_dying(task);
-        reschedule_if_needed();
-        if (!task.may_run_on(this_cpu().arch.id))
-            obey_affinity();
-        if (signal_pending(task))
-            deliver_signals(task, *frame, -1);
-        rseq::on_return(task, *frame);
-        if (signal_pending(task))
-            deliver_signals(task, *frame, -1); // a bad rseq area is a SIGSEGV
-        leave_if_dying(task);
-    } while (task.attention); // it was switched away from meanwhile
+    attend(current_task(), *frame, -1);
 }
 
 extern "C" void still_urgent_trap(still::arch::TrapFrame* frame)

@@ -40,7 +40,7 @@ static int fill_leaf(struct still_proc *proc, struct still_leaf *leaf)
 	leaf->first_pfn = frame >> PAGE_SHIFT;
 	if (leaf->value & STILL_PTE_FOREIGN)
 		return 0;
-	if (!(leaf->value & (STILL_PTE_PRESENT | STILL_PTE_DEPARTING))) {
+	if (!leaf->value) {
 		leaf->is_leaf = false; /* a hole */
 		return 0;
 	}

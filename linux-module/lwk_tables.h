@@ -23,8 +23,8 @@ void still_walk_end(struct still_proc *proc) __releases(RCU);
 int still_walk(struct still_proc *proc, u64 address, struct still_leaf *leaf);
 
 /*
- * Of each leaf that a scan comes by, inside of its walk: SEEN and not FOREIGN, present or departing. leaf->writable is
- * the entry's own. Not 0: that will do.
+ * Of each leaf that a scan comes by, inside of its walk: SEEN and not FOREIGN; present, departing, or neither (memory
+ * without any right). leaf->writable is the entry's own. Not 0: that will do.
  */
 typedef int (*still_visit)(struct still_proc *proc, const struct still_leaf *leaf, void *context);
 int still_scan(struct still_proc *proc, u64 *at, u64 end, still_visit visit, void *context);

@@ -276,7 +276,7 @@ static int look(struct request *request, struct mm_struct *mm)
 {
 	struct vm_area_struct *vma = vma_lookup(mm, request->address);
 
-	if (!vma || vma->vm_ops == &still_proxy_vm_ops)
+	if (!vma || still_is_pseudo(vma))
 		return -EFAULT;
 	if (!(vma->vm_flags & (request->write ? VM_WRITE : VM_READ)))
 		return -EACCES;

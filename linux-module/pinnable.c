@@ -108,6 +108,11 @@ static bool is_pinnable(const struct vm_area_struct *vma)
 	return vma->vm_ops == &still_pinnable_vm_ops || vma->vm_ops == &still_disguised_vm_ops;
 }
 
+bool still_is_pseudo(const struct vm_area_struct *vma)
+{
+	return vma->vm_ops == &still_proxy_vm_ops || is_pinnable(vma);
+}
+
 struct extent {
 	bool is_ours; /* the pseudo file covers all of it */
 	bool is_done; /* in the other way already */
@@ -122,7 +127,7 @@ static struct extent look_at(const struct still_range *range)
 	mmap_read_lock(current->mm);
 	for (at = range->start; found.is_ours && at < range->end; at = vma->vm_end) {
 		vma = vma_lookup(current->mm, at);
-		found.is_ours = vma && (vma->vm_ops == &still_proxy_vm_ops || is_pinnable(vma));
+		found.is_ours = vma && still_is_pseudo(vma);
 		if (!found.is_ours)
 			break;
 		found.is_done &= is_pinnable(vma);

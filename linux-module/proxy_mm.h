@@ -16,6 +16,9 @@ extern const struct vm_operations_struct still_pinnable_vm_ops;
 /* As the first, but vm_file is another: see pinnable.c. */
 extern const struct vm_operations_struct still_disguised_vm_ops;
 
+/* Is it one of these? */
+bool still_is_pseudo(const struct vm_area_struct *vma);
+
 /* pseudo_file.c: the pseudo file over a range of the caller's addresses. 0 or an error. Takes mmap_lock, may sleep. */
 int still_pseudo_map(struct still_proc *proc, const struct still_range *range);
 /* For pinnable.c: files of the same inode that are mapped in another way. */

@@ -121,7 +121,7 @@ static int mark_leaf(struct still_proc *proc, const struct still_leaf *leaf, voi
 	struct pins *pins = context;
 	u64 value = leaf->value, found;
 
-	if (!still_leaf_present(leaf) || !pinned_pages(leaf))
+	if (still_leaf_departing(leaf) || !pinned_pages(leaf))
 		return 0;
 	for (;; value = found) {
 		found = cmpxchg(leaf->entry, value, value | STILL_PTE_PINNED);

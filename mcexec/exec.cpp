@@ -14,9 +14,11 @@
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <cstring>
 #include <expected>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace still::mcexec {
@@ -26,8 +28,25 @@ namespace {
 // What execveat() names, as a path that mcexec can open once more after it has executed itself.
 struct Target {
     std::string path;
-    ihk::FileHandle directory; // keeps the path good across that; -1: not needed
+    ihk::FileHandle kept; // makes the path good across that; -1: not needed
 };
+
+std::string path_through(const ihk::FileHandle& kept)
+{
+    return fmt::format("/proc/self/fd/{}", kept.get());
+}
+
+// Of /proc/self/exe and the like: they lead elsewhere then.
+std::expected<Target, int> keep_file(const std::string& path)
+{
+    const ihk::FileHandle file(open(path.c_str(), O_PATH | O_CLOEXEC));
+    ihk::FileHandle kept(file.get() < 0 ? -1 : fcntl(file.get(), F_DUPFD, 3));
+    if (kept.get() < 0) {
+        return std::unexpected(errno);
+    }
+    std::string through = path_through(kept);
+    return Target{std::move(through), std::move(kept)};
+}
 
 std::expected<Target, int> target_of(const Request& request)
 {
@@ -48,6 +67,9 @@ std::expected<Target, int> target_of(const Request& request)
                             S_ISLNK(info.st_mode)) {
         return std::unexpected(ELOOP);
     }
+    if (path->starts_with("/proc/")) {
+        return keep_file(*path);
+    }
     if (path->starts_with('/') || (directory == AT_FDCWD && !path->empty())) {
         return Target{std::move(*path), ihk::FileHandle(-1)};
     }
@@ -59,7 +81,7 @@ std::expected<Target, int> target_of(const Request& request)
     if (kept.get() < 0) {
         return std::unexpected(errno);
     }
-    std::string through = fmt::format("/proc/self/fd/{}", kept.get());
+    std::string through = path_through(kept);
     if (!path->empty()) {
         through += "/" + *path;
     }
@@ -73,8 +95,8 @@ std::vector<std::string> command_line(const Target& target, const ExecState& inh
     std::vector<std::string> words{
         "mcexec", fmt::format("--os={}", options.os), fmt::format("--exec={}", target.path),
         fmt::format("--blocked={}", inherited.blocked), fmt::format("--cpu-ns={}", cpu_ns)};
-    if (target.directory.get() >= 0) {
-        words.push_back(fmt::format("--close-fd={}", target.directory.get()));
+    if (target.kept.get() >= 0) {
+        words.push_back(fmt::format("--close-fd={}", target.kept.get()));
     }
     std::vector<uint32_t> cpus;
     for (uint32_t cpu = 0; cpu < STILL_MAX_CPUS; ++cpu) {
@@ -103,6 +125,23 @@ bool is_mcexec(const Program& program, int own_file)
     struct stat own{}, its{};
     return (own_file >= 0 ? fstat(own_file, &own) : stat("/proc/self/exe", &own)) == 0 &&
            fstat(program.file.get(), &its) == 0 && own.st_dev == its.st_dev && own.st_ino == its.st_ino;
+}
+
+// What the LWK has pending (STILL_CALL_EXEC), with all that is known of it.
+void leave_pending(uint64_t list)
+{
+    still_pending_signal pending{};
+    for (; list != 0 && read_program(list, &pending, sizeof pending) && pending.info[0] != 0;
+         list += sizeof pending) {
+        const auto signo = static_cast<int>(pending.info[0]);
+        char info[sizeof(siginfo_t)] = {};
+        memcpy(info, pending.info, sizeof pending.info);
+        if (pending.to_thread != 0) {
+            syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), signo, info);
+        } else {
+            syscall(SYS_rt_sigqueueinfo, getpid(), signo, info);
+        }
+    }
 }
 
 std::vector<char*> pointers(std::vector<std::string>& strings)
@@ -151,13 +190,9 @@ int64_t execute_anew(const Request& request, const ExecState& inherited)
     // All stay blocked across it: what arrives meanwhile waits for the new mcexec, which knows the program's
     // own mask. What the LWK has and the program blocks waits there as well.
     block_signals();
-    for (int signo = 1; signo <= 64; ++signo) {
-        if ((request.arg[5] >> (signo - 1) & 1) != 0) {
-            kill(getpid(), signo);
-        }
-    }
     restore_limits(facts);
     leave_ignored(inherited.ignored);
+    leave_pending(request.arg[5]); // now: a pending SIGCHLD goes when its disposition changes
     if (leaves) {
         set_signal_mask(inherited.blocked);
     }

@@ -37,6 +37,13 @@ STILL_ASSERT_SIZE(struct still_slot, 128);
 #define STILL_CALL_BLOCKS_TTIN 0x40000000u
 #define STILL_CALL_BLOCKS_TTOU 0x80000000u
 
+/* A signal that is pending and blocked, in the program's memory. */
+struct still_pending_signal {
+	uint64_t to_thread; /* 1: for the calling thread; 0: for the process */
+	uint32_t info[12];  /* the first 48 bytes of siginfo_t; info[0], the signal, is 0 behind the last */
+};
+STILL_ASSERT_SIZE(struct still_pending_signal, 56);
+
 /* Requests that mcexec serves itself; above all of Linux's numbers. */
 enum still_call {
 	STILL_CALL_FIRST = 0x10000,
@@ -57,8 +64,9 @@ enum still_call {
 	 * Answer: file handle (0 or more) for FILL, or the error that Linux's mmap would give. */
 	STILL_CALL_MAP_FILE = 0x10005,
 	/* execveat: arg[0]: path, arg[1]: argv, arg[2]: envp, arg[3]: directory's descriptor, arg[4]:
-	 * AT_* flags, all as the program passed them; arg[5]: signals that are pending and blocked, to be
-	 * pending for the new program; what else is inherited came by EXEC_STATE just before. mcexec checks
+	 * AT_* flags, all as the program passed them; arg[5]: where still_pending_signal records lie, up to one
+	 * without a signal, 0: none: they are to be pending for the new program; what else is inherited came by
+	 * EXEC_STATE just before. mcexec checks
 	 * all that can be wrong, then executes itself anew on that program, which ends this LWK process as
 	 * the device's file is closed. An answer is always an error. */
 	STILL_CALL_EXEC = 0x10006,

@@ -61,6 +61,24 @@ void SignalQueue::discard(u64 set, QueuedSignal*& freed)
     }
 }
 
+bool SignalQueue::look(u32 n, SignalInfo& info) const
+{
+    for (u64 left = set_; left != 0; left &= left - 1) {
+        const u32 signo = static_cast<u32>(__builtin_ctzll(left)) + 1;
+        if (standard_[signo - 1].signo != 0 && n-- == 0) {
+            info = standard_[signo - 1];
+            return true;
+        }
+        for (const QueuedSignal* node = lists_[signo - 1].first; node != nullptr; node = node->next) {
+            if (n-- == 0) {
+                info = node->info;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 void SignalQueue::remove(QueuedSignal& node)
 {
     List& list = lists_[node.info.signo - 1];

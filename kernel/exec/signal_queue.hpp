@@ -57,6 +57,8 @@ class SignalQueue {
     QueuedSignal* take(u32 signo, SignalInfo& info);
     // Forgets all of these numbers; the nodes are chained behind what *freed holds.
     void discard(u64 set, QueuedSignal*& freed);
+    // The n-th that waits, by number and then by age, without taking it. false: there are not so many.
+    bool look(u32 n, SignalInfo& info) const;
     // One node out of the middle (its timer is deleted).
     void remove(QueuedSignal& node);
 

@@ -152,7 +152,9 @@ bool AddressSpace::leads_to(UserAddr a, PhysAddr frame) const NO_THREAD_SAFETY
 {
     const arch::Leaf leaf = table_.find(a);
     const u64 e = leaf.entry == nullptr ? 0 : leaf.entry->load(std::memory_order_acquire);
-    return arch::is_present(e) && arch::leaf_frame(e, leaf.level) + (a - leaf.start) == frame;
+    // Not present: without any right, but there all the same.
+    return e != 0 && (e & STILL_PTE_FOREIGN) == 0 &&
+           arch::leaf_frame(e, leaf.level) + (a - leaf.start) == frame;
 }
 
 Status AddressSpace::end_fork(AddressSpace& child, Departure& left) NO_THREAD_SAFETY

@@ -3,7 +3,7 @@
 #include <array>
 #include <debug/log.hpp>
 #include <exec/offload.hpp>
-#include <exec/rseq.hpp>
+#include <exec/way_back.hpp>
 #include <syscall/dispatch.hpp>
 
 namespace still {
@@ -135,8 +135,6 @@ SyscallResult linux_error(Task& task, const Call& call, i64 result)
     return static_cast<u64>(result);
 }
 
-constexpr u64 restart_result = static_cast<u64>(-static_cast<i64>(Errno::restart));
-
 // Nothing has happened to the thread during its call, and nothing is left of that: nearly always so. What another CPU
 // has for it comes with an interrupt, which waits until the thread is back, or came in between and asks for attention.
 bool is_undisturbed(const Task& task) NO_THREAD_SAFETY // a hint, as signal_pending() is
@@ -153,28 +151,14 @@ bool is_undisturbed(const Task& task) NO_THREAD_SAFETY // a hint, as signal_pend
     return result ? linux_error(task, call, *result) : fail(result.error());
 }
 
-// On the way back from a call: whatever has happened meanwhile. 1: registers are others than a SYSRET leaves them.
-[[gnu::noinline]] unsigned long attend(Task& task, arch::TrapFrame& frame, u64 rip, u32 nr)
+[[gnu::noinline]] unsigned long attend_call(Task& task, arch::TrapFrame& frame, u64 rip, u32 nr)
 {
     constexpr u32 nr_rt_sigreturn = 15;
-    do {
-        task.attention = false;
-        wait_while_stopped(task);
-        leave_if_dying(task);
-        reschedule_if_needed();
-        if (!task.may_run_on(this_cpu().arch.id))
-            obey_affinity();
-        if (frame.rax == restart_result || task.restore_mask || signal_pending(task))
-            deliver_signals(task, frame, static_cast<i32>(nr));
-        rseq::on_return(task, frame);
-        if (signal_pending(task))
-            deliver_signals(task, frame, -1); // a bad rseq area is a SIGSEGV
-        leave_if_dying(task);
-    } while (task.attention); // it was switched away from meanwhile
+    attend(task, frame, static_cast<i32>(nr));
     return frame.rip != rip || nr == nr_rt_sigreturn ? 1 : 0;
 }
 
-// 1: attend()'s.
+// 1: registers are others than a SYSRET leaves them.
 [[gnu::always_inline]] inline unsigned long leave(Task& task, arch::TrapFrame& frame, u64 rip, u32 nr,
                                                   SyscallResult result)
 {
@@ -187,7 +171,7 @@ bool is_undisturbed(const Task& task) NO_THREAD_SAFETY // a hint, as signal_pend
     }
     if (is_undisturbed(task)) [[likely]]
         return 0;
-    return attend(task, frame, rip, nr);
+    return attend_call(task, frame, rip, nr);
 }
 
 } // namespace

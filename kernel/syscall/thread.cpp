@@ -20,8 +20,49 @@ SyscallResult sys_exit_group(Task& task, const Call& call)
 
 namespace {
 
+// The n-th signal that waits, the thread's first. Linux forgets those of timers at an execve, as it does the timers.
+bool pending_signal(Task& task, u32 n, still_pending_signal& pending)
+{
+    Process& p = *task.owner;
+    SignalInfo info;
+    LockGuard guard(p.lock);
+    for (const SignalQueue* queue : {&task.signals.pending, &p.pending}) {
+        for (u32 i = 0; queue->look(i, info); ++i) {
+            if (info.code == si_timer || n-- != 0)
+                continue;
+            pending.to_thread = queue == &p.pending ? 0 : 1;
+            static_assert(sizeof(pending.info) == sizeof(info));
+            __builtin_memcpy(pending.info, &info, sizeof(info));
+            return true;
+        }
+    }
+    return false;
+}
+
+// Writes what waits where it is in nobody's way, below the stack pointer. 0: nothing waits, or there is no room.
+u64 list_pending(Task& task, const arch::TrapFrame& frame)
+{
+    constexpr u32 most = 128;
+    constexpr u64 red_zone = 128;
+    still_pending_signal pending{};
+    u32 count = 0;
+    while (count < most && pending_signal(task, count, pending))
+        ++count;
+    const u64 list = (frame.rsp - red_zone - (count + 1) * sizeof(pending)) & ~15ull;
+    const AltStack& alt = task.signals.alt;
+    if (count == 0 || (alt.in_use(frame.rsp) && list < alt.sp))
+        return 0;
+    for (u32 i = 0; i <= count; ++i) {
+        if (i == count || !pending_signal(task, i, pending))
+            pending = {};
+        if (!UserOut<still_pending_signal>(list + i * sizeof(pending)).write(pending))
+            return 0;
+    }
+    return list;
+}
+
 // The proxy executes mcexec anew; with it the device's file is closed and this process killed.
-SyscallResult execute(Task& task, u32 nr, u64 directory, u64 path, u64 argv, u64 envp, u64 flags)
+SyscallResult execute(Task& task, const Call& call, u64 directory, u64 path, u64 argv, u64 envp, u64 flags)
 {
     Process& p = *task.owner;
     u64 ignored = 0;
@@ -38,17 +79,12 @@ SyscallResult execute(Task& task, u32 nr, u64 directory, u64 path, u64 argv, u64
     // Signals wait in Linux from now on. One that came here before would be lost: it is taken first.
     if (signal_pending(task)) {
         (void)offload_quickly(task, STILL_CALL_IDENTIFY);
-        task.restart_nr = static_cast<i32>(nr);
+        task.restart_nr = static_cast<i32>(call.nr);
         task.restart_always = true;
         return fail(Errno::restart);
     }
-    u64 pending = task.signals.pending.set();
-    {
-        LockGuard guard(p.lock);
-        pending |= p.pending.set();
-    }
-    return static_cast<u64>(
-        TRY(offload_quickly(task, STILL_CALL_EXEC, path, argv, envp, directory, flags, pending)));
+    return static_cast<u64>(TRY(offload_quickly(task, STILL_CALL_EXEC, path, argv, envp, directory, flags,
+                                                list_pending(task, call.frame))));
 }
 
 constexpr u64 at_fdcwd = static_cast<u64>(-100);
@@ -57,12 +93,12 @@ constexpr u64 at_fdcwd = static_cast<u64>(-100);
 
 SyscallResult sys_execve(Task& task, const Call& call)
 {
-    return execute(task, call.nr, at_fdcwd, call.arg[0], call.arg[1], call.arg[2], 0);
+    return execute(task, call, at_fdcwd, call.arg[0], call.arg[1], call.arg[2], 0);
 }
 
 SyscallResult sys_execveat(Task& task, const Call& call)
 {
-    return execute(task, call.nr, call.arg[0], call.arg[1], call.arg[2], call.arg[3], call.arg[4]);
+    return execute(task, call, call.arg[0], call.arg[1], call.arg[2], call.arg[3], call.arg[4]);
 }
 
 SyscallResult sys_getpid(Task& task, const Call&)

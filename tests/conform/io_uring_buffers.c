@@ -213,6 +213,36 @@ static void afterwards(void)
     close(fd);
 }
 
+/* It is the parent's also if nobody could reach it when the child was made. */
+static void fork_without_rights(void)
+{
+    char* at = map(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    const struct iovec buffer = {at, bytes};
+    int fd = memfd_create("fork", 0), pipes[2], status = 1;
+    char seen[2] = "", go = 'g';
+    struct uring u;
+    pid_t child;
+
+    memset(at, 'a', bytes);
+    make(&u);
+    MUST(register_all(&u, &buffer, 1) == 0 && pipe(pipes) == 0);
+    MUST(mprotect(at, bytes, PROT_NONE) == 0);
+    child = fork();
+    if (child == 0) {
+        MUST(read(pipes[0], &go, 1) == 1 && mprotect(at, bytes, PROT_READ) == 0);
+        _exit(at[0] == 'a' && at[bytes - 1] == 'a' ? 0 : 1);
+    }
+    MUST(mprotect(at, bytes, PROT_READ | PROT_WRITE) == 0);
+    memset(at, 'b', bytes);
+    SHOW(transfer(&u, IORING_OP_WRITE_FIXED, fd, at, bytes, 0));
+    MUST(pread(fd, seen, 1, 0) == 1 && pread(fd, seen + 1, 1, bytes - 1) == 1);
+    printf("after fork without rights: %.2s\n", seen);
+    MUST(write(pipes[1], &go, 1) == 1 && waitpid(child, &status, 0) == child);
+    printf("the child's: %d\n", status);
+    close(u.fd), close(fd), close(pipes[0]), close(pipes[1]);
+    munmap(at, bytes);
+}
+
 static void* register_again(void* argument)
 {
     char* at = map(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
@@ -248,6 +278,7 @@ int main(void)
     kinds();
     many();
     afterwards();
+    fork_without_rights();
     at_once();
     return 0;
 }

@@ -125,3 +125,12 @@ print(signal.getsignal(signal.SIGHUP) == signal.SIG_IGN, signal.pthread_sigmask(
 def test_an_unlimited_stack(lwk):
     result = lwk.sh(f"ulimit -s unlimited; mcexec sh -c 'ulimit -s'; mcexec {PROGRAMS}/arguments")
     assert result.stdout == "unlimited\nok arguments\n", result
+
+
+def test_more_may_ask_at_once_than_the_lwk_can_keep_requests(lwk):
+    lwk.check(["truncate", "-s", "128M", "/tmp/crowd"])
+    result = lwk.sh(f"""
+        rm -f /tmp/place; mcexec {PROGRAMS}/crowd map /tmp/crowd /tmp/place &
+        {PROGRAMS}/crowd ask /tmp/place; wait $! || echo failed: $?; rm /tmp/crowd
+    """, timeout=120)
+    assert "ok crowd" in result.stdout and "failed" not in result.stdout, result

@@ -35,6 +35,8 @@ static unsigned stamp_of(const unsigned char* at)
 
 static void verify(const unsigned char* at, unsigned found)
 {
+    if (period != 0 && found != 0 && found != stamp_of(at))
+        fprintf(stderr, "at +%zx: %x in place of %x\n", (size_t)(at - area), found, stamp_of(at));
     CHECK(period == 0 || found == 0 || found == stamp_of(at));
 }
 

@@ -7,7 +7,9 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -18,8 +20,9 @@
 enum { page = 4096 };
 
 static size_t leaf, count;
-static unsigned char* room; /* two places for each area, the second is where it moves to and back from */
-static atomic_int stop;
+static unsigned char* room;     /* two places for each area, the second is where it moves to and back from */
+static unsigned char* workshop; /* and one where it is made */
+static atomic_int go, stop;
 static atomic_long changes, remade, looks, refusals, forks;
 
 static unsigned next(unsigned* state)
@@ -38,15 +41,46 @@ static unsigned char* anywhere(unsigned* state)
     return room + ((size_t)next(state) * 8191u + next(state)) % (2 * count * leaf / page) * page;
 }
 
+static bool is_giant(void)
+{
+    return leaf > 2 << 20;
+}
+
+static void reserve(unsigned char* at)
+{
+    CHECK(mmap(at, leaf, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == at);
+}
+
+/* Made where nobody looks, or the first who does has a small page there before the large one comes. */
 static void make(unsigned char* at)
 {
-    CHECK(mmap(at, leaf, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE, -1,
-               0) == at);
+    unsigned char* new = workshop + (size_t)(at - room) / leaf / 2 * leaf;
+
+    if (is_giant()) {
+        /* There are few blocks as large as that: a page that was pinned has to be back before there is one again. */
+        reserve(at);
+        nanosleep(&(struct timespec){0, 100000000}, NULL);
+    }
+    CHECK(mmap(new, leaf, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE, -1,
+               0) == new);
     for (size_t i = 0; i < leaf; i += page) {
         const unsigned word = stamp_of(at + i);
-        memcpy(at + i, &word, sizeof(word));
+        memcpy(new + i, &word, sizeof(word));
     }
+    CHECK(mremap(new, leaf, leaf, MREMAP_MAYMOVE | MREMAP_FIXED, at) == at);
+    reserve(new);
     remade++;
+}
+
+/* Others use what was given up, but for what is pinned. */
+static void use_other_memory(void)
+{
+    enum { bytes = 64 << 20 };
+    unsigned char* at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(at != MAP_FAILED);
+    memset(at, 0xee, bytes);
+    CHECK(munmap(at, bytes) == 0);
 }
 
 /* A page is in a pipe as it is, and must be the same when it comes out, whatever is done meanwhile. */
@@ -59,9 +93,17 @@ static void pin_and_leave(unsigned char* at, unsigned char* elsewhere, unsigned*
     CHECK(vmsplice(fds[1], &piece, 1, 0) == sizeof(found));
     CHECK(mremap(at, leaf, leaf, MREMAP_MAYMOVE | MREMAP_FIXED, elsewhere) == elsewhere);
     CHECK(munmap(elsewhere, leaf) == 0);
-    make(at);
+    if (is_giant()) {
+        reserve(at); /* or the other memory comes there, where those who look find it */
+        reserve(elsewhere);
+        use_other_memory();
+    } else {
+        make(at);
+    }
     CHECK(read(fds[0], &found, sizeof(found)) == sizeof(found));
     CHECK(found == stamp_of(here));
+    if (is_giant())
+        make(at);
 }
 
 /* Both write to what they share, wherever others do just then. */
@@ -73,7 +115,7 @@ static void fork_and_write(unsigned char* at, unsigned* state)
     CHECK(pid >= 0);
     for (int i = 0; i < 8; i++) {
         unsigned char* here = at + next(state) % (leaf / page) * page;
-        const unsigned word = pid == 0 ? 0xeeeeeeee : stamp_of(here);
+        const unsigned word = pid == 0 ? 0xdddddddd : stamp_of(here);
         memcpy(here, &word, sizeof(word));
     }
     if (pid == 0)
@@ -104,10 +146,12 @@ static void* changes_one(void* arg)
 {
     unsigned state = 5u + (unsigned)(uintptr_t)arg;
     unsigned char *at = room + 2 * (uintptr_t)arg * leaf, *elsewhere = at + leaf, *was;
-    const unsigned seldom = leaf > 2 << 20 ? 64 : 16; /* it takes a while to clear that much */
+    const unsigned seldom = is_giant() ? 64 : 16; /* it takes a while to clear that much */
     int fds[2];
 
     CHECK(pipe(fds) == 0);
+    while (!go) /* until all stacks are there: one must not come where an area has just moved away from */
+        sched_yield();
     while (!stop) {
         switch (next(&state) % 3) {
         case 0:
@@ -149,6 +193,8 @@ static void* has_linux_look(void* arg)
             continue;
         }
         CHECK(read(fds[0], &found, sizeof(found)) == sizeof(found));
+        if (found != stamp_of(at) && found != 0)
+            fprintf(stderr, "at +%zx: %x in place of %x\n", (size_t)(at - room), found, stamp_of(at));
         CHECK(found == stamp_of(at) || found == 0);
     }
     return NULL;
@@ -165,14 +211,16 @@ int main(int argc, char** argv)
     leaf = (size_t)atoi(argv[2]) << 20;
     count = (size_t)atoi(argv[3]);
     CHECK(leaf > 0 && count > 0 && count < 60);
-    place = mmap(NULL, (2 * count + 1) * leaf, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    place = mmap(NULL, (3 * count + 1) * leaf, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     CHECK(place != MAP_FAILED);
     room = place + (leaf - (uintptr_t)place % leaf) % leaf;
+    workshop = room + 2 * count * leaf;
     for (uintptr_t i = 0; i < count; i++)
         make(room + 2 * i * leaf);
     for (uintptr_t i = 0; i < count; i++)
         CHECK(pthread_create(&threads[n++], NULL, changes_one, (void*)i) == 0);
     CHECK(pthread_create(&threads[n++], NULL, has_linux_look, NULL) == 0);
+    go = 1;
     file = fopen(argv[4], "w");
     CHECK(file != NULL);
     CHECK(fprintf(file, "%d %p %zu %zu\n", getpid(), (void*)room, 2 * count * leaf / page, leaf / page) > 0);

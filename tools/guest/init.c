@@ -88,7 +88,7 @@ static void bring_up_loopback(void)
     close(fd);
 }
 
-int main(void)
+int main(int argc, char** argv)
 {
     mkdir("/dev", 0755);
     mount("dev", "/dev", "devtmpfs", 0, NULL); /* the kernel may have done so */
@@ -124,10 +124,12 @@ int main(void)
         chdir("/") != 0)
         die("switch root");
 
-    tell("starts the agent");
-    char* argv[] = {"python3", "-I", "-S", "-B", "/run/still/agent.py", NULL};
+    /* What stands behind " -- " on the kernel's command line is started in the agent's place. */
+    char* agent[] = {"/usr/bin/python3", "-I", "-S", "-B", "/run/still/agent.py", NULL};
+    char** program = argc > 1 ? argv + 1 : agent;
+    tell(program[0]);
     char* envp[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", NULL};
-    execve("/usr/bin/python3", argv, envp);
-    die("/usr/bin/python3");
+    execve(program[0], program, envp);
+    die(program[0]);
     return 1;
 }

@@ -84,6 +84,10 @@ def _parser():
     sub = add("iso", _run_module("iso"), "make the ISO that boots the LWK alone")
     sub.add_argument("--boot", action="store_true", help="boot it, too: it runs the in-LWK tests")
 
+    sub = add("package", _run_module("package"), "make the Debian packages, in build/packages")
+    sub.add_argument("--check", action="store_true", help="then install them in a new Debian 12 with systemd, boot it, "
+                     "run a job there, upgrade, remove and purge (downloads 300 MB)")
+
     sub = add("test", _run_module("suites"), "run all tests, or some suites")
     sub.add_argument("names", nargs="*", metavar="NAME", help="suites (default: all)")
     _kernel_options(sub)  # for e2e and numa

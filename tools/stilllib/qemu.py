@@ -19,6 +19,7 @@ class Machine:
     numa: bool = False
     kernel: str | None = None
     kernel_args: str = ""
+    root: str = "/"  # what of the host the guest sees as its root
     x2apic: bool = False  # and interrupts are remapped
     icount: bool = False  # the TSC counts instructions
     qemu: tuple = ("qemu-system-x86_64",)  # of Debian 12; it has no x2APIC, and no icount for several CPUs
@@ -81,7 +82,7 @@ def command_line(machine, kernel, initramfs, agent_fd):
         "-serial", "file:console.log", "-serial", "file:lwk-serial.log",
         "-kernel", str(kernel.vmlinux), "-initrd", str(initramfs),
         "-append", f"{KERNEL_ARGS} {machine.kernel_args}".strip(),
-        "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
+        "-virtfs", f"local,path={machine.root},mount_tag=host,security_model=none,readonly=on,multidevs=remap",
         "-device", "virtio-serial-pci",
         "-chardev", f"socket,id=agent,fd={agent_fd}",
         "-device", f"virtserialport,chardev=agent,name={AGENT_PORT}",

@@ -12,6 +12,7 @@ from .progress import StillError
 PROGRAMS = GCC / "tests" / "guest"
 GDB_ASKER = ROOT / "tests" / "guest" / "gdb_asker.sh"
 ROUND = 10
+LEAST = 1000  # pages of each kind of leaf in a round; a storm that is less tries little
 GIB = 1024
 
 # Each line is a storm of its own: what runs at once. An asker waits for its file.
@@ -55,6 +56,9 @@ def work(guest, seconds, large):
         rounds += 1
     now = guest.status()
     tries = {kind: count - before["tries"][kind] for kind, count in now["tries"].items()}
+    for kind in ("4k", "2m", "1g") if large else ("4k", "2m"):
+        if tries[kind] < LEAST * rounds:
+            raise StillError(f"of leaves of {kind} only {tries[kind]} pages were mapped", shown(guest.console), "")
     return (f"{rounds} rounds; pages mapped for Linux while others changed them: "
             f"{sum(tries.values())}, of leaves of 4 KiB {tries['4k']}, 2 MiB {tries['2m']}, 1 GiB {tries['1g']}; "
             f"in {tries['lost']} tries the change came first; {now['zaps'] - before['zaps']} zaps")

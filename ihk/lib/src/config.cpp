@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -11,6 +12,17 @@
 namespace still::ihk {
 
 namespace {
+
+struct Key {
+    std::string_view name;
+    std::optional<std::string> Config::* field;
+};
+
+constexpr Key keys[] = {
+    {"cpus", &Config::cpus},         {"mem", &Config::mem},           {"image", &Config::image},
+    {"kargs", &Config::kargs},       {"on_panic", &Config::on_panic}, {"on_hang", &Config::on_hang},
+    {"dump_dir", &Config::dump_dir},
+};
 
 std::string_view trim(std::string_view text)
 {
@@ -45,19 +57,16 @@ Result<Config> parse_config(std::string_view text, std::string_view name)
         if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
             value = value.substr(1, value.size() - 2);
         }
-        std::optional<std::string>* field = key == "cpus"    ? &config.cpus
-                                            : key == "mem"   ? &config.mem
-                                            : key == "image" ? &config.image
-                                            : key == "kargs" ? &config.kargs
-                                                             : nullptr;
-        if (field == nullptr) {
+        const auto* known = std::ranges::find(keys, key, &Key::name);
+        if (known == std::end(keys)) {
             return fail(EINVAL, fmt::format("{}:{}: unknown key '{}'", name, number, key),
-                        "the keys are cpus, mem, image and kargs");
+                        "the keys are cpus, mem, image, kargs, on_panic, on_hang and dump_dir");
         }
-        if (*field) {
+        std::optional<std::string>& field = config.*known->field;
+        if (field) {
             return fail(EINVAL, fmt::format("{}:{}: '{}' is set a second time", name, number, key));
         }
-        *field = std::string(value);
+        field = std::string(value);
     }
     return config;
 }

@@ -34,6 +34,26 @@ TEST(SignalQueue, MergesStandardSignals)
     EXPECT_EQ(q.set(), 0u);
 }
 
+TEST(SignalQueue, ShowsWhatWaits)
+{
+    SignalQueue q;
+    QueuedSignal nodes[3];
+    SignalInfo info;
+    EXPECT_FALSE(q.look(0, info));
+    for (u32 i = 0; i < 3; ++i) {
+        nodes[i].info = numbered(rt, i);
+        q.append(nodes[i]);
+    }
+    q.add(numbered(10, 7));
+    const u64 expected[] = {7, 0, 1, 2};
+    for (u32 i = 0; i < 4; ++i) {
+        EXPECT_TRUE(q.look(i, info));
+        EXPECT_EQ(info.value, expected[i]);
+    }
+    EXPECT_FALSE(q.look(4, info));
+    EXPECT_EQ(next(q, rt), 0u);
+}
+
 TEST(SignalQueue, KeepsTheOrderOfOneNumber)
 {
     SignalQueue q;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The configuration file of `ihkosctl up`: lines `key = value`, comments with #, keys cpus, mem, image,
-// kargs.
+// The configuration file of `ihkosctl up` and of ihkmond: lines `key = value`, comments with #; see stillcore.conf(5).
 #pragma once
 
 #include "ihk/error.hpp"
@@ -16,6 +15,9 @@ struct Config {
     std::optional<std::string> mem;
     std::optional<std::string> image;
     std::optional<std::string> kargs;
+    std::optional<std::string> on_panic;
+    std::optional<std::string> on_hang;
+    std::optional<std::string> dump_dir;
 };
 
 inline constexpr const char* default_config_path = "/etc/stillcore.conf";
