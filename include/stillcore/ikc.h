@@ -56,12 +56,12 @@ enum still_msg_kind {
 	 * Reply arg[1]: the bytes that were cached. proc: 0. */
 	STILL_MSG_DROP_CACHE = 24,
 
-	/* Memory comes: arg[0]: physical address, arg[1]: bytes, aligned to and multiples of 4 MiB, arg[2]: node, as the
-	 * boot block numbers them. proc: 0. */
+	/* Memory comes: arg[0]: physical address, arg[1]: bytes, aligned to and multiples of 4 MiB, arg[2]: node, as
+	 * the boot block numbers them. proc: 0. */
 	STILL_MSG_MEM_ADD = 44,
-	/* Memory goes: arg[1] bytes of node arg[0], a multiple of 4 MiB, at most STILL_MAX_REMOVAL. The LWK chooses, and
-	 * writes the physical address of each 4 MiB of it to the report area. Reply arg[0]: their number. -EBUSY:
-	 * nothing has gone; arg[1] would have been free. proc: 0. */
+	/* Memory goes: arg[1] bytes of node arg[0], a multiple of 4 MiB, at most STILL_MAX_REMOVAL. The LWK chooses,
+	 * and writes the physical address of each 4 MiB of it to the report area. Reply arg[0]: their number.
+	 * -EBUSY: nothing has gone; arg[1] would have been free. proc: 0. */
 	STILL_MSG_MEM_REMOVE = 45,
 
 	/* A signal. arg[0]: number 1..64 | 1 + slot of a thread of the receiving process, or 0, << 8 | thread id (0:

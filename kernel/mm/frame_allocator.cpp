@@ -5,50 +5,18 @@
 #include <base/spin_lock.hpp>
 #include <debug/log.hpp>
 #include <debug/panic.hpp>
-#include <mm/buddy.hpp>
 #include <mm/frame_allocator.hpp>
 #include <mm/frame_owners.hpp>
+#include <mm/frame_zones.hpp>
 
 namespace still::frames {
 
 namespace {
 
-struct Node {
-    SpinLock lock;
-    BuddyAllocator buddy GUARDED_BY(lock);
-    u64 total = 0;
-    std::atomic<u64> lent{0};                  // of what is not in the buddy, but free all the same
-    std::array<u8, STILL_MAX_NODES> nearest{}; // nodes by distance, itself first
-};
-
-std::array<Node, STILL_MAX_NODES> nodes;
-// Ascending. Readers take no lock: a change is made in the other table, and again only when none can be in the old.
-struct ZoneTable {
-    u32 count = 0;
-    std::array<Zone, STILL_MAX_RANGES> zones;
-};
-std::array<ZoneTable, 2> zone_tables;
-std::atomic<ZoneTable*> current_zones{&zone_tables[0]};
 u32 num_nodes = 1;
-still_page_map map; // of the zones, for dumps
 constexpr u64 lent_step = 4 * MiB;
 std::atomic<u64> kept;
 bool (*lender)(u64 bytes) = nullptr;
-
-Zone* zone_of(PhysAddr a)
-{
-    ZoneTable& table = *current_zones.load(std::memory_order_acquire);
-    u32 low = 0;
-    u32 high = table.count;
-    while (low < high) {
-        const u32 mid = (low + high) / 2;
-        if (table.zones[mid].start <= a)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low != 0 && table.zones[low - 1].contains(a) ? &table.zones[low - 1] : nullptr;
-}
 
 // Of the counts of owners in an aligned 2 MiB block; blocks share locks.
 std::array<SpinLock, 64> owner_locks;
@@ -84,12 +52,6 @@ void mark(Frame* first, u64 count, Frame::State state)
         first[i].state = state;
 }
 
-void note_in_map(const Zone& zone, PhysAddr frames)
-{
-    map.zones[map.num_zones] = {zone.start.raw(), zone.count, frames.raw()};
-    __atomic_store_n(&map.num_zones, map.num_zones + 1, __ATOMIC_RELEASE);
-}
-
 // A free part of a range: [from, to); the zone's metadata go to its end.
 void add_zone(PhysAddr from, PhysAddr to, u32 node)
 {
@@ -119,12 +81,7 @@ void add_zone(PhysAddr from, PhysAddr to, u32 node)
 void init(const still_boot_block& block, std::span<const Taken> taken)
 {
     num_nodes = max(block.num_nodes, 1u);
-    map.magic = STILL_MAGIC;
-    map.record_bytes = sizeof(Frame);
-    const Frame sample;
-    map.state_offset =
-        static_cast<u32>(reinterpret_cast<u64>(&sample.state) - reinterpret_cast<u64>(&sample));
-    map.kernel_state = static_cast<u32>(Frame::State::kernel);
+    begin_map();
     for (u32 i = 0; i < num_nodes; ++i)
         sort_by_distance(block, i);
     for (u32 i = 0; i < block.num_ranges; ++i) {
@@ -351,74 +308,6 @@ PhysAddr keep_table_page()
     if (page != PhysAddr())
         kept.fetch_add(page_size);
     return page;
-}
-
-bool is_of_a_zone(PhysAddr unit)
-{
-    return zone_of(unit) != nullptr;
-}
-
-Status add_zone_of(PhysAddr start, u64 bytes, NodeId node)
-{
-    const u64 count = bytes / page_size;
-    ZoneTable& old = *current_zones.load();
-    if (old.count == old.zones.size())
-        return fail(Errno::nospc);
-    u32 order = 0;
-    while (order_bytes(order) < count * sizeof(Frame))
-        ++order;
-    void* records = keep_memory(order);
-    if (records == nullptr)
-        return fail(Errno::nomem);
-    Zone zone;
-    zone.start = start;
-    zone.count = count;
-    zone.node = node;
-    zone.frames = static_cast<Frame*>(records);
-    for (u64 i = 0; i < count; ++i) {
-        zone.frames[i].number = start.raw() / page_size + i;
-        zone.frames[i].state = Frame::State::inner;
-    }
-    ZoneTable& fresh = &old == &zone_tables[0] ? zone_tables[1] : zone_tables[0];
-    u32 at = 0;
-    for (u32 i = 0; i < old.count; ++i) {
-        if (at == i && start < old.zones[i].start)
-            fresh.zones[at++] = zone;
-        fresh.zones[at++] = old.zones[i];
-    }
-    if (at == old.count)
-        fresh.zones[at++] = zone;
-    fresh.count = at;
-    current_zones.store(&fresh, std::memory_order_release);
-    note_in_map(zone, arch::direct_to_phys(records));
-    return {};
-}
-
-void give_unit(PhysAddr unit)
-{
-    Zone* zone = zone_of(unit);
-    Node& n = nodes[zone->node.value];
-    Frame* frame = zone->frame(unit);
-    frame->state = Frame::State::allocated;
-    LockGuard guard(n.lock);
-    n.buddy.release(*zone, frame, unit_order);
-    n.total += order_bytes(unit_order);
-}
-
-PhysAddr take_unit(NodeId node)
-{
-    Node& n = nodes[node.value];
-    LockGuard guard(n.lock);
-    Frame* frame = n.buddy.allocate(unit_order);
-    if (frame == nullptr)
-        return PhysAddr();
-    n.total -= order_bytes(unit_order);
-    return frame->address();
-}
-
-const still_page_map* page_map()
-{
-    return &map;
 }
 
 u64 kept_bytes()

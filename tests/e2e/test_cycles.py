@@ -4,7 +4,7 @@ from stilllib import cycles
 
 
 def test_nothing_stays_behind(no_lwk):
-    counted, wrong = cycles.traces_of(no_lwk, 7, 12)
+    counted, wrong = cycles.traces_of(no_lwk, 7, 8)
     assert not wrong, (counted, wrong)
     no_lwk.up()
     assert no_lwk.mcexec("echo", "fine").stdout == "fine\n"

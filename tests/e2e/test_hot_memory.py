@@ -37,11 +37,11 @@ def eat(lwk, mib):
     """A program that has so much memory; its number of bytes if all of it is good."""
     program = f"""
 import mmap, sys
-area = mmap.mmap(-1, {mib} << 20)
-for at in range(0, len(area), 65536): area[at:at + 8] = at.to_bytes(8, "little")
+area, block = mmap.mmap(-1, {mib} << 20), bytes(range(256)) * 4096
+for at in range(0, len(area), 1 << 20): area[at:at + (1 << 20)] = block
 print("go", flush=True)
 sys.stdin.readline()
-print(sum(area[at:at + 8] == at.to_bytes(8, "little") for at in range(0, len(area), 65536)) * 65536)"""
+print(sum(area[at:at + (1 << 20)] == block for at in range(0, len(area), 1 << 20)) << 20)"""
     return lwk.spawn(["mcexec", "python3", "-c", program])
 
 
