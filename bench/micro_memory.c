@@ -35,9 +35,48 @@ static void mmap_256m(long n)
     mmap_touch_munmap(n, 256 * (size_t)mib);
 }
 
+/* Not kept by a cache in one piece, and no more than the LWK fills at once in an instance of 896 MiB. */
+enum { large = 96 * mib };
+
+static void mmap_96m(long n)
+{
+    mmap_touch_munmap(n, large);
+}
+
+static void start_large(void)
+{
+    buffer = memory(large);
+    touch(buffer, large);
+}
+
+/* As a kernel clears it. */
+static void zero_96m(long n)
+{
+    while (n--) {
+        char* at = buffer;
+        size_t words = large / 8;
+
+        __asm__ volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(0L) : "memory");
+    }
+}
+
+/* Every other page, so that none is a part of its neighbour. */
+static void start_among_10k(void)
+{
+    enum { mappings = 10000 };
+    char* at = memory(2 * (size_t)mappings * page);
+
+    for (size_t i = 0; i < mappings; i++)
+        need(mprotect(at + 2 * i * page, page, PROT_READ) == 0, "mprotect");
+}
+
 const struct operation memory_operations[] = {
     {"page_fault", page_fault, NULL, NULL},
     {"mmap_4k", mmap_4k, NULL, NULL},
     {"mmap_256m", mmap_256m, NULL, NULL},
+    {"mmap_96m", mmap_96m, NULL, NULL},
+    {"zero_96m", zero_96m, start_large, NULL},
+    {"mmap_among_10k", mmap_4k, start_among_10k, NULL},
+    {"fault_among_10k", page_fault, start_among_10k, NULL},
     {NULL, NULL, NULL, NULL},
 };

@@ -5,8 +5,11 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -114,6 +117,35 @@ static void futex_switch(long n)
         pass(0, 1);
 }
 
+/* --- among many that wait --- */
+
+static void* waits(void* arg)
+{
+    static int never;
+
+    for (;;)
+        syscall(SYS_futex, &never, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+    return arg;
+}
+
+static void start_among_2k(void)
+{
+    pthread_attr_t small;
+    pthread_t t;
+
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 32 * 1024);
+    for (int i = 0; i < 2000; i++)
+        need(pthread_create(&t, &small, waits, NULL) == 0, "pthread_create");
+    pthread_attr_destroy(&small);
+}
+
+static void start_futex_among_2k(void)
+{
+    start_among_2k();
+    start_futex();
+}
+
 /* --- two processes --- */
 
 static int to_child[2], from_child[2];
@@ -173,10 +205,107 @@ static void vm_read_1m(long n)
     vm_read(n, mib);
 }
 
+/* Through a pipe, in pieces that fit into it: the other reads what we write. */
+static void start_reader(void)
+{
+    char* into = memory(64 * 1024);
+    char c;
+
+    buffer = memory(mib);
+    touch(buffer, mib);
+    need(pipe(to_child) == 0 && pipe(from_child) == 0, "pipe");
+    child = fork();
+    if (child == 0) {
+        close(to_child[1]);
+        while (read(to_child[0], into, 64 * 1024) > 0)
+            ;
+        _exit((int)write(from_child[1], &c, 0));
+    }
+}
+
+static void pipe_bytes(long n, size_t bytes)
+{
+    while (n--)
+        for (size_t done = 0; done < bytes;) {
+            ssize_t part = write(to_child[1], buffer + done, bytes - done);
+
+            need(part > 0, "write");
+            done += (size_t)part;
+        }
+}
+
+static void pipe_4k(long n)
+{
+    pipe_bytes(n, page);
+}
+
+static void pipe_64k(long n)
+{
+    pipe_bytes(n, 64 * 1024);
+}
+
+static void pipe_1m(long n)
+{
+    pipe_bytes(n, mib);
+}
+
+/* Through shared memory: copied in by one process, out by the other, which run by turns. */
+static struct exchange {
+    atomic_long turn;
+    size_t bytes;
+    char data[mib];
+}* shared;
+
+static void take_turns(long mine, char* to, const char* from)
+{
+    while (atomic_load(&shared->turn) % 2 != mine)
+        sched_yield();
+    memcpy(to, from, shared->bytes);
+    atomic_fetch_add(&shared->turn, 1);
+}
+
+static void start_sharing(size_t bytes)
+{
+    buffer = memory(mib);
+    touch(buffer, mib);
+    shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    need(shared != MAP_FAILED, "mmap");
+    touch((char*)shared, sizeof(*shared));
+    shared->bytes = bytes;
+    child = fork();
+    if (child == 0) {
+        touch(buffer, mib);
+        touch((char*)shared->data, mib);
+        for (;;)
+            take_turns(1, buffer, shared->data);
+    }
+}
+
+static void start_shm_4k(void)
+{
+    start_sharing(page);
+}
+
+static void start_shm_64k(void)
+{
+    start_sharing(64 * 1024);
+}
+
+static void start_shm_1m(void)
+{
+    start_sharing(mib);
+}
+
+static void shm_round(long n)
+{
+    while (n--)
+        take_turns(0, shared->data, buffer);
+}
+
 void stop_child(void)
 {
     if (child > 0)
-        close(to_child[1]);
+        kill(child, SIGKILL);
 }
 
 const struct operation task_operations[] = {
@@ -190,5 +319,13 @@ const struct operation task_operations[] = {
     {"vm_read_4k", vm_read_4k, start_peer, NULL},
     {"vm_read_64k", vm_read_64k, start_peer, NULL},
     {"vm_read_1m", vm_read_1m, start_peer, NULL},
+    {"pipe_4k", pipe_4k, start_reader, NULL},
+    {"pipe_64k", pipe_64k, start_reader, NULL},
+    {"pipe_1m", pipe_1m, start_reader, NULL},
+    {"shm_4k", shm_round, start_shm_4k, NULL},
+    {"shm_64k", shm_round, start_shm_64k, NULL},
+    {"shm_1m", shm_round, start_shm_1m, NULL},
+    {"thread_among_2k", thread, start_among_2k, NULL},
+    {"futex_among_2k", futex_switch, start_futex_among_2k, NULL},
     {NULL, NULL, NULL, NULL},
 };

@@ -43,11 +43,8 @@ static bool is_idle(const struct still_channel *channel)
 /* The word says so for a CPU that runs a program; in kernel threads it means nothing. */
 static bool is_in_user_mode(const struct still_channel *channel)
 {
-	u32 frame = READ_ONCE(counters_of(channel)->entry_frame);
-
-	return frame && !is_idle(channel) && READ_ONCE(counters_of(channel)->pid) &&
-	       still_os_owns(channel->os, frame, 1) &&
-	       !READ_ONCE(((u64 *)__va(PFN_PHYS(frame)))[STILL_ENTRY_WORD]);
+	return !is_idle(channel) && READ_ONCE(counters_of(channel)->pid) &&
+	       still_cpu_is_in_user_mode(channel->os, channel->cpu);
 }
 
 /* Counts the seconds in which it entered nothing and switched to nobody. */

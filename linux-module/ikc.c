@@ -141,7 +141,22 @@ u32 still_ikc_pick_cpu(struct still_os *os)
 		if (READ_ONCE(os->shared->cpus[cpu].mode) == STILL_CPU_IDLE)
 			return cpu;
 	}
+	for (i = 0; i < count; i++) {
+		u32 cpu = (first + i) % count;
+
+		if (!still_cpu_is_in_user_mode(os, cpu))
+			return cpu;
+	}
 	return first;
+}
+
+/* The LWK leaves a word for this (stillcore/shared.h); in user mode a CPU is not stuck. */
+bool still_cpu_is_in_user_mode(const struct still_os *os, u32 cpu)
+{
+	u32 frame = READ_ONCE(os->shared->cpus[cpu].entry_frame);
+
+	return frame && still_os_owns(os, frame, 1) &&
+	       !READ_ONCE(((u64 *)__va(PFN_PHYS(frame)))[STILL_ENTRY_WORD]);
 }
 
 /* Once for each instance. */

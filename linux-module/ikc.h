@@ -58,6 +58,7 @@ int still_ikc_try_send(struct still_channel *channel, const struct still_msg *ms
 int still_ikc_send(struct still_os *os, u32 cpu, const struct still_msg *msg);
 void still_ikc_reply(struct still_letter *letter, s64 result, u64 arg1);
 u32 still_ikc_pick_cpu(struct still_os *os);
+bool still_cpu_is_in_user_mode(const struct still_os *os, u32 cpu);
 
 /* ikc_receive.c */
 int still_letters_init(struct still_os *os);

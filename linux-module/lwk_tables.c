@@ -89,21 +89,31 @@ static bool is_seen(const struct still_leaf *leaf)
 	return (leaf->value & (STILL_PTE_SEEN | STILL_PTE_FOREIGN)) == STILL_PTE_SEEN;
 }
 
-/* The leaves behind the first in a table of 4 KiB entries. */
+static bool is_table(const struct still_leaf *leaf)
+{
+	return leaf->size > PAGE_SIZE && (leaf->value & STILL_PTE_PRESENT) &&
+	       !(leaf->value & STILL_PTE_LARGE);
+}
+
+/* What is behind the first in the same table, up to an entry that leads to another. *leaf is the last one looked at. */
 static int scan_table(struct still_proc *proc, u64 end, struct still_leaf *leaf, still_visit visit,
 		      void *context)
 {
-	u64 table_end = min(end, (leaf->address | (PMD_SIZE - 1)) + 1);
+	u64 table_end = min(end, (leaf->address | (leaf->size * PTRS_PER_PTE - 1)) + 1);
 	int ret = 0;
 
-	while (!ret && leaf->address + PAGE_SIZE < table_end) {
-		leaf->address += PAGE_SIZE;
+	while (!ret && leaf->address + leaf->size < table_end) {
+		u64 value = READ_ONCE(leaf->entry[1]);
+
+		leaf->value = value;
+		if (value && is_table(leaf))
+			break;
+		leaf->address += leaf->size;
 		leaf->entry++;
-		leaf->value = READ_ONCE(*leaf->entry);
-		if (!is_seen(leaf))
+		if (!value || !is_seen(leaf))
 			continue;
 		leaf->is_leaf = true;
-		leaf->writable = leaf->value & STILL_PTE_WRITE;
+		leaf->writable = value & STILL_PTE_WRITE;
 		ret = fill_leaf(proc, leaf);
 		if (ret)
 			atomic64_inc(&proc->os->bad_messages);
@@ -129,7 +139,7 @@ int still_scan(struct still_proc *proc, u64 *at, u64 end, still_visit visit, voi
 		ret = still_walk(proc, *at, &leaf);
 		if (!ret && leaf.is_leaf && is_seen(&leaf))
 			ret = visit(proc, &leaf, context);
-		if (!ret && leaf.size == PAGE_SIZE)
+		if (!ret)
 			ret = scan_table(proc, end, &leaf, visit, context);
 		still_walk_end(proc);
 		*at = ret ? max(*at, leaf.address) : leaf.address + leaf.size;

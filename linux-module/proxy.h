@@ -81,6 +81,7 @@ struct still_proc {
 
 	spinlock_t file_lock;
 	struct file **files; /* [STILL_MAX_FILES] */
+	int num_files;       /* one more than the highest that was ever used; only grows */
 
 	spinlock_t fault_lock;
 	struct still_fault_error fault_errors[STILL_FAULT_ERRORS];

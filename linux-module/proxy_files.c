@@ -72,6 +72,7 @@ static int keep(struct still_proc *proc, struct file *file)
 	for (handle = 0; handle < STILL_MAX_FILES; handle++)
 		if (!proc->files[handle]) {
 			proc->files[handle] = file;
+			proc->num_files = max(proc->num_files, handle + 1);
 			break;
 		}
 	spin_unlock(&proc->file_lock);
@@ -211,9 +212,10 @@ void still_proxy_files_copy(struct still_proc *child, struct still_proc *parent)
 	int handle;
 
 	spin_lock(&parent->file_lock);
-	for (handle = 0; handle < STILL_MAX_FILES; handle++)
+	for (handle = 0; handle < parent->num_files; handle++)
 		if (parent->files[handle])
 			child->files[handle] = get_file(parent->files[handle]);
+	child->num_files = parent->num_files;
 	spin_unlock(&parent->file_lock);
 }
 
@@ -221,7 +223,7 @@ void still_proxy_files_free(struct still_proc *proc)
 {
 	int handle;
 
-	for (handle = 0; proc->files && handle < STILL_MAX_FILES; handle++)
+	for (handle = 0; handle < proc->num_files; handle++)
 		if (proc->files[handle])
 			fput(proc->files[handle]);
 	kvfree(proc->files);

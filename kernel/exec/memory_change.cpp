@@ -16,6 +16,8 @@ Status add_piece(PhysAddr start, PhysAddr end, NodeId node)
 {
     if (!frames::is_of_a_zone(start)) {
         TRY_STATUS(frames::add_zone_of(start, end - start, node));
+        fence(nullptr, false);
+        frames::forget_last_zone();
         fence(nullptr, false); // nobody looks at the table before any more
     }
     TRY_STATUS(arch::map_memory(start, end - start));

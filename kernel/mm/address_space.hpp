@@ -270,7 +270,7 @@ class AddressSpace {
     void reap_departed(Departure& left) REQUIRES(lock_);
     bool leads_to(UserAddr a, PhysAddr frame) const;
     Status copy_area(AddressSpace& child, const Vma& vma, Departure& left) REQUIRES(lock_);
-    Status share_leaf(AddressSpace& child, arch::Leaf leaf, Departure& left) REQUIRES(lock_);
+    Status share_leaf(AddressSpace& child, arch::Leaf leaf, arch::Leaf& own, Departure& left) REQUIRES(lock_);
     void release_tables(Departure& left);
     [[nodiscard]] Chunk chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest, bool interleaves)
         REQUIRES(lock_);

@@ -24,17 +24,26 @@ bool is_private_memory(const Vma& vma)
 
 // The child's half of a leaf; nobody else knows the child yet. Linux has nothing of it mapped yet, so SEEN is not
 // inherited.
-Status AddressSpace::share_leaf(AddressSpace& child, arch::Leaf leaf, Departure& left) NO_THREAD_SAFETY
+// own: what it made last; the next one mostly lies in the same table.
+Status AddressSpace::share_leaf(AddressSpace& child, arch::Leaf leaf, arch::Leaf& own,
+                                Departure& left) NO_THREAD_SAFETY
 {
     u64 e = leaf.entry->load(std::memory_order_acquire);
     STILL_ASSERT((e & STILL_PTE_DEPARTING) == 0); // none departs while departures_ is 0
-    const arch::Leaf own = TRY(child.table_.prepare(leaf.start, leaf.level));
+    const u64 bytes = arch::level_bytes(leaf.level);
+    if (own.entry != nullptr && own.level == leaf.level &&
+        own.start.align_down(512 * bytes) == leaf.start.align_down(512 * bytes)) {
+        own.entry += (leaf.start - own.start) / bytes;
+        own.start = leaf.start;
+    } else {
+        own = TRY(child.table_.prepare(leaf.start, leaf.level));
+    }
     if ((e & STILL_PTE_FOREIGN) != 0) {
         own.entry->store(e, std::memory_order_release);
         return {};
     }
     frames::share(arch::leaf_frame(e, leaf.level), order_of(leaf.level));
-    child.count_resident(arch::level_bytes(leaf.level));
+    child.count_resident(bytes);
     u64 next;
     do {
         next = (e | STILL_PTE_SHARED) & ~STILL_PTE_WRITE;
@@ -43,7 +52,7 @@ Status AddressSpace::share_leaf(AddressSpace& child, arch::Leaf leaf, Departure&
     left.flush |= (e & STILL_PTE_WRITE) != 0;
     if ((e & STILL_PTE_SEEN) != 0) {
         // Also where Linux can't write any more: a transfer may be under way into a page that it got earlier.
-        const UserAddr end = leaf.start + arch::level_bytes(leaf.level);
+        const UserAddr end = leaf.start + bytes;
         left.range.start = left.zap ? min(left.range.start, leaf.start) : leaf.start;
         left.range.end = left.zap ? max(left.range.end, end) : end;
         left.zap = true;
@@ -68,10 +77,11 @@ Status AddressSpace::copy_area(AddressSpace& child, const Vma& vma, Departure& l
     }
     TRY_STATUS(child.areas_.insert(proto));
     Status done{};
+    arch::Leaf own{};
     if ((is_private_memory(vma) && !vma.traits.wipe_on_fork) || vma.kind == VmaKind::foreign) {
         table_.for_each(vma.range, [&](arch::Leaf leaf) NO_THREAD_SAFETY {
             if (done)
-                done = share_leaf(child, leaf, left);
+                done = share_leaf(child, leaf, own, left);
         });
     }
     return done;

@@ -27,12 +27,11 @@ SpinLock& owner_lock(PhysAddr a)
 }
 
 // The first frame of the aligned block around a; nullptr: it is not all of one zone.
-Frame* block_head(PhysAddr a)
+Frame* block_head(const Zone& zone, PhysAddr a)
 {
-    Zone* zone = zone_of(a);
     const PhysAddr head = a.align_down(page_size_2m);
-    return zone->contains(head) && zone->contains(head + (page_size_2m - page_size)) ? zone->frame(head)
-                                                                                     : nullptr;
+    return zone.contains(head) && zone.contains(head + (page_size_2m - page_size)) ? zone.frame(head)
+                                                                                   : nullptr;
 }
 
 void sort_by_distance(const still_boot_block& block, u32 node)
@@ -204,7 +203,8 @@ void share(PhysAddr start, u32 order)
 bool is_shared(PhysAddr start, u32 order)
 {
     for (u64 at = 0; at < order_bytes(order); at += page_size)
-        if (owners::has_others(block_head(start + at), *lookup(start + at)))
+        if (const Zone& zone = *zone_of(start + at);
+            owners::has_others(block_head(zone, start + at), *zone.frame(start + at)))
             return true;
     return false;
 }
@@ -218,8 +218,9 @@ void disown(FrameChain& unowned, PhysAddr start, u32 order)
         }
         return;
     }
-    Frame* first = lookup(start);
-    Frame* head = block_head(start);
+    const Zone& zone = *zone_of(start);
+    Frame* first = zone.frame(start);
+    Frame* head = block_head(zone, start);
     LockGuard guard(owner_lock(start));
     for (u64 i = 0; i < 1ull << order; ++i) {
         if (!owners::remove_from_frame(head, first[i]))

@@ -58,9 +58,10 @@ void release_memory(void* memory, u32 order);
 // their size. Units that went stay in their zone, with their records, and may come back.
 constexpr u32 unit_order = 10;
 [[nodiscard]] bool is_of_a_zone(PhysAddr unit);
-// Records for a new piece, which overlaps no zone; its units are yet to be given. From this call to the next all CPUs
-// must have left what they did with frames.
+// Records for a new piece, which overlaps no zone; its units are yet to be given. Before the next one all CPUs must
+// have left what they did with frames, then forget_last_zone(), then all CPUs again: some may be in the old table.
 Status add_zone_of(PhysAddr start, u64 bytes, NodeId node);
+void forget_last_zone();
 void give_unit(PhysAddr unit);
 [[nodiscard]] PhysAddr take_unit(NodeId node); // a free one of that node, 0: there is none
 // Which pages are the kernel's, for dumps.

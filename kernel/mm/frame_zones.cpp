@@ -12,6 +12,7 @@ still_page_map map;
 std::array<Node, STILL_MAX_NODES> nodes;
 std::array<ZoneTable, 2> zone_tables;
 std::atomic<ZoneTable*> current_zones{&zone_tables[0]};
+std::atomic<Zone*> last_zone{nullptr};
 
 void begin_map()
 {
@@ -73,6 +74,11 @@ Status add_zone_of(PhysAddr start, u64 bytes, NodeId node)
     current_zones.store(&fresh, std::memory_order_release);
     note_in_map(zone, arch::direct_to_phys(records));
     return {};
+}
+
+void forget_last_zone()
+{
+    last_zone.store(nullptr);
 }
 
 void give_unit(PhysAddr unit)

@@ -27,9 +27,13 @@ struct ZoneTable {
 };
 extern std::array<ZoneTable, 2> zone_tables; // the first while the kernel boots
 extern std::atomic<ZoneTable*> current_zones;
+// Most look-ups are for the zone of the one before.
+extern std::atomic<Zone*> last_zone;
 
 [[nodiscard]] inline Zone* zone_of(PhysAddr a)
 {
+    if (Zone* last = last_zone.load(std::memory_order_relaxed); last != nullptr && last->contains(a))
+        return last;
     ZoneTable& table = *current_zones.load(std::memory_order_acquire);
     u32 low = 0;
     u32 high = table.count;
@@ -40,7 +44,10 @@ extern std::atomic<ZoneTable*> current_zones;
         else
             high = mid;
     }
-    return low != 0 && table.zones[low - 1].contains(a) ? &table.zones[low - 1] : nullptr;
+    if (low == 0 || !table.zones[low - 1].contains(a))
+        return nullptr;
+    last_zone.store(&table.zones[low - 1], std::memory_order_relaxed);
+    return &table.zones[low - 1];
 }
 
 // The map of pages that dumps read.

@@ -29,8 +29,7 @@ def test_what_comes_is_counted(three_to_one):
     after = quiet.counts(three_to_one)
     assert after["doorbells"] > before["doorbells"] and after["timers"] > before["timers"]
     for one in (program, other):
-        one.kill(9)
-        one.wait(30)
+        quiet.end(one)
 
 
 def test_a_hang_under_a_program_is_found(three_to_one):

@@ -11,7 +11,8 @@ import statistics
 import time
 import tomllib
 
-from . import bench_programs, instance, packages
+from . import bench_plots, bench_programs, instance, packages
+from .bench_many import Many
 from .bench_programs import ratios
 from .build import build
 from .guestlib import Guest
@@ -22,14 +23,15 @@ from .shell_out import output_of
 
 PAGE = ROOT / "docs" / "measurements.md"
 ROWS = ROOT / "bench" / "rows.toml"
+MANY_ROWS = ROOT / "bench" / "many.toml"
 MICRO = GCC / "bench" / "micro"
 SAMPLES = 15
 ON_LINUX = ("taskset", "-c", "0")
 ON_LWK = ("mcexec",)
 
 
-def samples(guest, prefix, name):
-    return [float(line) for line in guest.check([*prefix, MICRO, name, SAMPLES], timeout=300).split()]
+def samples(guest, prefix, name, count=SAMPLES):
+    return [float(line) for line in guest.check([*prefix, MICRO, name, count], timeout=300).split()]
 
 
 def _once(guest, prefix, name):
@@ -40,19 +42,17 @@ def up(guest):
     guest.up("--cpus=1", "--mem=896m")
 
 
-def _leave(guest):
-    guest.down()
-    guest.unload_module()
-    guest.stop()
-
-
 def _in_guest(title, machine, work):
     with step(title):
-        guest = Guest(Machine(smp=2, mem="2G", **machine))
+        guest = Guest(Machine(**{"smp": 2, "mem": "2G"} | machine))
         try:
             guest.start()
             work(guest)
-            _leave(guest)
+            if guest.is_module_loaded:
+                if guest.state() is not None:
+                    guest.down()
+                guest.unload_module()
+            guest.stop()
         finally:
             guest.kill()
 
@@ -63,9 +63,15 @@ def _bare(guest, rows):
             for name in {row["beside"] for row in rows.values() if "beside" in row}}
 
 
-def in_counting_guest(title, work):
+def in_counting_guest(title, work, **machine):
     """work(guest) where the clock counts instructions. No instance is up yet."""
-    _in_guest(title, {"icount": True, "kernel_args": "nokaslr"}, work)
+    _in_guest(title, {"icount": True, "kernel_args": "nokaslr"} | machine, work)
+
+
+def _compared_with(name, row):
+    """The operation that a row is compared with: on which CPU, and its name."""
+    against = row.get("against", name)
+    return (ON_LWK, against.removeprefix("lwk ")) if against.startswith("lwk ") else (ON_LINUX, against)
 
 
 def _count(rows):
@@ -73,7 +79,7 @@ def _count(rows):
         bare = _bare(guest, rows)
         up(guest)
         for name, row in rows.items():
-            row["native"], row["lwk"] = (_once(guest, prefix, name) for prefix in (ON_LINUX, ON_LWK))
+            row["native"], row["lwk"] = _once(guest, *_compared_with(name, row)), _once(guest, ON_LWK, name)
             row["bare"] = bare.get(row.get("beside"), 0)
             row["ratio"] = row["lwk"] / (row["native"] + row["bare"])
             row["met"] = row["ratio"] <= row["goal"]
@@ -81,18 +87,43 @@ def _count(rows):
     in_counting_guest("Count instructions", work)
 
 
+LATENCIES = {"empty_call": "empty call", "write_4k": "write of 4 KiB", "open_close": "open and close"}
+
+
 def _time(rows, pairs):
+    latencies = {}
+
     def work(guest):
         up(guest)
         for name, row in rows.items():
             native, lwk = [], []
             for _ in range(pairs):
-                native.append(_once(guest, ON_LINUX, name))
+                native.append(_once(guest, *_compared_with(name, row)))
                 lwk.append(_once(guest, ON_LWK, name))
             row["native_ns"], row["lwk_ns"] = statistics.median(native), statistics.median(lwk)
             row["time_ratios"] = sorted(ratios(lwk, native))
+        for name in LATENCIES.keys() & rows.keys():
+            latencies[LATENCIES[name]] = [samples(guest, prefix, name, 200) for prefix in (ON_LINUX, ON_LWK)]
 
     _in_guest(f"Time {pairs} pairs", {}, work)
+    return latencies
+
+
+def _measure_many(rows):
+    many = Many(rows)
+    if many.wants("fwq_alone"):
+        many.alone()
+    if counting := many.counting():
+        def work(guest):
+            for one in counting:
+                one(guest)
+        in_counting_guest("Count with 9 CPUs", work, smp=9, mem="3G")
+    if many.wants("boot_16"):
+        in_counting_guest("Count with 17 CPUs", many.boots, smp=17, mem="3G")
+    if many.wants("quiet"):
+        _in_guest("Listen for interrupts", {"smp": 4}, many.quiet)
+    many.judge()
+    return many.series
 
 
 def _cells(name, row):
@@ -100,16 +131,24 @@ def _cells(name, row):
     cells = [name, row["what"], f"{row['native']:.0f}{bare}", f"{row['lwk']:.0f}", f"**{row['ratio']:.2f}**",
              f"{row['goal']:g}", "yes" if row["met"] else "no"]
     if "time_ratios" in row:
-        low, *_, high = row["time_ratios"]
+        low, high = row["time_ratios"][0], row["time_ratios"][-1]
         middle = statistics.median(row["time_ratios"])
         cells += [f"{row['native_ns']:.0f}", f"{row['lwk_ns']:.0f}", f"{middle:.2f} ({low:.2f} to {high:.2f})"]
     return cells
+
+
+def _many_cells(name, row):
+    native, ratio = row["native"], row["ratio"]
+    goal = f"{row['goal']:g}" if "goal" in row else f"{row['limit']:g} {row['unit']}"
+    return [name, row["what"], row.get("beside", "-"), "-" if native is None else f"{native:g}", f"{row['lwk']:g}",
+            row["unit"], "-" if ratio is None else f"**{ratio:.2f}**", goal, "yes" if row["met"] else "no"]
 
 
 def _is_slower(row):
     return statistics.median(row.get("time_ratios", [0])) > 1.05
 
 
+MANY_HEADS = ("row", "what", "compared with", "that", "LWK", "unit", "ratio", "goal", "met")
 HEADS = ("row", "what", "native, instr.", "LWK, instr.", "ratio", "goal", "met", "native, ns", "LWK, ns",
          "ratio of a pair (spread)")
 
@@ -128,7 +167,23 @@ def _micro_section(rows):
     return lines
 
 
-def _page(rows, sections, kernel, pairs):
+def _pictures():
+    return [line for name, what in (("latency", "latency"), ("fwq", "FWQ"), ("scaling", "scaling"))
+            if (bench_plots.FOLDER / f"{name}.png").exists() for line in ("", f"![{what}](img/{name}.png)")]
+
+
+def _many_section(rows):
+    lines = ["## Many CPUs, noise, start", "",
+             "Instructions and milliseconds (1 ms is a million of them) of a guest with 17 CPUs whose clock counts the",
+             "instructions of all, but for quiet, which is a guest of 4 CPUs on the host's time, and fwq_alone.", "",
+             "| " + " | ".join(MANY_HEADS) + " |", "|" + "---|" * len(MANY_HEADS)]
+    lines += ["| " + " | ".join(_many_cells(name, row)) + " |" for name, row in rows.items()]
+    said = [f"- {name}: {row['reason']}." for name, row in rows.items() if "reason" in row]
+    missed = [f"- {name}: not looked into yet." for name, row in rows.items() if not row["met"] and "reason" not in row]
+    return lines + ["", *said, *missed] if said or missed else lines
+
+
+def _page(rows, many, sections, kernel, pairs):
     qemu = (output_of(["qemu-system-x86_64", "--version"]) or "?").splitlines()[0]
     cpu = re.search(r"model name\s*: (.*)", (output_of(["cat", "/proc/cpuinfo"]) or ""))
     lines = [
@@ -139,7 +194,7 @@ def _page(rows, sections, kernel, pairs):
         "counts. Instructions are counted in a guest of QEMU 10's whose clock they drive (icount).",
         "", f"{time.strftime('%Y-%m-%d')}, host: {platform.machine()}, {cpu[1] if cpu else '?'}; {qemu}; guest: Debian "
         f"{kernel.release} ({kernel.version}), two CPUs: one for Linux, one for the LWK.", "",
-        *_micro_section(rows),
+        *_micro_section(rows), "", *_many_section(many), *_pictures(),
     ]
     for title, table in sections:
         lines += ["", f"## {title}", "| what | median | spread | runs | command |", "|---|---|---|---|---|",
@@ -148,37 +203,55 @@ def _page(rows, sections, kernel, pairs):
 
 
 def _wanted(names):
-    rows = tomllib.loads(ROWS.read_text())
+    """The rows of either kind."""
+    rows, many = tomllib.loads(ROWS.read_text()), tomllib.loads(MANY_ROWS.read_text())
     for name in names:
-        if name not in rows:
+        if name not in rows | many:
             raise StillError(f"no row '{name}': still bench --list tells them", status=2)
-    return {name: row for name, row in rows.items() if not names or name in names}
+    return [{name: row for name, row in kind.items() if not names or name in names} for kind in (rows, many)]
 
 
-def _json(rows):
-    keys = ("native", "bare", "lwk", "ratio", "goal", "met", "native_ns", "lwk_ns", "time_ratios")
-    return [{"name": name, "unit": "instructions", **{key: row[key] for key in keys if key in row}}
-            for name, row in rows.items()]
+def _entry(name, unit, row, native, lwk, ratio, goal, met):
+    return {"name": name, "unit": unit, "native": native, "lwk": lwk, "ratio": ratio, "goal": goal, "met": met,
+            **({"pairs": row["time_ratios"]} if unit == "ns" else {})}
+
+
+def _json(rows, many):
+    """A time has no goal of its own: it is the host's as much as ours."""
+    entries = [_entry(name, "instructions", row, row["native"] + row["bare"], row["lwk"], row["ratio"], row["goal"],
+                      row["met"]) for name, row in rows.items()]
+    entries += [_entry(f"{name}_time", "ns", row, row["native_ns"], row["lwk_ns"],
+                       statistics.median(row["time_ratios"]), None, None)
+                for name, row in rows.items() if "time_ratios" in row]
+    entries += [_entry(name, row["unit"], row, row["native"], row["lwk"], row["ratio"],
+                       row.get("goal", row.get("limit")), row["met"]) for name, row in many.items()]
+    return entries
 
 
 def main(arguments):
-    rows = _wanted(arguments.names)
+    rows, many = _wanted(arguments.names)
     if arguments.list:
-        for name, row in rows.items():
+        for name, row in (rows | many).items():
             print(f"{name:20} {row['what']}")
         return 0
-    packages.need("vm", "demo")
+    packages.need("vm", "demo", "bench")
     build("gcc")
     instance.require_parts()
-    _count(rows)
-    if arguments.pairs:
-        _time(rows, arguments.pairs)
+    if rows:
+        _count(rows)
+    latencies = _time(rows, arguments.pairs) if rows and arguments.pairs else {}
+    series = _measure_many(many) if many else {}
     for name, row in rows.items():
         note("  ".join(_cells(name, row)))
+    for name, row in many.items():
+        note("  ".join(_many_cells(name, row)))
     if arguments.json:
-        arguments.json.write_text(json.dumps(_json(rows), indent=1) + "\n")
+        arguments.json.write_text(json.dumps(_json(rows, many), indent=1) + "\n")
     if not arguments.names and arguments.pairs:
+        bench_plots.latency(latencies)
+        bench_plots.fwq(series["fwq"])
+        bench_plots.scaling(series["offload"], series["boot"])
         sections, kernel = bench_programs.measure()
-        PAGE.write_text(_page(rows, sections, kernel, arguments.pairs))
+        PAGE.write_text(_page(rows, many, sections, kernel, arguments.pairs))
         note(f"written: {shown(PAGE)}")
     return 0

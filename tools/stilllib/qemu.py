@@ -53,7 +53,7 @@ class Machine:
 def _accelerator(machine):
     if machine.icount:
         return ["-accel", "tcg", "-icount", "shift=0,sleep=off", "-seed", "1",
-                "-rtc", "clock=vm,base=2026-01-01"]
+                "-rtc", "clock=vm,base=2037-01-01"]
     return ["-accel", "tcg,thread=multi"]
 
 

@@ -26,6 +26,19 @@ def start_computing(guest):
     return program
 
 
+def end(program):
+    program.kill(9)
+    program.wait(30)
+
+
+def of_linux_cpu(guest, cpu):
+    """All the interrupts that a CPU of Linux's has taken."""
+    head, *lines = guest.check(["cat", "/proc/interrupts"]).splitlines()
+    column = head.split().index(f"CPU{cpu}") + 1
+    rows = (line.split() for line in lines)
+    return sum(int(row[column]) for row in rows if len(row) > column and row[column].isdigit())
+
+
 def measure(guest, seconds):
     """What came by kind in that time, while threads on all CPUs of Linux's unmap, change rights and ask for barriers,
     and after one of these CPUs was offline; and how often they did."""
@@ -35,6 +48,5 @@ def measure(guest, seconds):
     guest.check(["sh", "-c", f"echo 0 > {online}; echo 1 > {online}"])
     shakes = int(guest.check([SHAKE, seconds, 4], timeout=seconds + 120))
     after = counts(guest)
-    program.kill(9)
-    program.wait(30)
+    end(program)
     return {kind: after[kind] - before[kind] for kind in KINDS}, shakes

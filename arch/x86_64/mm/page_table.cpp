@@ -158,9 +158,10 @@ void PageTable::dismantle()
             Entry* table = table_at(page);
             for (u32 i = 0; i < limit; ++i) {
                 const u64 e = table[i].load(std::memory_order_relaxed);
-                if (level > level_4k && is_table(e)) {
+                if (is_table(e)) {
                     const PhysAddr child(e & STILL_PTE_ADDRESS);
-                    retire_below(pt, child, level - 1, entries);
+                    if (level > level_2m)
+                        retire_below(pt, child, level - 1, entries);
                     pt.pages_.retire(pt.pages_.context, child);
                 }
             }

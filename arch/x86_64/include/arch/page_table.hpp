@@ -75,16 +75,20 @@ class PageTable {
                 a = a.align_down(step) + step;
                 continue;
             }
-            // On through its table
+            // On through its table, to its end or to an entry that leads to another.
             const UserAddr last = min(range.end, leaf.start.align_down(512 * step) + 512 * step);
-            for (bool same = true; same && leaf.start < last; ++leaf.entry, leaf.start = leaf.start + step) {
-                const u64 e = leaf.entry->load(std::memory_order_relaxed);
-                same = leaf.level == level_4k || e == 0 || (e & STILL_PTE_LARGE) != 0;
-                if (same && e != 0)
-                    visit(leaf);
-                if (same)
-                    a = leaf.start + step;
+            Entry* const first = leaf.entry;
+            Entry* const end = first + (last - leaf.start + step - 1) / step;
+            Entry* at = first;
+            for (; at != end; ++at) {
+                const u64 e = at->load(std::memory_order_relaxed);
+                if (e == 0)
+                    continue;
+                if (leaf.level != level_4k && (e & STILL_PTE_LARGE) == 0)
+                    break;
+                visit(Leaf{at, leaf.start + static_cast<u64>(at - first) * step, leaf.level});
             }
+            a = leaf.start + static_cast<u64>(at - first) * step;
         }
     }
     // Retires all table pages of the user's half and the root. No leaf is looked at.
