@@ -11,7 +11,7 @@ CORE = "/tmp/lwk.core"
 # Its memory holds a word that is nowhere else, as it is made from parts.
 SECRET = """
 import time, mmap
-area = mmap.mmap(-1, 1 << 20)
+area = mmap.mmap(-1, 1 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 area.write(b"".join([b"qui", b"nce-", b"jelly"]) * 1000)
 print("go", flush=True)
 time.sleep(1000)"""

@@ -37,7 +37,8 @@ def eat(lwk, mib):
     """A program that has so much memory; its number of bytes if all of it is good."""
     program = f"""
 import mmap, sys
-area, block = mmap.mmap(-1, {mib} << 20), bytes(range(256)) * 4096
+private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS  # what is shared is Linux's
+area, block = mmap.mmap(-1, {mib} << 20, flags=private), bytes(range(256)) * 4096
 for at in range(0, len(area), 1 << 20): area[at:at + (1 << 20)] = block
 print("go", flush=True)
 sys.stdin.readline()
