@@ -10,6 +10,7 @@
 #include <debug/log.hpp>
 #include <debug/panic.hpp>
 #include <debug/test.hpp>
+#include <exec/memory_change.hpp>
 #include <exec/process.hpp>
 #include <exec/report.hpp>
 #include <exec/user_memory.hpp>
@@ -18,6 +19,7 @@
 #include <offload/ikc.hpp>
 #include <sched/clock.hpp>
 #include <sched/scheduler.hpp>
+#include <sched/snapshot.hpp>
 #include <string_view>
 
 extern "C" {
@@ -54,8 +56,9 @@ void set_state(u32 state)
         __atomic_store_n(&shared->state, state, __ATOMIC_RELEASE);
 }
 
-void on_panic(std::string_view why)
+void on_panic(std::string_view why, const arch::TrapFrame& frame)
 {
+    take_snapshot(frame);
     stop_other_cpus();
     if (shared == nullptr)
         arch::power_off(0x11);
@@ -81,6 +84,7 @@ void publish_memory()
     shared->kept = frames::kept_bytes();
     shared->cached = file_cache::bytes();
     shared->processes = num_processes();
+    shared->oom_kills = num_oom_kills();
 }
 
 // Every CPU stops where it is, in HLT with interrupts off; then Linux may INIT them. Processes need no
@@ -111,6 +115,25 @@ void inject(u64 what)
         log("injected hang");
         for (;;)
             cpu_pause();
+    case STILL_INJECT_HANG_ON:
+        log("injected hang with interrupts on");
+        for (;;)
+            arch::interrupt_window();
+    case STILL_INJECT_HANG_NMI:
+        log("injected hang in the NMI handler");
+        this_cpu().hangs_in_nmi = true;
+        arch::send_nmi(this_cpu().arch.apic_id);
+        for (;;)
+            cpu_pause();
+    case STILL_INJECT_IDLE:
+        log("injected idling over work");
+        this_cpu().idles_over_work = true;
+        break;
+    case STILL_INJECT_DOUBLE_FAULT:
+        log("injected double fault");
+        // SAFETY: meant to fail: the first push finds no stack, and neither does the page fault.
+        asm volatile("movq %0, %%rsp; pushq $0" ::"r"(arch::kernel_base + 0x7000'0000));
+        break;
     case STILL_INJECT_PAGE_FAULT:
         // SAFETY: meant to fault: nothing is ever mapped there.
         *reinterpret_cast<volatile u64*>(arch::kernel_base + 0x7000'0000) = 1;
@@ -134,6 +157,20 @@ void deferred(const still_msg& m)
         const u64 bytes = file_cache::drop();
         publish_memory();
         ikc::reply(m, 0, bytes);
+        break;
+    }
+    case STILL_MSG_MEM_ADD: {
+        const Status added = add_memory(PhysAddr(m.arg[0]), m.arg[1], NodeId(static_cast<u32>(m.arg[2])));
+        publish_memory();
+        ikc::reply(m, added ? 0 : -static_cast<i64>(added.error()));
+        break;
+    }
+    case STILL_MSG_MEM_REMOVE: {
+        u64 left = 0;
+        const auto units = remove_memory(NodeId(static_cast<u32>(m.arg[0])), m.arg[1],
+                                         arch::direct<u64>(PhysAddr(block.report_phys)), &left);
+        publish_memory();
+        ikc::reply(m, units ? static_cast<i64>(*units) : -static_cast<i64>(units.error()), left);
         break;
     }
     case STILL_MSG_SHUTDOWN:
@@ -216,6 +253,7 @@ void join_linux()
         panic("the log ring is malformed");
     init_log(ring, block.tsc_khz);
     shared = arch::direct<still_shared>(PhysAddr(block.shared_phys));
+    init_snapshots(shared);
     set_state(STILL_STATE_BOOTING);
 }
 
@@ -269,6 +307,8 @@ extern "C" void still_main(unsigned long info_phys, unsigned long loader_magic, 
         {PhysAddr(block.image_phys), PhysAddr(block.image_phys + block.image_size)},
         {early.start, early.end}};
     frames::init(block, taken);
+    if (shared != nullptr)
+        shared->page_map = image.raw() + (reinterpret_cast<u64>(frames::page_map()) - STILL_IMAGE_BASE);
     file_cache::init();
     arch::set_table_source(frames::keep_table_page);
     arch::init_apic(PhysAddr(block.lapic_phys), (block.flags & STILL_BOOT_X2APIC) != 0);

@@ -12,6 +12,7 @@
 #include <exec/user_memory.hpp>
 #include <exec/way_back.hpp>
 #include <offload/ikc.hpp>
+#include <sched/snapshot.hpp>
 
 namespace still {
 
@@ -201,6 +202,7 @@ extern "C" void still_urgent_trap(still::arch::TrapFrame* frame)
         panic_text("double fault", frame);
     if (frame->vector == arch::vector_machine_check)
         panic_text("machine check", frame);
-    halt_if_told();
     ++this_cpu().counters->nmis;
+    answer_nmi(*frame);
+    halt_if_told();
 }

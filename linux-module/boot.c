@@ -15,6 +15,7 @@
 #include "compat.h"
 #include "cores.h"
 #include "doorbell.h"
+#include "freeze.h"
 #include "ikc.h"
 #include "image.h"
 #include "os.h"
@@ -44,25 +45,6 @@ static void put_area(struct still_area *area)
 	if (area->va)
 		free_pages_exact(area->va, area->size);
 	area->va = NULL;
-}
-
-static int build_spans(struct still_os *os)
-{
-	struct still_range_node *range;
-	unsigned int i = 0;
-
-	kvfree(os->spans);
-	os->num_spans = 0;
-	os->spans = kvcalloc(still_pool_count(&os->memory), sizeof(*os->spans), GFP_KERNEL);
-	if (!os->spans)
-		return -ENOMEM;
-	/* Two ranges of different nodes may touch; a page frame that crosses them is nobody's. */
-	list_for_each_entry(range, &os->memory.ranges, list) {
-		os->spans[i].first_pfn = range->pfn;
-		os->spans[i++].end_pfn = range->pfn + range->pages;
-	}
-	os->num_spans = i;
-	return 0;
 }
 
 static int check_ready(struct still_os *os, char *text)
@@ -118,7 +100,7 @@ static int set_up(struct still_os *os, char *text)
 	os->log->capacity = 512ul << 10;
 	os->log_cleared = 0;
 	os->death[0] = 0;
-	ret = build_spans(os);
+	ret = still_spans_build(os);
 	if (!ret)
 		ret = get_area(&os->block_area, sizeof(struct still_boot_block));
 	if (!ret)
@@ -255,6 +237,8 @@ int still_os_boot(struct still_os *os, struct still_boot *request)
 	image_phys = still_place_image(os);
 	still_image_place(os->image, __va(image_phys));
 	still_fill_boot_block(os, image_phys);
+	os->image_phys = image_phys;
+	os->image_span = os->image->span;
 
 	mutex_lock(&trampoline_lock);
 	cpu_hotplug_disable();
@@ -305,7 +289,8 @@ int still_os_shutdown(struct still_os *os, struct still_shutdown *request)
 	request->orderly = 0;
 	if (os->state == STILL_OS_INACTIVE)
 		return still_fail(request->text, -EBADFD, "instance %d is not up", os->index);
-	if (os->state == STILL_OS_RUNNING) {
+	still_let_go(os);
+	if (os->state == STILL_OS_RUNNING || os->state == STILL_OS_FROZEN) {
 		still_os_set_state(os, STILL_OS_SHUTDOWN);
 		request->orderly = ask_to_stop(os, request->timeout_ms ?: SHUTDOWN_TIMEOUT_MS);
 	}

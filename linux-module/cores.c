@@ -61,6 +61,20 @@ void still_cores_init_at_once(const struct still_os *os)
 	deassert_init(os);
 }
 
+void still_core_nmi(u32 apic_id)
+{
+	send(apic_id, APIC_INT_ASSERT | APIC_DM_NMI);
+}
+
+/* Each says what it does, and may be made to stay there: see freeze.c. */
+void still_cores_nmi(const struct still_os *os)
+{
+	unsigned int i;
+
+	for (i = 0; i < os->num_cores; i++)
+		still_core_nmi(os->cores[i].apic_id);
+}
+
 void still_core_start(u32 apic_id, phys_addr_t trampoline)
 {
 	send(apic_id, APIC_DM_STARTUP | (trampoline >> 12));

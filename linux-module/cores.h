@@ -11,6 +11,8 @@ struct still_os;
 void still_core_doorbell(u32 apic_id);
 void still_cores_init(const struct still_os *os);
 void still_cores_init_at_once(const struct still_os *os); /* panic: no sleeping, no locks */
+void still_core_nmi(u32 apic_id);
+void still_cores_nmi(const struct still_os *os);
 void still_core_start(u32 apic_id, phys_addr_t trampoline);
 
 void still_capture_cpu_state(unsigned int cpu);

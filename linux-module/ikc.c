@@ -216,7 +216,12 @@ int still_ikc_start(struct still_os *os)
 		struct still_channel *channel = &os->channels[i];
 
 		channel->apic_id = os->cores[i].apic_id;
-		channel->stuck = 0;
+		channel->pinged = false;
+		channel->asked = false;
+		channel->suspect = 0;
+		channel->same_entries = 0;
+		channel->condition = STILL_CONDITION_FINE;
+		channel->rip = 0;
 		atomic_set(&channel->calls, 0);
 		still_ring_init(&pairs[i].to_lwk);
 		still_ring_init(&pairs[i].to_linux);

@@ -23,10 +23,16 @@ struct still_channel {
 	spinlock_t rx_lock;
 	struct still_ring_end rx;
 
-	u32 watched_head; /* watch.c */
-	unsigned int stuck;
+	/* hang.c */
+	u32 watched_head;
 	u64 watched_entries;
 	unsigned int same_entries;
+	bool pinged; /* and not answered */
+	bool asked;  /* by NMI, with that ticket */
+	u32 ticket;
+	unsigned int suspect; /* for how many seconds */
+	u32 condition;        /* enum still_condition */
+	u64 rip;
 };
 
 /*

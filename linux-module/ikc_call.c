@@ -37,8 +37,10 @@ void still_ikc_answered(struct still_channel *channel, const struct still_msg *r
 	struct call *call;
 	void *entry;
 
-	if (reply->token == STILL_TOKEN_PING)
+	if (reply->token == STILL_TOKEN_PING) {
+		WRITE_ONCE(channel->pinged, false);
 		return;
+	}
 	xa_lock_irqsave(&os->calls, flags);
 	entry = reply->token <= U32_MAX ? xa_load(&os->calls, reply->token) : NULL;
 	call = xa_is_value(entry) ? NULL : entry;

@@ -37,7 +37,7 @@ static void zero_page(u64 *page)
 	}
 }
 
-static void clear_pool(const struct still_pool *pool)
+void still_mem_clear(const struct still_pool *pool)
 {
 	const struct still_range_node *range;
 	unsigned long i;
@@ -72,6 +72,6 @@ int still_mem_clean(struct still_os *os, const struct still_pool *pool, char *te
 	if (pinned)
 		return still_fail(text, -EBUSY, "%lu pages are still used by I/O of Linux programs",
 				  pinned);
-	clear_pool(pool);
+	still_mem_clear(pool);
 	return 0;
 }

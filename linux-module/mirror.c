@@ -24,6 +24,7 @@
 
 #include "compat.h"
 #include "cores.h"
+#include "freeze.h"
 #include "ikc.h"
 #include "lwk_tables.h"
 #include "mirror.h"
@@ -73,7 +74,7 @@ static void flush(struct still_proc *proc)
 
 	msg.arg[0] = ticket;
 	if (still_proc_alive(proc) && !still_ikc_send(os, still_ikc_pick_cpu(os), &msg)) {
-		while (!flushed(proc, ticket) && still_os_check(os)) {
+		while (!flushed(proc, ticket) && !still_stands_still(os) && still_os_check(os)) {
 			s64 waited = ktime_to_ns(ktime_sub(ktime_get(), begin));
 
 			if (waited > ACK_SECONDS * NSEC_PER_SEC)
@@ -84,7 +85,7 @@ static void flush(struct still_proc *proc)
 			else
 				cpu_relax();
 		}
-		if (flushed(proc, ticket))
+		if (flushed(proc, ticket) || still_stands_still(os))
 			return;
 	}
 	stop_for_good(os);

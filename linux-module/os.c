@@ -60,7 +60,7 @@ static void release(struct device *dev)
 	if (os->report)
 		free_pages_exact(os->report, STILL_REPORT_BYTES);
 	still_image_free(os->image);
-	kvfree(os->spans);
+	still_spans_free(os);
 	kvfree(os);
 }
 
@@ -202,25 +202,6 @@ bool still_os_memory_overlaps(unsigned long pfn, unsigned long pages)
 	return false;
 }
 
-/* Is that memory the instance's? Good while it is up, and inside a walk (lwk_tables.c). */
-bool still_os_owns(const struct still_os *os, unsigned long pfn, unsigned long pages)
-{
-	unsigned int low = 0, high = os->num_spans;
-
-	while (low < high) {
-		unsigned int mid = (low + high) / 2;
-		const struct still_span *span = &os->spans[mid];
-
-		if (pfn < span->first_pfn)
-			high = mid;
-		else if (pfn >= span->end_pfn)
-			low = mid + 1;
-		else
-			return pages <= span->end_pfn - pfn;
-	}
-	return false;
-}
-
 /* Takes every Linux mapping of the instance's memory away. Faults find it dead. */
 void still_os_unmap_all(struct still_os *os)
 {
@@ -236,6 +217,17 @@ void still_os_set_state(struct still_os *os, enum still_os_state state)
 	spin_unlock_irqrestore(&os->state_lock, flags);
 }
 
+/* Unless it has died meanwhile. */
+void still_os_move(struct still_os *os, enum still_os_state from, enum still_os_state to)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&os->state_lock, flags);
+	if (os->state == from)
+		os->state = to;
+	spin_unlock_irqrestore(&os->state_lock, flags);
+}
+
 /* From any context, once or often. All that waits for the LWK ends with -EIO. */
 void still_os_died(struct still_os *os, enum still_os_state state, const char *why)
 {
@@ -244,7 +236,8 @@ void still_os_died(struct still_os *os, enum still_os_state state, const char *w
 	spin_lock_irqsave(&os->state_lock, flags);
 	if (os->alive) {
 		WRITE_ONCE(os->alive, false);
-		if (os->state == STILL_OS_RUNNING)
+		if (os->state == STILL_OS_RUNNING || os->state == STILL_OS_FREEZING ||
+		    os->state == STILL_OS_FROZEN)
 			os->state = state;
 		strscpy(os->death, why, sizeof(os->death));
 		queue_work(system_highpri_wq, &os->death_work);

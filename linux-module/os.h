@@ -33,17 +33,14 @@
 #define STILL_MAX_PROCS 1024 /* entry 0 is not used: process ids are never 0 */
 
 struct still_image;
+struct still_spans;
 struct still_proc;
+struct still_handle;
 
 /* Pages of Linux that an LWK is told of. */
 struct still_area {
 	void *va;
 	size_t size;
-};
-
-struct still_span {
-	unsigned long first_pfn;
-	unsigned long end_pfn;
 };
 
 struct still_os {
@@ -58,20 +55,23 @@ struct still_os {
 	enum still_os_state state; /* written under lock, by death under state_lock */
 	bool alive;                /* cores run an LWK that answers */
 	bool cores_running;        /* cores may touch memory: INITed only when false. procs_lock */
+	bool stands_still;         /* freeze.c */
+	unsigned int holders;      /* who want it so for a dump. lock */
 	struct work_struct death_work;
-	char death[64];
+	char death[160];
 
 	struct still_core cores[STILL_MAX_CPUS];
 	unsigned int num_cores;
 	struct still_pool memory;
-	bool memory_used;         /* since it was assigned an LWK ran in it */
-	struct still_span *spans; /* the memory, sorted, fixed while the instance is up */
-	unsigned int num_spans;
+	bool memory_used;                /* since it was assigned an LWK ran in it */
+	struct still_spans __rcu *spans; /* the memory, sorted */
 	u32 nodes
 		[STILL_MAX_NODES]; /* Linux's number of each node of the instance, since the last boot */
 	u32 num_nodes;
 
 	struct still_image *image;
+	u64 image_phys; /* where it lies since the last boot, and how large it is there */
+	u64 image_span;
 	char cmdline[1024];
 
 	/* As long-lived as the instance, so that readers and senders need not ask whether it is up. */
@@ -147,10 +147,16 @@ void still_os_stop_everything(u32 timeout_ms);
 void still_os_destroy_all(void);
 void still_os_died(struct still_os *os, enum still_os_state state, const char *why);
 bool still_os_check(struct still_os *os);
-bool still_os_owns(const struct still_os *os, unsigned long pfn, unsigned long pages);
 void still_os_unmap_all(struct still_os *os);
 void still_os_death_work(struct work_struct *work);
 void still_os_set_state(struct still_os *os, enum still_os_state state);
+void still_os_move(struct still_os *os, enum still_os_state from, enum still_os_state to);
+
+/* spans.c */
+int still_spans_build(struct still_os *os);
+int still_spans_build_with(struct still_os *os, const struct still_pool *more);
+void still_spans_free(struct still_os *os);
+bool still_os_owns(const struct still_os *os, unsigned long pfn, unsigned long pages);
 
 /* os_device.c */
 int still_device_init(void);
@@ -167,7 +173,7 @@ static inline void still_os_put(struct still_os *os)
 }
 
 /* os_ioctl.c, status.c */
-long still_os_ioctl(struct still_os *os, unsigned int cmd, void __user *arg);
+long still_os_ioctl(struct still_handle *handle, unsigned int cmd, void __user *arg);
 int still_status(struct still_os *os, struct still_status *status);
 int still_kmsg(struct still_os *os, struct still_kmsg *kmsg);
 int still_clear_kmsg(struct still_os *os);

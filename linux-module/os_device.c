@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "freeze.h"
 #include "os.h"
 #include "proxy.h"
 
@@ -63,6 +64,7 @@ static int os_release(struct inode *inode, struct file *file)
 {
 	struct still_handle *handle = file->private_data;
 
+	still_freeze_closed(handle);
 	if (handle->proc)
 		still_proc_closed(handle->proc);
 	free_handle(handle);
@@ -83,7 +85,7 @@ static long os_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	if (_IOC_TYPE(cmd) == STILL_IOC_PROC)
 		return still_proxy_ioctl(handle, cmd, (void __user *)arg);
-	return still_os_ioctl(handle->os, cmd, (void __user *)arg);
+	return still_os_ioctl(handle, cmd, (void __user *)arg);
 }
 
 static const struct file_operations os_ops = {

@@ -7,11 +7,15 @@
 #include <linux/vmalloc.h>
 #include <stillcore/image.h>
 
+#include "dump.h"
+#include "freeze.h"
+#include "hot_memory.h"
 #include "ikc.h"
 #include "image.h"
 #include "os.h"
 #include "proxy.h"
 #include "text.h"
+#include "waiting.h"
 
 #define IMAGE_FILE_MAX (256ull << 20) /* with debug information */
 
@@ -106,25 +110,28 @@ static int cpus(struct still_os *os, unsigned int cmd, struct still_cpu_list *li
 
 static int memory(struct still_os *os, unsigned int cmd, struct still_mem_list *list)
 {
+	bool runs = os->state == STILL_OS_RUNNING;
 	int ret = 0;
 
-	if (cmd != STILL_IOC_MEM_ASSIGNED)
+	if (cmd != STILL_IOC_MEM_ASSIGNED && !runs)
 		ret = not_while_up(os, list->text);
 	if (ret)
 		return ret;
 	mutex_lock(&still_partition_lock);
 	if (cmd == STILL_IOC_MEM_ASSIGN)
-		ret = still_mem_assign(os, list);
+		ret = runs ? still_mem_hot_add(os, list) : still_mem_assign(os, list);
 	else if (cmd == STILL_IOC_MEM_UNASSIGN)
-		ret = still_mem_unassign(os, list);
+		ret = runs ? still_mem_hot_remove(os, list) : still_mem_unassign(os, list);
 	else
 		still_mem_query(list, &os->memory);
 	mutex_unlock(&still_partition_lock);
 	return ret;
 }
 
-static int locked(struct still_os *os, unsigned int cmd, void *arg)
+static int locked(struct still_handle *handle, unsigned int cmd, void *arg)
 {
+	struct still_os *os = handle->os;
+
 	switch (cmd) {
 	case STILL_IOC_CPU_ASSIGN:
 	case STILL_IOC_CPU_UNASSIGN:
@@ -146,44 +153,56 @@ static int locked(struct still_os *os, unsigned int cmd, void *arg)
 		return inject(os, arg);
 	case STILL_IOC_DROP_CACHE:
 		return drop_cache(os, arg);
+	case STILL_IOC_FREEZE:
+		return still_freeze(handle, arg);
+	case STILL_IOC_THAW:
+		return still_thaw(handle, arg);
+	case STILL_IOC_DUMP_INFO:
+		return still_dump_info(os, arg);
+	case STILL_IOC_CALLS:
+		return still_list_waiting(os, arg);
+	case STILL_IOC_DUMP_READ:
+		return still_dump_read(os, arg);
 	default:
 		return -ENOTTY;
 	}
 }
 
 /* Copies the structure in and, whatever the result, out again: the text is in it. */
-static int with_argument(struct still_os *os, unsigned int cmd, void __user *user,
-			 int (*call)(struct still_os *os, unsigned int cmd, void *arg))
+static int with_argument(struct still_handle *handle, unsigned int cmd, void __user *user,
+			 int (*call)(struct still_handle *handle, unsigned int cmd, void *arg))
 {
 	void *arg = memdup_user(user, _IOC_SIZE(cmd));
 	int ret;
 
 	if (IS_ERR(arg))
 		return PTR_ERR(arg);
-	ret = call(os, cmd, arg);
+	ret = call(handle, cmd, arg);
 	if (copy_to_user(user, arg, _IOC_SIZE(cmd)) && !ret)
 		ret = -EFAULT;
 	kfree(arg);
 	return ret;
 }
 
-static int change(struct still_os *os, unsigned int cmd, void *arg)
+static int change(struct still_handle *handle, unsigned int cmd, void *arg)
 {
+	struct still_os *os = handle->os;
 	int ret = -ENODEV;
 
 	if (mutex_lock_interruptible(&os->lock))
 		return -EINTR;
 	if (!os->gone)
-		ret = locked(os, cmd, arg);
+		ret = locked(handle, cmd, arg);
 	mutex_unlock(&os->lock);
 	return ret;
 }
 
-static int view(struct still_os *os, unsigned int cmd, void *arg)
+static int view(struct still_handle *handle, unsigned int cmd, void *arg)
 {
 	if (cmd == STILL_IOC_PROCESS)
-		return still_report_next(os, arg);
-	return cmd == STILL_IOC_STATUS ? still_status(os, arg) : still_kmsg(os, arg);
+		return still_report_next(handle->os, arg);
+	return cmd == STILL_IOC_STATUS ? still_status(handle->os, arg)
+				       : still_kmsg(handle->os, arg);
 }
 
 /* The sizes are the ABI's: an unknown cmd must not choose how much is copied. */
@@ -194,6 +213,8 @@ static bool is_known(unsigned int cmd)
 		STILL_IOC_MEM_ASSIGN, STILL_IOC_MEM_UNASSIGN, STILL_IOC_MEM_ASSIGNED,
 		STILL_IOC_LOAD,       STILL_IOC_KARGS,        STILL_IOC_BOOT,
 		STILL_IOC_SHUTDOWN,   STILL_IOC_INJECT,       STILL_IOC_DROP_CACHE,
+		STILL_IOC_FREEZE,     STILL_IOC_THAW,         STILL_IOC_DUMP_INFO,
+		STILL_IOC_DUMP_READ,  STILL_IOC_CALLS,
 	};
 	unsigned int i;
 
@@ -205,17 +226,17 @@ static bool is_known(unsigned int cmd)
 
 static bool is_query(unsigned int cmd)
 {
-	return cmd == STILL_IOC_STATUS || cmd == STILL_IOC_PROCESS || cmd == STILL_IOC_CPU_ASSIGNED ||
-	       cmd == STILL_IOC_MEM_ASSIGNED;
+	return cmd == STILL_IOC_STATUS || cmd == STILL_IOC_PROCESS ||
+	       cmd == STILL_IOC_CPU_ASSIGNED || cmd == STILL_IOC_MEM_ASSIGNED;
 }
 
-long still_os_ioctl(struct still_os *os, unsigned int cmd, void __user *arg)
+long still_os_ioctl(struct still_handle *handle, unsigned int cmd, void __user *arg)
 {
 	if (!is_query(cmd) && !capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (cmd == STILL_IOC_STATUS || cmd == STILL_IOC_KMSG || cmd == STILL_IOC_PROCESS)
-		return with_argument(os, cmd, arg, view);
+		return with_argument(handle, cmd, arg, view);
 	if (cmd == STILL_IOC_CLEAR_KMSG)
-		return still_clear_kmsg(os);
-	return is_known(cmd) ? with_argument(os, cmd, arg, change) : -ENOTTY;
+		return still_clear_kmsg(handle->os);
+	return is_known(cmd) ? with_argument(handle, cmd, arg, change) : -ENOTTY;
 }

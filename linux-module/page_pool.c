@@ -115,3 +115,50 @@ int still_pool_move(struct still_pool *from, struct still_pool *to, int node, un
 	kfree(spare);
 	return 0;
 }
+
+int still_pool_take(struct still_pool *from, struct still_pool *to, int node, unsigned long pfn,
+		    unsigned long pages)
+{
+	struct still_range_node *range, *taken, *rest;
+	unsigned long end;
+
+	list_for_each_entry(range, &from->ranges, list)
+		if (range->node == node && pfn >= range->pfn &&
+		    pfn + pages <= range->pfn + range->pages)
+			break;
+	if (list_entry_is_head(range, &from->ranges, list))
+		return -ENOENT;
+	taken = kmalloc(sizeof(*taken), GFP_KERNEL);
+	rest = kmalloc(sizeof(*rest), GFP_KERNEL);
+	if (!taken || !rest) {
+		kfree(taken);
+		kfree(rest);
+		return -ENOMEM;
+	}
+	end = range->pfn + range->pages;
+	*taken = (struct still_range_node){ .pfn = pfn, .pages = pages, .node = node };
+	*rest = (struct still_range_node){ .pfn = pfn + pages,
+					   .pages = end - pfn - pages,
+					   .node = node };
+	range->pages = pfn - range->pfn;
+	if (rest->pages)
+		list_add(&rest->list, &range->list);
+	else
+		kfree(rest);
+	if (!range->pages) {
+		list_del(&range->list);
+		kfree(range);
+	}
+	still_pool_insert(to, taken);
+	return 0;
+}
+
+void still_pool_join(struct still_pool *from, struct still_pool *to)
+{
+	struct still_range_node *range, *next;
+
+	list_for_each_entry_safe(range, next, &from->ranges, list) {
+		list_del(&range->list);
+		still_pool_insert(to, range);
+	}
+}

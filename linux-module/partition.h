@@ -53,6 +53,10 @@ struct still_pool {
 void still_pool_init(struct still_pool *pool);
 void still_pool_insert(struct still_pool *pool, struct still_range_node *range);
 unsigned long still_pool_pages(const struct still_pool *pool, int node); /* -1: all nodes */
+/* [pfn, pfn + pages) of one range. -ENOENT: it is not all of one range of that node. */
+int still_pool_take(struct still_pool *from, struct still_pool *to, int node, unsigned long pfn,
+		    unsigned long pages);
+void still_pool_join(struct still_pool *from, struct still_pool *to);
 int still_pool_move(struct still_pool *from, struct still_pool *to, int node, unsigned long pages);
 bool still_pool_overlaps(const struct still_pool *pool, unsigned long pfn, unsigned long pages);
 unsigned int still_pool_count(const struct still_pool *pool);
@@ -64,6 +68,9 @@ int still_mem_assign(struct still_os *os, struct still_mem_list *list);
 int still_mem_unassign(struct still_os *os, struct still_mem_list *list);
 int still_mem_unassign_all(struct still_os *os, char *text);
 void still_mem_release_all(void);
+int still_mem_check_list(struct still_mem_list *list);
+int still_mem_take_reserved(struct still_pool *to, struct still_mem_list *list);
+void still_mem_clear(const struct still_pool *pool);
 int still_mem_clean(struct still_os *os, const struct still_pool *pool, char *text);
 extern struct still_pool still_reserved_memory;
 

@@ -155,17 +155,7 @@ static void return_pool(struct still_pool *pool)
 	}
 }
 
-static void join_pools(struct still_pool *from, struct still_pool *to)
-{
-	struct still_range_node *range, *next;
-
-	list_for_each_entry_safe(range, next, &from->ranges, list) {
-		list_del(&range->list);
-		still_pool_insert(to, range);
-	}
-}
-
-static int check_list(struct still_mem_list *list)
+int still_mem_check_list(struct still_mem_list *list)
 {
 	u32 i, j;
 
@@ -222,7 +212,7 @@ static int reserve_item(struct still_pool *got, struct still_mem_item *item, cha
 int still_mem_reserve(struct still_mem_list *list)
 {
 	struct still_pool got;
-	int ret = check_list(list);
+	int ret = still_mem_check_list(list);
 	u32 i;
 
 	still_pool_init(&got);
@@ -232,7 +222,7 @@ int still_mem_reserve(struct still_mem_list *list)
 		return_pool(&got);
 		return ret;
 	}
-	join_pools(&got, &still_reserved_memory);
+	still_pool_join(&got, &still_reserved_memory);
 	return 0;
 }
 
@@ -240,7 +230,7 @@ int still_mem_reserve(struct still_mem_list *list)
 static int move_list(struct still_pool *from, struct still_pool *to, struct still_mem_list *list,
 		     const char *whose)
 {
-	int ret = check_list(list);
+	int ret = still_mem_check_list(list);
 	u32 i;
 
 	if (ret)
@@ -298,10 +288,14 @@ void still_mem_query(struct still_mem_list *list, const struct still_pool *pool)
 	}
 }
 
+int still_mem_take_reserved(struct still_pool *to, struct still_mem_list *list)
+{
+	return move_list(&still_reserved_memory, to, list, "are reserved and not assigned");
+}
+
 int still_mem_assign(struct still_os *os, struct still_mem_list *list)
 {
-	int ret = move_list(&still_reserved_memory, &os->memory, list,
-			    "are reserved and not assigned");
+	int ret = still_mem_take_reserved(&os->memory, list);
 
 	if (ret)
 		return ret;
@@ -324,7 +318,7 @@ int still_mem_unassign(struct still_os *os, struct still_mem_list *list)
 	if (ret)
 		return ret;
 	ret = still_mem_clean(os, &gone, list->text);
-	join_pools(&gone, ret ? &os->memory : &still_reserved_memory);
+	still_pool_join(&gone, ret ? &os->memory : &still_reserved_memory);
 	if (list_empty(&os->memory.ranges))
 		os->memory_used = false;
 	return ret;
@@ -336,7 +330,7 @@ int still_mem_unassign_all(struct still_os *os, char *text)
 
 	if (ret)
 		return ret;
-	join_pools(&os->memory, &still_reserved_memory);
+	still_pool_join(&os->memory, &still_reserved_memory);
 	os->memory_used = false;
 	return 0;
 }

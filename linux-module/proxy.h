@@ -33,6 +33,9 @@ enum still_stage { STILL_STAGE_NEW, STILL_STAGE_CREATED, STILL_STAGE_BUILT, STIL
 struct still_worker {
 	wait_queue_head_t wait;
 	struct task_struct *task; /* slot_lock */
+	/* waiting.c: the last call that was seen unanswered, and since when */
+	u32 seen_seq;
+	unsigned long seen_at;
 };
 
 /* The answer to a fault-in that could not be returned, since the handler had to say RETRY. */
@@ -107,6 +110,7 @@ struct still_handle {
 	struct still_os *os;
 	struct mutex lock;
 	struct still_proc *proc;
+	bool holds; /* the LWK's CPUs, for a dump. os->lock */
 };
 
 /* proxy.c */

@@ -17,6 +17,9 @@ static int copy_cpus(struct still_os *os, struct still_status *status)
 			.linux_cpu = os->cores[i].cpu,
 			.apic_id = os->cores[i].apic_id,
 			.node = os->cores[i].node,
+			.condition = READ_ONCE(os->channels[i].condition),
+			.condition_seconds = READ_ONCE(os->channels[i].suspect),
+			.condition_rip = READ_ONCE(os->channels[i].rip),
 		};
 
 		memcpy(&cpu.counters, &os->shared->cpus[i], sizeof(cpu.counters));
@@ -49,6 +52,7 @@ int still_status(struct still_os *os, struct still_status *status)
 	status->log_head = READ_ONCE(os->log->head);
 	status->kept = READ_ONCE(shared->kept);
 	status->cached = READ_ONCE(shared->cached);
+	status->oom_kills = READ_ONCE(shared->oom_kills);
 	memset(status->nodes, 0, sizeof(status->nodes));
 	for (i = 0; i < os->num_nodes; i++) /* the LWK counts its own nodes */
 		status->nodes[os->nodes[i]] = shared->nodes[i];

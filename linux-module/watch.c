@@ -3,91 +3,34 @@
  * Whoever dies: the LWK (seen once a second, without disturbing a CPU that computes), Linux (panic), or
  * both (reboot).
  */
-#include <linux/module.h>
 #include <linux/panic_notifier.h>
 #include <linux/reboot.h>
 
 #include "compat.h"
 #include "cores.h"
+#include "hang.h"
 #include "ikc.h"
 #include "os.h"
 #include "proxy.h"
-
-static unsigned int hang_seconds = 10;
-module_param(hang_seconds, uint, 0644);
-MODULE_PARM_DESC(hang_seconds, "an LWK CPU that leaves messages unread for so long is hung");
-
-static unsigned int ping_seconds = 5;
-module_param(ping_seconds, uint, 0644);
-MODULE_PARM_DESC(
-	ping_seconds,
-	"how often LWK CPUs are asked for a sign of life unless they are in user mode, 0: never");
-
-/*
- * A CPU takes its messages in an interrupt, also over a computing thread: one that leaves them in the ring
- * is stuck with interrupts off. A message is put there for the purpose where somebody waits for it anyhow,
- * or where it disturbs no program: in user mode a CPU is not stuck, so one that runs a program is asked only
- * if it has been in the kernel for all of that time.
- */
-static bool may_ping(const struct still_os *os, struct still_channel *channel)
-{
-	const struct still_cpu_counters *counters = &os->shared->cpus[channel->cpu];
-	u64 entries = READ_ONCE(counters->syscalls_local) +
-		      READ_ONCE(counters->syscalls_offloaded) + READ_ONCE(counters->page_faults) +
-		      READ_ONCE(counters->switches);
-
-	if (atomic_read(&channel->calls))
-		return true;
-	if (entries != channel->watched_entries || still_cpu_is_in_user_mode(os, channel->cpu))
-		channel->same_entries = 0;
-	else
-		channel->same_entries++;
-	channel->watched_entries = entries;
-	if (READ_ONCE(counters->mode) == STILL_CPU_BUSY && READ_ONCE(counters->pid) &&
-	    channel->same_entries < ping_seconds)
-		return false;
-	return ping_seconds && os->watch_ticks % ping_seconds == 0;
-}
-
-static bool hangs(struct still_os *os, struct still_channel *channel)
-{
-	struct still_msg ping = { .kind = STILL_MSG_PING, .token = STILL_TOKEN_PING };
-	u32 head = READ_ONCE(channel->tx.ring->head);
-
-	if (head != READ_ONCE(channel->tx.index)) {
-		channel->stuck = head == channel->watched_head ? channel->stuck + 1 : 1;
-		channel->watched_head = head;
-		if (channel->stuck > 1)
-			still_core_doorbell(channel->apic_id); /* should one have been lost */
-		return channel->stuck > hang_seconds;
-	}
-	channel->stuck = 0;
-	channel->watched_head = head;
-	if (may_ping(os, channel))
-		still_ikc_try_send(channel, &ping);
-	return false;
-}
+#include "waiting.h"
 
 /* Runs from boot to the stop of the cores; cancelled before the rings go. */
 void still_watch_work(struct work_struct *work)
 {
 	struct still_os *os = container_of(to_delayed_work(work), struct still_os, watch_work);
-	unsigned int i;
 
 	if (!still_os_check(os))
 		return;
-	still_ikc_drain(os);
-	still_procs_watch_stops(os);
-	os->watch_ticks++;
-	for (i = 0; i < os->num_channels; i++)
-		if (hangs(os, &os->channels[i])) {
-			char why[64];
-
-			scnprintf(why, sizeof(why), "LWK CPU %u (Linux's %u) takes no messages", i,
-				  os->cores[i].cpu);
-			still_os_died(os, STILL_OS_HUNGUP, why);
+	if (READ_ONCE(os->shared->hold)) { /* nothing can be expected of it */
+		still_watch_afresh(os);
+	} else {
+		still_ikc_drain(os);
+		still_procs_watch_stops(os);
+		still_note_waiting(os);
+		os->watch_ticks++;
+		if (still_watch_cpus(os))
 			return;
-		}
+	}
 	queue_delayed_work(system_dfl_wq, &os->watch_work, HZ);
 }
 

@@ -91,6 +91,9 @@ int run(int argc, char** argv, char** environment)
         [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, usage, strlen(usage));
         return 0;
     }
+    if (const auto good = choose_instance(*options, getenv("STILLCORE_OS")); !good) {
+        return fail_with(good.error(), exit_failed);
+    }
     if (const auto good = ensure_bounded_stack(*options, argc, argv); !good) {
         return fail_with(good.error(), exit_failed);
     }

@@ -17,7 +17,7 @@ namespace still::mcexec {
 const char* const usage =
     "usage: mcexec [-c CPULIST] [-n SIZE [--rank R]] [--stats] [--os N | /dev/ihkN | N] [--poll-us N]\n"
     "              [--] PROGRAM [ARG...]\n"
-    "Runs an unmodified Linux program on the LWK of OS instance N (0).\n"
+    "Runs an unmodified Linux program on the LWK of OS instance N (else $STILLCORE_OS, else 0).\n"
     "  -c CPULIST    the LWK CPUs that the program may use, numbered from 0, such as 0,2-3 (all)\n"
     "  -n SIZE       this is one of SIZE ranks, who divide the CPUs by topology; which one, the launcher "
     "says in\n"
@@ -55,6 +55,7 @@ bool take_instance(std::string_view word, Options& options)
         return false;
     }
     options.os = static_cast<uint32_t>(*number);
+    options.os_given = true;
     return true;
 }
 
@@ -102,6 +103,7 @@ ihk::Result<> set_value(std::string_view option, const char* value, Options& opt
     }
     if (option == "--os") {
         options.os = *number;
+        options.os_given = true;
     } else if (option == "-n") {
         options.ranks = *number;
     } else if (option == "--rank") {
@@ -168,6 +170,15 @@ ihk::Result<Options> parse_options(int argc, const char* const* argv)
     }
     options.program = at;
     return options;
+}
+
+ihk::Result<> choose_instance(Options& options, const char* value)
+{
+    if (options.os_given || value == nullptr || take_instance(value, options)) {
+        return {};
+    }
+    return ihk::fail(EINVAL, fmt::format("STILLCORE_OS: '{}' names no OS instance", value),
+                     "it is a number, or /dev/ihkN");
 }
 
 } // namespace still::mcexec

@@ -13,6 +13,7 @@ namespace still::mcexec {
 
 struct Options {
     uint32_t os = 0;
+    bool os_given = false;         // else the environment may say which (choose_instance)
     std::vector<uint32_t> cpus;    // LWK CPUs; empty: all
     std::optional<uint32_t> ranks; // among how many the CPUs are divided; none: as the launcher says
     std::optional<uint32_t> rank;  // none: likewise
@@ -31,6 +32,9 @@ struct Options {
 };
 
 [[nodiscard]] ihk::Result<Options> parse_options(int argc, const char* const* argv);
+
+// What no option says: STILLCORE_OS, if it is set. value: nullptr if it is not.
+[[nodiscard]] ihk::Result<> choose_instance(Options& options, const char* value);
 
 extern const char* const usage;
 

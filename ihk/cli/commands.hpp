@@ -40,6 +40,7 @@ ihk::Result<uint32_t> choose_instance(ihk::Device& device, std::optional<uint32_
 
 // `ihkosctl OS ...`
 int run_steps(uint32_t os, int argc, char** argv);
+int dump(ihk::Instance& os, const std::string& level, const std::string& file);
 int inject(ihk::Instance& instance, const std::string& what);
 
 } // namespace still::cli

@@ -24,8 +24,8 @@ std::optional<uint32_t> instance_number(std::string_view word)
 const char* footer = R"(
 Single steps for instance N:
   ihkosctl N assign|release cpu LIST | mem SPEC      ihkosctl N query cpu|mem
-  ihkosctl N load [IMAGE] | kargs TEXT | boot | shutdown | get status | kmsg [-f] | clear_kmsg
-  ihkosctl N drop_cache
+  ihkosctl N load [IMAGE] | kargs TEXT | boot | shutdown | get status|health|calls | kmsg [-f] | clear_kmsg
+  ihkosctl N drop_cache | freeze | thaw | dump [--level kernel|full] FILE
 A LIST of CPUs is 1-7,9 (its order is the LWK's numbering), a SPEC of memory 512m@0,1g@1 or all@0 (up also
 takes 1g, and chooses the nodes). /etc/stillcore.conf, or --config FILE, may set cpus=, mem=, image= and kargs=.)";
 

@@ -20,14 +20,19 @@ int inject(ihk::Instance& instance, const std::string& what)
         {"hang", STILL_INJECT_HANG},
         {"page-fault", STILL_INJECT_PAGE_FAULT},
         {"no-shutdown", STILL_INJECT_NO_SHUTDOWN},
+        {"hang-on", STILL_INJECT_HANG_ON},
+        {"hang-nmi", STILL_INJECT_HANG_NMI},
+        {"idle", STILL_INJECT_IDLE},
+        {"double-fault", STILL_INJECT_DOUBLE_FAULT},
     };
     for (const auto& fault : faults) {
         if (what == fault.name) {
             return finish(instance.inject(fault.number));
         }
     }
-    return report({EINVAL, fmt::format("there is no fault '{}' to inject", what),
-                   "the faults are panic, hang, page-fault and no-shutdown"});
+    return report(
+        {EINVAL, fmt::format("there is no fault '{}' to inject", what),
+         "the faults are panic, page-fault, double-fault, hang, hang-on, hang-nmi, idle and no-shutdown"});
 }
 
 } // namespace still::cli

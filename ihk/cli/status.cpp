@@ -2,6 +2,7 @@
 // ihkosctl status: what an instance has and does.
 #include "commands.hpp"
 #include "common.hpp"
+#include "health.hpp"
 #include "times.hpp"
 
 #include <fmt/format.h>
@@ -38,6 +39,7 @@ ordered_json to_json(uint32_t index, const ihk::InstanceStatus& answer)
         {"quarantined_pages", s.quarantined},
         {"kept_bytes", s.kept},
         {"cached_bytes", s.cached},
+        {"oom_kills", s.oom_kills},
         {"zaps", s.zaps},
         {"faults", s.faults},
         {"fault_ins", s.fault_ins},
@@ -58,6 +60,8 @@ ordered_json to_json(uint32_t index, const ihk::InstanceStatus& answer)
             {"apic_id", cpu.apic_id},
             {"node", cpu.node},
             {"mode", mode_name(c.mode)},
+            {"condition", condition_name(cpu.condition)},
+            {"condition_seconds", cpu.condition_seconds},
             {"busy_seconds", times.busy},
             {"idle_seconds", times.idle},
             {"doorbells", c.doorbells},
@@ -107,6 +111,14 @@ void print_table(uint32_t index, const ihk::InstanceStatus& answer)
                    i, cpu.linux_cpu, cpu.apic_id, cpu.node, mode_name(c.mode), times.busy, times.idle,
                    c.doorbells, c.reschedules, c.shootdowns, c.timers, c.strays, c.nmis, c.syscalls_local,
                    c.syscalls_offloaded, c.pid != 0 ? fmt::format("{}", c.pid) : std::string("-"));
+    }
+    for (size_t i = 0; i < answer.cpus.size(); ++i) {
+        if (const std::string text = condition_text(answer.cpus[i]); !text.empty()) {
+            fmt::print("CPU {}: {}, for {} s\n", i, text, answer.cpus[i].condition_seconds);
+        }
+    }
+    if (s.oom_kills != 0) {
+        fmt::print("out of memory: {} programs were killed since the boot\n", s.oom_kills);
     }
     for (uint32_t node = 0; node < STILL_MAX_NODES; ++node) {
         if (s.nodes[node].total != 0) {

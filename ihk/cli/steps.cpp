@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // ihkosctl OS ...: one instance, step by step, in the grammar that McKernel's users know.
+#include "calls.hpp"
 #include "commands.hpp"
 #include "common.hpp"
+#include "health.hpp"
 
 #include "ihk/image.hpp"
 
@@ -105,14 +107,26 @@ int run_steps(uint32_t index, int argc, char** argv)
     auto* shutdown = app.add_subcommand("shutdown", "stop the LWK");
     boot->add_option("--timeout-ms", words.timeout);
     shutdown->add_option("--timeout-ms", words.timeout);
-    auto* get = app.add_subcommand("get", "get status: the state as one word");
-    get->add_option("WHAT", words.what)->required()->check(CLI::IsMember({"status"}));
+    auto* get =
+        app.add_subcommand("get", "get status: the state as one word; get health: also by the exit status; "
+                                  "get calls: what Linux serves for its threads");
+    get->add_option("WHAT", words.what)->required()->check(CLI::IsMember({"status", "health", "calls"}));
     auto* kmsg_command = app.add_subcommand("kmsg", "print the LWK's log");
     kmsg_command->add_flag("-f,--follow", words.follow, "go on printing what comes");
     auto* clear = app.add_subcommand("clear_kmsg", "clear the LWK's log");
     auto* drop = app.add_subcommand("drop_cache", "forget the contents of files that its free memory holds");
     auto* inject_command = app.add_subcommand("inject", "make the LWK fail, for tests");
-    inject_command->add_option("FAULT", words.what, "panic, hang, page-fault or no-shutdown")->required();
+    inject_command
+        ->add_option("FAULT", words.what,
+                     "panic, page-fault, double-fault, hang, hang-on, hang-nmi, idle or no-shutdown")
+        ->required();
+    auto* dump_command =
+        app.add_subcommand("dump", "write a core file of its memory, for gdb (still gdb --core)");
+    dump_command->add_option("--level", words.text,
+                             "kernel: without the programs' memory (default), or full");
+    dump_command->add_option("FILE", words.file)->required();
+    auto* freeze = app.add_subcommand("freeze", "stop all its CPUs where they are");
+    auto* thaw = app.add_subcommand("thaw", "let them go on");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -142,6 +156,12 @@ int run_steps(uint32_t index, int argc, char** argv)
         }
         return orderly ? exit_ok : report(orderly.error());
     }
+    if (get->parsed() && words.what == "calls") {
+        return calls(*os);
+    }
+    if (get->parsed() && words.what == "health") {
+        return health(*os);
+    }
     if (get->parsed()) {
         const auto status = os->status();
         return status ? (fmt::print("{}\n", ihk::state_name(status->status.state)), exit_ok)
@@ -155,6 +175,15 @@ int run_steps(uint32_t index, int argc, char** argv)
     }
     if (drop->parsed()) {
         return finish(os->drop_cache());
+    }
+    if (dump_command->parsed()) {
+        return dump(*os, words.text.empty() ? "kernel" : words.text, words.file);
+    }
+    if (freeze->parsed()) {
+        return finish(os->freeze());
+    }
+    if (thaw->parsed()) {
+        return finish(os->thaw());
     }
     if (inject_command->parsed()) {
         return inject(*os, words.what);

@@ -15,7 +15,7 @@ _ihkosctl()
     local cur=${COMP_WORDS[COMP_CWORD]} first=${COMP_WORDS[1]} words=
     if ((COMP_CWORD == 1)); then
         words="up down reboot status top metrics $(_stillcore_instances)"
-    elif [[ ${COMP_WORDS[COMP_CWORD - 1]} == --@(image|config) || ${COMP_WORDS[COMP_CWORD - 1]} == load ]]; then
+    elif [[ ${COMP_WORDS[COMP_CWORD - 1]} == @(--image|--config|load) || ${COMP_WORDS[2]} == dump && $cur != -* ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
     else
@@ -27,13 +27,15 @@ _ihkosctl()
         down) words=$(_stillcore_instances) ;;
         *)
             if ((COMP_CWORD == 2)); then
-                words="assign release query load kargs boot shutdown get kmsg clear_kmsg drop_cache inject"
+                words="assign release query load kargs boot shutdown get kmsg clear_kmsg drop_cache"
+                words+=" freeze thaw dump inject"
             else
                 case ${COMP_WORDS[2]} in
                 assign | release | query) words="cpu mem" ;;
-                get) words="status" ;;
+                get) words="status health calls" ;;
                 kmsg) words="-f" ;;
-                inject) words="panic hang page-fault no-shutdown" ;;
+                dump) words="--level" ;;
+                inject) words="panic page-fault double-fault hang hang-on hang-nmi idle no-shutdown" ;;
                 esac
             fi
             ;;

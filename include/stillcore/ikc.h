@@ -56,6 +56,14 @@ enum still_msg_kind {
 	 * Reply arg[1]: the bytes that were cached. proc: 0. */
 	STILL_MSG_DROP_CACHE = 24,
 
+	/* Memory comes: arg[0]: physical address, arg[1]: bytes, aligned to and multiples of 4 MiB, arg[2]: node, as
+	 * the boot block numbers them. proc: 0. */
+	STILL_MSG_MEM_ADD = 44,
+	/* Memory goes: arg[1] bytes of node arg[0], a multiple of 4 MiB, at most STILL_MAX_REMOVAL. The LWK chooses,
+	 * and writes the physical address of each 4 MiB of it to the report area. Reply arg[0]: their number.
+	 * -EBUSY: nothing has gone; arg[1] would have been free. proc: 0. */
+	STILL_MSG_MEM_REMOVE = 45,
+
 	/* A signal. arg[0]: number 1..64 | 1 + slot of a thread of the receiving process, or 0, << 8 | thread id (0:
 	 * the process) << 32; arg[1]: si_code | si_errno << 32;
 	 * arg[2..5]: the 32 bytes of siginfo_t behind them. Answered when it is pending there: -ESRCH no such thread,
@@ -124,6 +132,7 @@ enum still_msg_kind {
 	STILL_MSG_SIGNAL_NEWS = 83,
 };
 
+#define STILL_MAX_REMOVAL (64ull << 30)
 #define STILL_MIRROR_PAGES 64u
 /* Linux leaves at most so many requests unanswered on one CPU: then the LWK can keep all that it does not serve at
  * once, and an answer to a request of its own never waits behind them. */
@@ -136,6 +145,10 @@ enum still_inject {
 	STILL_INJECT_HANG = 2,        /* endless loop with interrupts off on the CPU that gets the message */
 	STILL_INJECT_PAGE_FAULT = 3,  /* kernel access to an unmapped address */
 	STILL_INJECT_NO_SHUTDOWN = 4, /* later SHUTDOWN requests are ignored */
+	STILL_INJECT_HANG_ON = 5,     /* endless loop that lets interrupts in */
+	STILL_INJECT_HANG_NMI = 6,    /* endless loop in the NMI handler */
+	STILL_INJECT_IDLE = 7,        /* the CPU idles, whatever is ready to run there */
+	STILL_INJECT_DOUBLE_FAULT = 8,
 };
 
 /* Vectors on LWK CPUs that others may send. All else is a stray: acknowledged, counted, dropped. */

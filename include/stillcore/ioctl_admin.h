@@ -78,6 +78,8 @@ enum still_os_state {
 	STILL_OS_SHUTDOWN = 3, /* shutdown under way */
 	STILL_OS_PANIC = 4,
 	STILL_OS_HUNGUP = 5,
+	STILL_OS_FREEZING = 6,
+	STILL_OS_FROZEN = 7, /* its CPUs stand still, until it is thawed or shut down */
 };
 
 struct still_load {
@@ -104,11 +106,25 @@ struct still_shutdown {
 	char text[STILL_TEXT];
 };
 
+/* What is the matter with a CPU that leaves messages unread, as its answer to an NMI shows. */
+enum still_condition {
+	STILL_CONDITION_FINE = 0,
+	STILL_CONDITION_COMPUTES = 1,   /* it is in a program: not hung */
+	STILL_CONDITION_KERNEL_OFF = 2, /* in the kernel, interrupts off */
+	STILL_CONDITION_KERNEL_ON = 3,  /* in the kernel, interrupts come in, nothing else gets the CPU */
+	STILL_CONDITION_IDLE = 4,       /* idle, with work queued */
+	STILL_CONDITION_AWAITS = 5,     /* waits for another to acknowledge an invalidation */
+	STILL_CONDITION_SILENT = 6,     /* does not answer the NMI */
+};
+
 struct still_os_cpu {
 	uint32_t linux_cpu;
 	uint32_t apic_id;
 	uint32_t node;
+	uint32_t condition; /* enum still_condition */
+	uint32_t condition_seconds;
 	uint32_t reserved;
+	uint64_t condition_rip; /* where in the kernel */
 	struct still_cpu_counters counters;
 };
 
@@ -134,6 +150,7 @@ struct still_status {
 	uint64_t lost_tries;
 	struct still_node_counters nodes[STILL_MAX_NODES];
 	char panic_text[192];
+	uint64_t oom_kills; /* programs that were killed since there was no memory for them */
 	uint32_t cpu_space; /* in: room in cpus[] below */
 	uint32_t reserved2;
 	uint64_t cpus; /* in: user address of struct still_os_cpu[cpu_space], filled with num_cpus at most */
@@ -152,6 +169,58 @@ struct still_inject_request {
 
 struct still_drop_cache {
 	uint64_t bytes; /* out: that were cached */
+	char text[STILL_TEXT];
+};
+
+/* The CPUs stop where they are, by NMI. */
+struct still_freeze {
+	/* in: 1: for a dump. THAW with the same, or the end of the open file, ends it; the state is not FROZEN, a
+	 * dead LWK's CPUs are held too, and one that does not answer is no error. */
+	uint32_t while_open;
+	uint32_t held; /* out: CPUs that stand still */
+	char text[STILL_TEXT];
+};
+
+enum still_dump_kind { STILL_DUMP_MEMORY = 1, STILL_DUMP_SHARED = 2, STILL_DUMP_LENT = 3 };
+
+/* Memory of the instance, or that Linux lent it. */
+struct still_dump_piece {
+	uint64_t phys;
+	uint64_t bytes;
+	uint32_t kind; /* enum still_dump_kind; one is SHARED: struct still_shared */
+	uint32_t reserved;
+};
+
+struct still_dump_info {
+	uint64_t image_phys;
+	uint64_t image_bytes;
+	uint64_t pieces; /* in: user address of struct still_dump_piece[space] */
+	uint32_t space;  /* in */
+	uint32_t count;  /* out: pieces that there are */
+	char text[STILL_TEXT];
+};
+
+/* A call that Linux serves for a thread of the LWK and has not finished. */
+struct still_waiting_call {
+	uint32_t pid; /* in the proxy's PID namespace */
+	uint32_t tid;
+	uint32_t nr;      /* Linux's number, or enum still_call */
+	uint32_t seconds; /* for so long at least */
+};
+
+struct still_calls {
+	uint64_t buffer; /* in: user address of struct still_waiting_call[space] */
+	uint32_t space;  /* in */
+	uint32_t count;  /* out: that there are */
+	char text[STILL_TEXT];
+};
+
+#define STILL_DUMP_MAX_READ (4u << 20)
+
+struct still_dump_read {
+	uint64_t phys; /* all of one piece */
+	uint64_t bytes;
+	uint64_t buffer; /* user address */
 	char text[STILL_TEXT];
 };
 
@@ -198,5 +267,11 @@ struct still_process_query {
 /* Forgets the contents of files that the instance keeps in free memory. */
 #define STILL_IOC_DROP_CACHE _IOWR(STILL_IOC_OS, 15, struct still_drop_cache)
 #define STILL_IOC_PROCESS _IOWR(STILL_IOC_OS, 24, struct still_process_query)
+#define STILL_IOC_FREEZE _IOWR(STILL_IOC_OS, 16, struct still_freeze)
+#define STILL_IOC_THAW _IOWR(STILL_IOC_OS, 17, struct still_freeze)
+/* From boot to shutdown, in any state between: of which memory a core file is made, and its contents. */
+#define STILL_IOC_DUMP_INFO _IOWR(STILL_IOC_OS, 18, struct still_dump_info)
+#define STILL_IOC_DUMP_READ _IOWR(STILL_IOC_OS, 19, struct still_dump_read)
+#define STILL_IOC_CALLS _IOWR(STILL_IOC_OS, 20, struct still_calls)
 
 #endif

@@ -66,6 +66,26 @@ struct STILL_ALIGNAS(128) still_cpu_counters {
 STILL_ASSERT_SIZE(struct still_cpu_counters, 128);
 #define STILL_ENTRY_WORD 2 /* of the entry frame */
 
+/*
+ * The registers of a CPU as its last NMI, or its panic, found them. It answers an NMI by writing them, with the
+ * ticket last. Dumps show them, and from them the watch tells what a CPU that takes no messages does.
+ */
+struct STILL_ALIGNAS(64) still_snapshot {
+	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+	uint64_t rip, cs, rflags, rsp, ss;
+	uint64_t fs_base;
+	uint64_t gs_base; /* of the kernel: its struct for this CPU */
+	uint64_t cr3;
+	uint64_t tsc;    /* when; 0: never */
+	uint32_t ticket; /* still_shared.nmi_ticket as it was */
+	uint32_t held;   /* 1 while it stays in the handler */
+	/* 1 + the CPU whose answer to an invalidation it waited for; 0: for none */
+	uint32_t awaited;
+	uint32_t reserved0;
+	uint64_t reserved[6];
+};
+STILL_ASSERT_SIZE(struct still_snapshot, 256);
+
 struct still_node_counters {
 	uint64_t total; /* bytes of LWK memory, image and page metadata included */
 	uint64_t free;  /* bytes */
@@ -78,20 +98,25 @@ struct STILL_ALIGNAS(128) still_shared {
 	uint32_t num_cpus; /* module */
 	/* module: where a doorbell goes, destination APIC id << 32 | vector, read as one word; 0: none */
 	uint64_t doorbell;
-	uint64_t reserved0[5];
+	uint32_t hold;       /* module: a CPU that gets an NMI stays in its handler while this is not 0 */
+	uint32_t nmi_ticket; /* module: raised before each round of NMIs */
+	uint64_t reserved0[4];
 	struct still_time time; /* module */
 	uint32_t state;         /* LWK: enum still_state */
 	uint32_t cpus_up;       /* LWK */
 	uint32_t panic_cpu;     /* LWK */
 	uint32_t processes;     /* LWK: processes that exist */
 	uint64_t quarantined;   /* LWK: pages it gave to the module until their last reference is gone */
-	uint64_t kept;   /* LWK: bytes of the nodes that it keeps, once taken, for its objects and tables */
-	uint64_t cached; /* LWK: bytes of the nodes, counted as free, that hold contents of files */
-	uint64_t reserved1[3];
+	uint64_t kept;     /* LWK: bytes of the nodes that it keeps, once taken, for its objects and tables */
+	uint64_t cached;   /* LWK: bytes of the nodes, counted as free, that hold contents of files */
+	uint64_t page_map; /* LWK: physical address of struct still_page_map (dump.h) */
+	uint64_t oom_kills; /* LWK: programs that were killed since there was no memory for them */
+	uint64_t reserved1;
 	char panic_text[192]; /* LWK: NUL terminated, valid once state is PANIC */
 	uint8_t reserved2[64];
 	struct still_node_counters nodes[STILL_MAX_NODES]; /* LWK */
 	struct still_cpu_counters cpus[STILL_MAX_CPUS];    /* LWK, each its own */
+	struct still_snapshot snapshots[STILL_MAX_CPUS];   /* LWK, each its own */
 };
 STILL_ASSERT_OFFSET(struct still_shared, doorbell, 16);
 STILL_ASSERT_OFFSET(struct still_shared, time, 64);
@@ -99,6 +124,7 @@ STILL_ASSERT_OFFSET(struct still_shared, state, 128);
 STILL_ASSERT_OFFSET(struct still_shared, panic_text, 192);
 STILL_ASSERT_OFFSET(struct still_shared, nodes, 448);
 STILL_ASSERT_OFFSET(struct still_shared, cpus, 1536);
+STILL_ASSERT_OFFSET(struct still_shared, snapshots, 34304);
 
 /*
  * The log ring. The LWK appends; head counts all bytes ever written and only grows, the byte with

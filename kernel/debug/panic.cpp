@@ -14,7 +14,7 @@ namespace still {
 namespace {
 
 std::atomic<bool> panicking{false};
-void (*panic_hook)(std::string_view) = nullptr;
+void (*panic_hook)(std::string_view, const arch::TrapFrame&) = nullptr;
 
 void show_frame(const arch::TrapFrame& f)
 {
@@ -53,7 +53,7 @@ void show_backtrace(u64 rip, u64 rbp)
 
 } // namespace
 
-void set_panic_hook(void (*hook)(std::string_view))
+void set_panic_hook(void (*hook)(std::string_view, const arch::TrapFrame&))
 {
     panic_hook = hook;
 }
@@ -65,13 +65,13 @@ void panic_text(std::string_view why, const arch::TrapFrame* frame)
         arch::halt_forever();
     break_log_lock();
     log("PANIC: {}", why);
+    arch::TrapFrame here{};
     if (frame != nullptr) {
         show_frame(*frame);
         if (!frame->from_user())
             show_backtrace(frame->rip, frame->rbp);
     } else {
         // No trap: the registers as they are here, the caller's where the ABI keeps them.
-        arch::TrapFrame here{};
         here.rip = reinterpret_cast<u64>(__builtin_return_address(0));
         here.cs = arch::kernel_code;
         here.ss = arch::kernel_data;
@@ -82,9 +82,11 @@ void panic_text(std::string_view why, const arch::TrapFrame* frame)
                      : "=m"(here.r14), "=m"(here.r15), "=r"(here.rflags));
         show_frame(here);
         show_backtrace(here.rip, reinterpret_cast<u64>(__builtin_frame_address(0)));
+        // SAFETY: reads a register. For dumps: the address must go with RSP and RBP, which are this function's.
+        asm volatile("leaq 0(%%rip), %0" : "=r"(here.rip));
     }
     if (panic_hook != nullptr)
-        panic_hook(why);
+        panic_hook(why, frame != nullptr ? *frame : here);
     arch::halt_forever();
     __builtin_unreachable();
 }

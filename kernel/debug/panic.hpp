@@ -18,8 +18,8 @@ template <class... Args> [[noreturn]] void panic(std::string_view pattern, const
     panic_text(text.view(), nullptr);
 }
 
-// Who stops the other CPUs and tells Linux; set by main.
-void set_panic_hook(void (*hook)(std::string_view why));
+// Who stops the other CPUs and tells Linux; set by main. frame: where it happened.
+void set_panic_hook(void (*hook)(std::string_view why, const arch::TrapFrame& frame));
 
 } // namespace still
 

@@ -80,10 +80,8 @@ Status commit(Process& p, MapRequest request, UserRange range)
 
 FaultError mirror_page(Process& p, UserRange window, UserAddr a, Access access)
 {
-    if (window.empty()) {
-        log("out of memory: process {} is killed (fault at {:x})", p.pid, a);
-        return {sig_kill, si_kernel};
-    }
+    if (window.empty())
+        return out_of_memory(p, a);
     still_msg m{};
     m.kind = STILL_MSG_MIRROR;
     m.proc = p.handle;

@@ -126,11 +126,23 @@ Status fill(Process& p, Chunk& chunk, UserRange limit, u64 read_ahead, UserAddr&
 
 constexpr FaultError no_fault{0, 0};
 
+std::atomic<u64> oom_kills{0};
+
+} // namespace
+
 FaultError out_of_memory(const Process& p, UserAddr a)
 {
+    oom_kills.fetch_add(1);
     log("out of memory: process {} is killed (fault at {:x})", p.pid, a);
     return {sig_kill, si_kernel};
 }
+
+u64 num_oom_kills()
+{
+    return oom_kills.load();
+}
+
+namespace {
 
 // Gives the page at a to this process alone, after a write to a page that others have too.
 Status copy_on_write(Process& p, UserAddr a)

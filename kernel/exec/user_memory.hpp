@@ -16,6 +16,9 @@ struct FaultError {
 // nullptr-like: signo 0 if the page is there now.
 enum class Asker : u8 { program, linux };
 FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker = Asker::program);
+// The program ends, since there is no memory for the page at a.
+FaultError out_of_memory(const Process& p, UserAddr a);
+[[nodiscard]] u64 num_oom_kills();
 
 // Linux takes its mappings of the range away. Number of pinned pages, as the mode counts them (STILL_MSG_ZAP).
 u64 ask_zap(Process& p, UserRange range, still_zap_mode mode);

@@ -20,9 +20,10 @@ using ListHook = bi::list_base_hook<bi::link_mode<bi::normal_link>>;
 
 // A free block is on its buddy list by its first frame; an allocated block may be chained by its owner
 // (FrameChain). order is valid in both cases, state tells them apart.
+// A block of the kernel's own memory says so in each of its frames: a dump may leave all others out.
 // extra_owners and whole_owners: see frame_owners.hpp.
 struct Frame : ListHook {
-    enum class State : u8 { allocated, free, inner };
+    enum class State : u8 { allocated, free, inner, kernel };
     u64 number : 48 = 0; // physical address / 4096
     u64 order : 8 = 0;
     State state = State::allocated;

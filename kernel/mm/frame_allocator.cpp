@@ -5,51 +5,18 @@
 #include <base/spin_lock.hpp>
 #include <debug/log.hpp>
 #include <debug/panic.hpp>
-#include <mm/buddy.hpp>
 #include <mm/frame_allocator.hpp>
 #include <mm/frame_owners.hpp>
+#include <mm/frame_zones.hpp>
 
 namespace still::frames {
 
 namespace {
 
-struct Node {
-    SpinLock lock;
-    BuddyAllocator buddy GUARDED_BY(lock);
-    u64 total = 0;
-    std::atomic<u64> lent{0};                  // of what is not in the buddy, but free all the same
-    std::array<u8, STILL_MAX_NODES> nearest{}; // nodes by distance, itself first
-};
-
-std::array<Node, STILL_MAX_NODES> nodes;
-std::array<Zone, STILL_MAX_RANGES> zones; // ascending
-u32 num_zones = 0;
 u32 num_nodes = 1;
 constexpr u64 lent_step = 4 * MiB;
 std::atomic<u64> kept;
 bool (*lender)(u64 bytes) = nullptr;
-
-// Most look-ups are for the zone of the one before.
-std::atomic<Zone*> last_zone{nullptr};
-
-Zone* zone_of(PhysAddr a)
-{
-    if (Zone* last = last_zone.load(std::memory_order_relaxed); last != nullptr && last->contains(a))
-        return last;
-    u32 low = 0;
-    u32 high = num_zones;
-    while (low < high) {
-        const u32 mid = (low + high) / 2;
-        if (zones[mid].start <= a)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    if (low == 0 || !zones[low - 1].contains(a))
-        return nullptr;
-    last_zone.store(&zones[low - 1], std::memory_order_relaxed);
-    return &zones[low - 1];
-}
 
 // Of the counts of owners in an aligned 2 MiB block; blocks share locks.
 std::array<SpinLock, 64> owner_locks;
@@ -78,6 +45,12 @@ void sort_by_distance(const still_boot_block& block, u32 node)
             std::swap(order[j], order[j - 1]);
 }
 
+void mark(Frame* first, u64 count, Frame::State state)
+{
+    for (u64 i = 0; i < count; ++i)
+        first[i].state = state;
+}
+
 // A free part of a range: [from, to); the zone's metadata go to its end.
 void add_zone(PhysAddr from, PhysAddr to, u32 node)
 {
@@ -85,15 +58,18 @@ void add_zone(PhysAddr from, PhysAddr to, u32 node)
     const u64 metadata = (count * sizeof(Frame) + page_size - 1) & ~(page_size - 1);
     if (metadata + page_size > to - from)
         return; // too small to be worth it
-    if (num_zones == zones.size())
-        panic("memory is scattered over more than {} pieces", zones.size());
-    Zone& zone = zones[num_zones++];
+    ZoneTable& table = zone_tables[0];
+    if (table.count == table.zones.size())
+        panic("memory is scattered over more than {} pieces", table.zones.size());
+    Zone& zone = table.zones[table.count++];
     zone.start = from;
     zone.count = count;
     zone.node = NodeId(node);
     const PhysAddr metadata_at = to - metadata;
     clear(metadata_at, metadata);
     zone.frames = arch::direct<Frame>(metadata_at);
+    mark(zone.frame(metadata_at), metadata / page_size, Frame::State::kernel);
+    note_in_map(zone, metadata_at);
     Node& n = nodes[node];
     LockGuard guard(n.lock);
     n.buddy.add(zone, from, metadata_at);
@@ -104,6 +80,7 @@ void add_zone(PhysAddr from, PhysAddr to, u32 node)
 void init(const still_boot_block& block, std::span<const Taken> taken)
 {
     num_nodes = max(block.num_nodes, 1u);
+    begin_map();
     for (u32 i = 0; i < num_nodes; ++i)
         sort_by_distance(block, i);
     for (u32 i = 0; i < block.num_ranges; ++i) {
@@ -297,6 +274,7 @@ PhysAddr table_page()
     if (frame == nullptr)
         return PhysAddr();
     clear(frame->address(), page_size);
+    frame->state = Frame::State::kernel;
     return frame->address();
 }
 
@@ -306,12 +284,15 @@ void* allocate_memory(NodeId node, u32 order)
     if (frame == nullptr)
         return nullptr;
     clear(frame->address(), order_bytes(order));
+    mark(frame, 1ull << order, Frame::State::kernel);
     return arch::direct(frame->address());
 }
 
 void release_memory(void* memory, u32 order)
 {
-    release(lookup(arch::direct_to_phys(memory)), order);
+    Frame* frame = lookup(arch::direct_to_phys(memory));
+    mark(frame, 1ull << order, Frame::State::allocated);
+    release(frame, order);
 }
 
 void* keep_memory(u32 order)

@@ -2,10 +2,12 @@
 // All physical memory of the instance: a buddy allocator for each NUMA node.
 #pragma once
 
+#include <base/result.hpp>
 #include <mm/frame.hpp>
 #include <mm/policy.hpp>
 #include <span>
 #include <stillcore/boot_block.h>
+#include <stillcore/dump.h>
 
 namespace still::frames {
 
@@ -52,5 +54,17 @@ void release_memory(void* memory, u32 order);
 [[nodiscard]] void* keep_memory(u32 order);
 [[nodiscard]] PhysAddr keep_table_page();
 [[nodiscard]] u64 kept_bytes();
+// Memory that comes and goes while the instance runs, one change at a time, in units of 4 MiB that are aligned to
+// their size. Units that went stay in their zone, with their records, and may come back.
+constexpr u32 unit_order = 10;
+[[nodiscard]] bool is_of_a_zone(PhysAddr unit);
+// Records for a new piece, which overlaps no zone; its units are yet to be given. Before the next one all CPUs must
+// have left what they did with frames, then forget_last_zone(), then all CPUs again: some may be in the old table.
+Status add_zone_of(PhysAddr start, u64 bytes, NodeId node);
+void forget_last_zone();
+void give_unit(PhysAddr unit);
+[[nodiscard]] PhysAddr take_unit(NodeId node); // a free one of that node, 0: there is none
+// Which pages are the kernel's, for dumps.
+[[nodiscard]] const still_page_map* page_map();
 
 } // namespace still::frames

@@ -26,11 +26,15 @@ struct Cpu {
     Thread* fpu_owner = nullptr;    // whose state the FPU registers hold
     u64 slice_end = 0;              // TSC; 0: no slice is running
     bool need_resched = false;
+    bool hangs_in_nmi = false; // fault injection: these two
+    bool idles_over_work = false;
     bool no_user_faults = false; // a spin lock is held: user accesses fail instead of waiting for a page
 
     std::atomic<u64> flush_wanted{0};
     std::atomic<u64> flush_done{0};
-    std::atomic<bool> abort_rseq{false}; // with a flush: the running thread's critical section ends
+    volatile u32 awaited = 0;             // 1 + the CPU that it waits for in there, as an NMI finds it
+    std::atomic<bool> flush_whole{false}; // with a flush: the kernel's translations, too
+    std::atomic<bool> abort_rseq{false};  // with a flush: the running thread's critical section ends
 
     still_cpu_counters* counters = nullptr;
     still_cpu_counters own_counters; // when alone

@@ -32,6 +32,8 @@ void serve_flush(Cpu& c)
         return;
     if (c.abort_rseq.exchange(false))
         c.current->note_switch();
+    if (c.flush_whole.exchange(false))
+        arch::flush_whole_tlb();
     // A CPU that only idles on a space drops it: it will not be asked again, and the space may go away.
     if (c.current->space == nullptr)
         load_space(c, nullptr);
@@ -63,8 +65,10 @@ void wait_for(const Tickets& tickets)
         while (static_cast<i64>(cpu(CpuId(i)).flush_done.load(std::memory_order_acquire) - wanted) < 0) {
             // The other may wait for us in the same way.
             serve_flush(self);
+            self.awaited = i + 1;
             cpu_pause(); // an end of all this comes by NMI
         }
+        self.awaited = 0;
     }
 }
 
@@ -108,6 +112,19 @@ void fence(AddressSpace* space, bool rseq, const CpuId* only)
             other.abort_rseq.store(true);
         ask(i, tickets);
     }
+    wait_for(tickets);
+}
+
+void flush_kernel_translations()
+{
+    Tickets tickets = {};
+    for (u32 i = 0; i < num_cpus(); ++i) {
+        if (&cpu(CpuId(i)) == &this_cpu())
+            continue;
+        cpu(CpuId(i)).flush_whole.store(true);
+        ask(i, tickets);
+    }
+    arch::flush_whole_tlb();
     wait_for(tickets);
 }
 

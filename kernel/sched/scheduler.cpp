@@ -189,9 +189,9 @@ void idle_loop() NO_THREAD_SAFETY
     Cpu& c = this_cpu();
     for (;;) {
         c.lock.lock();
-        if (c.ready.empty()) {
+        if (c.ready.empty() || c.idles_over_work) {
             c.lock.unlock();
-            if (steal_for(c))
+            if (!c.idles_over_work && steal_for(c))
                 continue;
             arch::wait_for_interrupt();
         } else {

@@ -66,6 +66,8 @@ void shoot_down(AddressSpace& space);
 // A full memory barrier, and a serialising instruction, on all CPUs that run in that space (nullptr: on all).
 // rseq: their threads' restartable sequences end. only: on that CPU alone, if it runs there.
 void fence(AddressSpace* space, bool rseq, const CpuId* only = nullptr);
+// All CPUs drop what they know of the kernel's own map; whatever they did with interrupts off before is over then.
+void flush_kernel_translations();
 void on_shootdown_interrupt();
 
 // Panic and shutdown: has each other CPU halt for ever, by NMI, whatever it does.

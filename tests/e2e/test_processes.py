@@ -46,9 +46,12 @@ def test_who_takes_all_memory_is_killed_alone(lwk):
     greedy = (f"import mmap; m = mmap.mmap(-1, {total + (64 << 20)}, flags=0x4022); "
               "[m.__setitem__(at, 1) for at in range(0, len(m), 4096)]; print('all of it')")
     result = lwk.run(["bash", "-c", f"""
-        mcexec bash -c 'read line; echo "$line lives"' < <(sleep 5; mcexec true; echo "the other") &
+        words=$(mktemp -u); mkfifo $words
+        mcexec bash -c 'read line; echo "$line lives"' < $words &
         other=$!
+        exec 3> $words
         mcexec python3 -c "{greedy}"; echo $?
+        mcexec true; echo "the other" >&3
         wait $other
         """], timeout=120)
     assert result.stdout == "137\nthe other lives\n", result

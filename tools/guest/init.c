@@ -124,9 +124,13 @@ int main(int argc, char** argv)
         chdir("/") != 0)
         die("switch root");
 
-    /* What stands behind " -- " on the kernel's command line is started in the agent's place. */
+    /* What stands behind " -- " on the kernel's command line is started in the agent's place. Linux also passes what it
+     * took for a parameter of nobody's, as nokaslr: that is no path. */
     char* agent[] = {"/usr/bin/python3", "-I", "-S", "-B", "/run/still/agent.py", NULL};
-    char** program = argc > 1 ? argv + 1 : agent;
+    int first = 1;
+    while (first < argc && argv[first][0] != '/')
+        first++;
+    char** program = first < argc ? argv + first : agent;
     tell(program[0]);
     char* envp[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", NULL};
     execve(program[0], program, envp);

@@ -77,6 +77,7 @@ def _parser():
     sub = add("gdb", _run_module("gdb"), "gdb on the LWK, with symbols and printers")
     _machine_options(sub)
     sub.add_argument("--alone", action="store_true", help="boot the LWK alone, running its own tests")
+    sub.add_argument("--core", metavar="FILE", help="look at what ihkosctl N dump wrote, from an LWK of this build")
     sub.add_argument("--batch", metavar="COMMANDS", help="run these gdb commands (separated by ;) and leave")
     sub.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="what to run in the guest")
 
@@ -113,6 +114,11 @@ def _parser():
     _machine_options(sub)
     sub.add_argument("--minutes", type=float, default=30, metavar="N", help="how long (default 30)")
     sub.add_argument("--seed", type=int, default=1, metavar="S", help="what is started and killed when (default 1)")
+
+    sub = add("cycles", _run_module("cycles"), "reserve, boot, run, shut down, release, killed at random; all is back")
+    _machine_options(sub)
+    sub.add_argument("--count", type=int, default=500, metavar="N", help="how many (default 500)")
+    sub.add_argument("--seed", type=int, default=1, metavar="S", help="what is killed when (default 1)")
 
     sub = add("storm", _run_module("storm"), "memory that changes under those who use it, for a time")
     _machine_options(sub)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""still gdb: gdb on the LWK through QEMU's stub, with symbols and the printers of tools/gdb/stillcore.py."""
+"""still gdb: gdb on the LWK through QEMU's stub, or on a core file of one, with symbols and the printers of
+tools/gdb/stillcore.py."""
 import os
 import signal
 import subprocess
@@ -13,9 +14,9 @@ from .progress import note, step
 from .shell_out import wait_until
 
 
-def _attach(stub, batch):
+def _attach(target, batch):
     argv = ["gdb", "-q", "-ex", "set confirm off", "-ex", "set pagination off",
-            "-ex", f"source {ROOT / 'tools' / 'gdb' / 'stillcore.py'}", "-ex", f"target remote {stub}"]
+            "-ex", f"source {ROOT / 'tools' / 'gdb' / 'stillcore.py'}", "-ex", target]
     if batch:
         argv += ["-batch"] + [word for command in batch.split(";") for word in ("-ex", command.strip())]
     # Ctrl-C is gdb's, to stop the guest.
@@ -32,7 +33,7 @@ def _alone(stub, arguments):
         try:
             wait_until(lambda: os.path.exists(stub), 10)
             note("stopped before its first instruction; try: break panic, continue")
-            return _attach(stub, arguments.batch)
+            return _attach(f"target remote {stub}", arguments.batch)
         finally:
             qemu.kill()
 
@@ -40,6 +41,8 @@ def _alone(stub, arguments):
 def main(arguments):
     from .qemu import Machine
     packages.need("vm", "gdb")
+    if arguments.core:
+        return _attach(f"core-file {arguments.core}", arguments.batch)
     build("gcc", arguments.kernel)
     with tempfile.TemporaryDirectory(prefix="still-gdb.") as place:
         stub = f"{place}/stub"
@@ -56,6 +59,6 @@ def main(arguments):
             if command:
                 guest.spawn(command)
             note("LWK CPUs are the last threads of 'info threads'; 'still-log' prints the LWK's log")
-            return _attach(stub, arguments.batch)
+            return _attach(f"target remote {stub}", arguments.batch)
         finally:
             guest.kill()

@@ -65,7 +65,10 @@ class Guest:
         return result.stdout.strip() if result.status == 0 else None
 
     def status(self):
-        return json.loads(self.session.check(["ihkosctl", "status", "0", "--json"], "/"))
+        return self.status_of(0)
+
+    def status_of(self, os):
+        return json.loads(self.session.check(["ihkosctl", "status", str(os), "--json"], "/"))
 
     def ensure_up(self):
         """A running instance, whatever the last test left behind."""

@@ -167,6 +167,28 @@ u64* leaf_for(PhysAddr phys) REQUIRES(lent_lock)
     return &table[virt >> 12 & 511];
 }
 
+// The entry of 2 MiB of the instance's memory; a leaf of 1 GiB around it is split. nullptr: no memory for that.
+u64* large_leaf_for(PhysAddr phys) REQUIRES(lent_lock)
+{
+    const u64 virt = direct_base + phys.raw();
+    u64* table = child_of(table_at(root)[virt >> 39 & 511]);
+    if (table == nullptr)
+        return nullptr;
+    u64& giant = table[virt >> 30 & 511];
+    if ((giant & STILL_PTE_LARGE) != 0) {
+        const PhysAddr page = later_page();
+        if (page == PhysAddr())
+            return nullptr;
+        u64* parts = table_at(page);
+        for (u64 i = 0; i < 512; ++i)
+            parts[i] = giant + i * page_size_2m;
+        // The translations are the same, so that CPUs may keep the old one.
+        __atomic_store_n(&giant, page.raw() | present_rw, __ATOMIC_RELEASE);
+    }
+    table = child_of(giant);
+    return table == nullptr ? nullptr : &table[virt >> 21 & 511];
+}
+
 } // namespace
 
 void set_table_source(PhysAddr (*source)())
@@ -186,6 +208,29 @@ Status map_lent(PhysAddr start, u64 bytes, bool device)
             return fail(Errno::nomem);
         *leaf = a.raw() | bits;
     }
+    return {};
+}
+
+Status map_memory(PhysAddr start, u64 bytes)
+{
+    LockGuard guard(lent_lock);
+    for (PhysAddr a = start; a < start + bytes; a += page_size_2m) {
+        u64* entry = large_leaf_for(a);
+        if (entry == nullptr)
+            return fail(Errno::nomem);
+        *entry = a.raw() | present_rw | STILL_PTE_GLOBAL | STILL_PTE_NO_EXECUTE | STILL_PTE_LARGE;
+    }
+    return {};
+}
+
+Status unmap_memory(PhysAddr start, u64 bytes)
+{
+    LockGuard guard(lent_lock);
+    for (PhysAddr a = start; a < start + bytes; a += page_size_2m)
+        if (large_leaf_for(a) == nullptr)
+            return fail(Errno::nomem); // nothing has changed but the size of leaves
+    for (PhysAddr a = start; a < start + bytes; a += page_size_2m)
+        *large_leaf_for(a) = 0;
     return {};
 }
 

@@ -41,6 +41,8 @@ enum ihk_state {
     IHK_SHUTDOWN = 3,
     IHK_PANIC = 4,
     IHK_HUNGUP = 5,
+    IHK_FREEZING = 6,
+    IHK_FROZEN = 7,
 };
 
 /* The machine. */
@@ -73,6 +75,11 @@ int ihk_os_boot(int os, uint32_t timeout_ms, struct ihk_error* error);
 /* Returns 1 if the LWK acknowledged, 0 if its CPUs were stopped without an answer. */
 int ihk_os_shutdown(int os, uint32_t timeout_ms, struct ihk_error* error);
 int ihk_os_state(int os, struct ihk_error* error);
+/* All its CPUs stop where they are, until thawed or shut down. */
+int ihk_os_freeze(int os, struct ihk_error* error);
+int ihk_os_thaw(int os, struct ihk_error* error);
+/* Writes a core file for gdb. full 0: without the memory of programs. */
+int ihk_os_dump(int os, const char* path, int full, struct ihk_error* error);
 /* Copies log bytes from number *from on and advances *from; returns how many, 0 at the end. */
 long ihk_os_kmsg(int os, uint64_t* from, char* buffer, size_t space, struct ihk_error* error);
 int ihk_os_clear_kmsg(int os, struct ihk_error* error);

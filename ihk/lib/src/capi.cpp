@@ -2,6 +2,7 @@
 #include "ihk.h"
 
 #include "ihk/device.hpp"
+#include "ihk/dump.hpp"
 #include "ihk/image.hpp"
 
 #include <algorithm>
@@ -256,4 +257,23 @@ long ihk_os_kmsg(int os, uint64_t* from, char* buffer, size_t space, ihk_error* 
 int ihk_os_clear_kmsg(int os, ihk_error* error)
 {
     return borrow<Instance>(os, error, [&](Instance& i) { return done(i.clear_kmsg(), error); });
+}
+
+int ihk_os_freeze(int os, ihk_error* error)
+{
+    return borrow<Instance>(os, error, [&](Instance& i) { return done(i.freeze(), error); });
+}
+
+int ihk_os_thaw(int os, ihk_error* error)
+{
+    return borrow<Instance>(os, error, [&](Instance& i) { return done(i.thaw(), error); });
+}
+
+int ihk_os_dump(int os, const char* path, int full, ihk_error* error)
+{
+    using still::ihk::DumpLevel;
+    return borrow<Instance>(os, error, [&](Instance& i) {
+        const auto summary = still::ihk::dump(i, path, full != 0 ? DumpLevel::full : DumpLevel::kernel);
+        return summary ? 0 : report(summary.error(), error);
+    });
 }

@@ -3,6 +3,8 @@
 
 #include "ihk/machine.hpp"
 
+#include "calls.hpp"
+
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -18,29 +20,6 @@ namespace still::ihk {
 namespace {
 
 constexpr const char* root_hint = "this needs root (CAP_SYS_ADMIN): use sudo";
-
-// The module's own words where it has some, else what errno says.
-Error describe(int number, const std::string& what, const char* text)
-{
-    Error error{number, what, {}};
-    const size_t length = text == nullptr ? 0 : strnlen(text, STILL_TEXT);
-    error.message += ": ";
-    error.message += length != 0 ? std::string(text, length) : std::string(strerror(number));
-    if (number == EPERM || number == EACCES) {
-        error.hint = root_hint;
-    } else if (number == ENOTTY) {
-        error.hint = "the loaded module is of another build: reload it";
-    }
-    return error;
-}
-
-template <typename T> Result<> call(int fd, unsigned long request, T& argument, const std::string& what)
-{
-    if (ioctl(fd, request, &argument) < 0) {
-        return std::unexpected(describe(errno, what, argument.text));
-    }
-    return {};
-}
 
 Result<> call_cpus(int fd, unsigned long request, const std::vector<uint32_t>& cpus, const std::string& what)
 {
@@ -107,6 +86,20 @@ Error no_module()
 
 } // namespace
 
+Error describe(int number, const std::string& what, const char* text)
+{
+    Error error{number, what, {}};
+    const size_t length = text == nullptr ? 0 : strnlen(text, STILL_TEXT);
+    error.message += ": ";
+    error.message += length != 0 ? std::string(text, length) : std::string(strerror(number));
+    if (number == EPERM || number == EACCES) {
+        error.hint = root_hint;
+    } else if (number == ENOTTY) {
+        error.hint = "the loaded module is of another build: reload it";
+    }
+    return error;
+}
+
 FileHandle::~FileHandle()
 {
     if (fd_ >= 0) {
@@ -129,6 +122,10 @@ const char* state_name(uint32_t state)
         return "PANIC";
     case STILL_OS_HUNGUP:
         return "HUNGUP";
+    case STILL_OS_FREEZING:
+        return "FREEZING";
+    case STILL_OS_FROZEN:
+        return "FROZEN";
     default:
         return "UNKNOWN";
     }

@@ -17,6 +17,25 @@ still::ihk::Result<Options> parse(std::vector<const char*> words)
 
 } // namespace
 
+TEST(Options, TheEnvironmentNamesTheInstanceThatNoOptionNames)
+{
+    auto o = parse({"ls"});
+    ASSERT_TRUE(o && choose_instance(*o, "3"));
+    EXPECT_EQ(o->os, 3u);
+    o = parse({"--os", "0", "ls"});
+    ASSERT_TRUE(o && choose_instance(*o, "3"));
+    EXPECT_EQ(o->os, 0u);
+    o = parse({"1", "ls"});
+    ASSERT_TRUE(o && choose_instance(*o, "3"));
+    EXPECT_EQ(o->os, 1u);
+    o = parse({"ls"});
+    ASSERT_TRUE(o && choose_instance(*o, nullptr));
+    EXPECT_EQ(o->os, 0u);
+    for (const char* wrong : {"", "x", "64", "-1", "1 "}) {
+        EXPECT_FALSE(choose_instance(*o, wrong)) << wrong;
+    }
+}
+
 TEST(Options, EndWhereTheProgramBegins)
 {
     const auto o = parse({"-c", "0,2-3", "--stats", "--os", "2", "--poll-us=0", "ls", "-c", "--stats"});

@@ -96,6 +96,14 @@ inline void flush_user_tlb()
     write_cr3(read_cr3());
 }
 
+// Drops all of them.
+inline void flush_whole_tlb()
+{
+    const u64 cr4 = read_cr4();
+    write_cr4(cr4 & ~(1ull << 7)); // CR4.PGE
+    write_cr4(cr4);
+}
+
 namespace msr {
 constexpr u32 apic_base = 0x1b;
 constexpr u32 spec_ctrl = 0x48;

@@ -104,6 +104,10 @@ class PageTable {
 
 // Kernel mappings, shared by all address spaces.
 // From now on tables come from there: a zeroed page, or address 0.
+// The instance's own memory that comes and goes: [start, start + bytes), multiples of 2 MiB. After unmap_memory() CPUs
+// still have its translations.
+Status map_memory(PhysAddr start, u64 bytes);
+Status unmap_memory(PhysAddr start, u64 bytes);
 void set_table_source(PhysAddr (*source)());
 Status map_lent(PhysAddr start, u64 bytes, bool device = false); // into the direct map; page aligned
 void unmap_lent(PhysAddr start, u64 bytes);                      // the caller flushes all CPUs' kernel TLB

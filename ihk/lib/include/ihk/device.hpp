@@ -67,6 +67,14 @@ struct InstanceStatus {
     std::vector<still_os_cpu> cpus;
 };
 
+// What a dump is made of.
+struct DumpSource {
+    uint64_t image_phys = 0;
+    uint64_t image_bytes = 0;
+    uint32_t num_cpus = 0;
+    std::vector<still_dump_piece> pieces;
+};
+
 // /dev/ihkN: one OS instance.
 class Instance {
   public:
@@ -95,6 +103,15 @@ class Instance {
     [[nodiscard]] Result<> inject(uint32_t what);
     // Forgets the contents of files that it keeps in free memory.
     [[nodiscard]] Result<> drop_cache();
+    // Calls that Linux has not finished.
+    [[nodiscard]] Result<std::vector<still_waiting_call>> waiting_calls();
+    [[nodiscard]] Result<> freeze();
+    [[nodiscard]] Result<> thaw();
+    // For a dump: the CPUs stand still until the end of the hold or of the open file. Returns how many do.
+    [[nodiscard]] Result<uint32_t> hold();
+    void end_hold();
+    [[nodiscard]] Result<DumpSource> dump_source();
+    [[nodiscard]] Result<> dump_read(uint64_t phys, std::span<std::byte> to);
 
     Instance(FileHandle file, uint32_t index) : file_(std::move(file)), index_(index) {}
     int release() { return file_.release(); }
