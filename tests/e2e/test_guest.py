@@ -30,6 +30,11 @@ def test_memory_is_pinned_for_long(lwk):
     assert result.status == 0, result
 
 
+def test_no_other_memory_is_mapped_to_be_pinned(lwk):
+    result = lwk.run([str(PROGRAMS / "pinnable_ranges")])
+    assert result.status == 0, result
+
+
 @pytest.mark.parametrize("program", [
     ["arguments"], ["arguments_static"], ["arguments_static_pie"], ["threads"], ["efault"], ["fds"], ["compute", "1"],
     ["null_offload"], ["signals"], ["memory_storm", "5"], ["pins", "3"], ["fork_storm", "4"],
