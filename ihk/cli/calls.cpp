@@ -7,6 +7,7 @@
 #include <stillcore/slot.h>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace still::cli {
 
@@ -29,11 +30,22 @@ std::string call_name(uint32_t number)
     }
 }
 
-int calls(ihk::Instance& os)
+int calls(ihk::Instance& os, bool json)
 {
     const auto waiting = os.waiting_calls();
     if (!waiting) {
         return report(waiting.error());
+    }
+    if (json) {
+        auto list = nlohmann::json::array();
+        for (const still_waiting_call& call : *waiting) {
+            list.push_back({{"pid", call.pid},
+                            {"tid", call.tid},
+                            {"seconds", call.seconds},
+                            {"call", call_name(call.nr)}});
+        }
+        fmt::print("{}\n", list.dump());
+        return exit_ok;
     }
     fmt::print("{:>8} {:>8} {:>8} {}\n", "pid", "tid", "seconds", "call");
     for (const still_waiting_call& call : *waiting) {

@@ -8,6 +8,6 @@
 namespace still::cli {
 
 std::string call_name(uint32_t number);
-int calls(ihk::Instance& os);
+int calls(ihk::Instance& os, bool json);
 
 } // namespace still::cli

@@ -3,6 +3,7 @@
 #include "health.hpp"
 
 #include "common.hpp"
+#include "listing.hpp"
 
 #include <fmt/format.h>
 
@@ -68,14 +69,14 @@ Health health_of(const ihk::InstanceStatus& answer)
 
 } // namespace
 
-int health(ihk::Instance& os)
+int health(ihk::Instance& os, bool json)
 {
     const auto answer = os.status();
     if (!answer) {
         return report(answer.error());
     }
     const Health health = health_of(*answer);
-    fmt::print("{}\n", health.word);
+    print_word("health", health.word, json);
     return health.exit_status;
 }
 

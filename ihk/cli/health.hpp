@@ -10,6 +10,6 @@ namespace still::cli {
 // What is the matter with a CPU, as one word and in words; the latter empty if nothing is.
 const char* condition_name(uint32_t condition);
 std::string condition_text(const still_os_cpu& cpu);
-int health(ihk::Instance& os);
+int health(ihk::Instance& os, bool json);
 
 } // namespace still::cli

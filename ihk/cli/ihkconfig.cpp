@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // ihkconfig DEV ...: the machine's partition, step by step, in the grammar that McKernel's users know.
 #include "common.hpp"
+#include "listing.hpp"
 
 #include "ihk/device.hpp"
 
@@ -16,15 +17,14 @@ struct Words {
     unsigned os = 0;
     std::string what;
     std::string list;
+    bool json = false;
 };
 
 int resources(ihk::Device& device, const std::string& verb, const Words& words)
 {
     if (words.what == "cpu") {
         if (verb == "query") {
-            const auto cpus = device.query_cpus();
-            return cpus ? (fmt::print("{}\n", ihk::format_cpu_list(*cpus)), cli::exit_ok)
-                        : cli::report(cpus.error());
+            return cli::print_cpus(device.query_cpus(), words.json);
         }
         const auto cpus = ihk::parse_cpu_list(words.list);
         if (!cpus) {
@@ -33,9 +33,7 @@ int resources(ihk::Device& device, const std::string& verb, const Words& words)
         return cli::finish(verb == "reserve" ? device.reserve_cpus(*cpus) : device.release_cpus(*cpus));
     }
     if (verb == "query") {
-        const auto items = device.query_memory();
-        return items ? (fmt::print("{}\n", ihk::format_mem_spec(*items)), cli::exit_ok)
-                     : cli::report(items.error());
+        return cli::print_memory(device.query_memory(), words.json);
     }
     const auto items = ihk::parse_mem_spec(words.list, ihk::NodeRule::required);
     if (!items) {
@@ -72,10 +70,13 @@ int main(int argc, char** argv)
             ->check(CLI::IsMember({"cpu", "mem"}));
         if (std::string(verb) != "query") {
             sub->add_option("LIST", words.list, "1-7,9 or 512m@0,1g@1 or all@0")->required();
+        } else {
+            sub->add_flag("--json", words.json, "for programs");
         }
     }
     auto* get = app.add_subcommand("get", "get os_instances: the numbers of the OS instances");
     get->add_option("WHAT", words.what)->required()->check(CLI::IsMember({"os_instances"}));
+    get->add_flag("--json", words.json, "for programs");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -97,6 +98,9 @@ int main(int argc, char** argv)
         const auto list = device->instances();
         if (!list) {
             return cli::report(list.error());
+        }
+        if (words.json) {
+            return cli::print_cpus(list, true);
         }
         for (const uint32_t index : *list) {
             fmt::print("{}\n", index);

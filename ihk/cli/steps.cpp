@@ -4,6 +4,7 @@
 #include "commands.hpp"
 #include "common.hpp"
 #include "health.hpp"
+#include "listing.hpp"
 
 #include "ihk/image.hpp"
 
@@ -23,14 +24,14 @@ struct Words {
     std::string text;
     uint32_t timeout = 0;
     bool follow = false;
+    bool json = false;
 };
 
 int resources(ihk::Instance& os, const std::string& verb, const Words& words)
 {
     if (words.what == "cpu") {
         if (verb == "query") {
-            const auto cpus = os.query_cpus();
-            return cpus ? (fmt::print("{}\n", ihk::format_cpu_list(*cpus)), exit_ok) : report(cpus.error());
+            return print_cpus(os.query_cpus(), words.json);
         }
         const auto cpus = ihk::parse_cpu_list(words.list);
         if (!cpus) {
@@ -39,8 +40,7 @@ int resources(ihk::Instance& os, const std::string& verb, const Words& words)
         return finish(verb == "assign" ? os.assign_cpus(*cpus) : os.release_cpus(*cpus));
     }
     if (verb == "query") {
-        const auto items = os.query_memory();
-        return items ? (fmt::print("{}\n", ihk::format_mem_spec(*items)), exit_ok) : report(items.error());
+        return print_memory(os.query_memory(), words.json);
     }
     const auto items = ihk::parse_mem_spec(words.list, ihk::NodeRule::required);
     if (!items) {
@@ -97,6 +97,8 @@ int run_steps(uint32_t index, int argc, char** argv)
             ->check(CLI::IsMember({"cpu", "mem"}));
         if (std::string(verb) != "query") {
             sub->add_option("LIST", words.list, "1-7,9 or 512m@0,1g@1 or all@0")->required();
+        } else {
+            sub->add_flag("--json", words.json, "for programs");
         }
     }
     auto* load_command = app.add_subcommand("load", "load an LWK image (default: where 'up' looks for it)");
@@ -111,6 +113,7 @@ int run_steps(uint32_t index, int argc, char** argv)
         app.add_subcommand("get", "get status: the state as one word; get health: also by the exit status; "
                                   "get calls: what Linux serves for its threads");
     get->add_option("WHAT", words.what)->required()->check(CLI::IsMember({"status", "health", "calls"}));
+    get->add_flag("--json", words.json, "for programs");
     auto* kmsg_command = app.add_subcommand("kmsg", "print the LWK's log");
     kmsg_command->add_flag("-f,--follow", words.follow, "go on printing what comes");
     auto* clear = app.add_subcommand("clear_kmsg", "clear the LWK's log");
@@ -157,15 +160,18 @@ int run_steps(uint32_t index, int argc, char** argv)
         return orderly ? exit_ok : report(orderly.error());
     }
     if (get->parsed() && words.what == "calls") {
-        return calls(*os);
+        return calls(*os, words.json);
     }
     if (get->parsed() && words.what == "health") {
-        return health(*os);
+        return health(*os, words.json);
     }
     if (get->parsed()) {
         const auto status = os->status();
-        return status ? (fmt::print("{}\n", ihk::state_name(status->status.state)), exit_ok)
-                      : report(status.error());
+        if (!status) {
+            return report(status.error());
+        }
+        print_word("state", ihk::state_name(status->status.state), words.json);
+        return exit_ok;
     }
     if (kmsg_command->parsed()) {
         return kmsg(*os, words.follow);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Several instances at once: each has its own CPUs, memory, arguments, programs, log and end."""
+import json
 import time
 
 import pytest
@@ -109,3 +110,18 @@ def test_two_of_different_shape(no_lwk):
     finally:
         guest.check(["ihkosctl", "down", "1"])
         guest.check(["ihkosctl", "down", "0"])
+
+
+def test_queries_as_json(lwk):
+    def ask(*argv):
+        result = lwk.run(list(argv))
+        assert result.status == 0, result
+        return json.loads(result.stdout)
+    assert ask("ihkconfig", "0", "get", "os_instances", "--json") == [0]
+    assert ask("ihkconfig", "0", "query", "cpu", "--json") == [] == ask("ihkconfig", "0", "query", "mem", "--json")
+    assert ask("ihkosctl", "0", "query", "cpu", "--json") == [2, 3]
+    [memory] = ask("ihkosctl", "0", "query", "mem", "--json")
+    assert memory["node"] == 0 and memory["bytes"] == lwk.status()["nodes"][0]["total_bytes"]
+    assert ask("ihkosctl", "0", "get", "status", "--json") == {"state": "RUNNING"}
+    assert ask("ihkosctl", "0", "get", "health", "--json") == {"health": "healthy"}
+    assert ask("ihkosctl", "0", "get", "calls", "--json") == []

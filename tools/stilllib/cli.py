@@ -110,6 +110,10 @@ def _parser():
     sub.add_argument("--seed", type=int, metavar="S", help="where to begin (default: by the clock)")
     sub.add_argument("--calls", type=int, default=3000, metavar="N", help="of each thread of a program (default 3000)")
 
+    sub = add("fuzz-host", _run_module("fuzz_host"), "libFuzzer on parsers and rings, here, with sanitizers")
+    sub.add_argument("names", nargs="*", metavar="NAME", help="harnesses of tests/fuzz (default: all)")
+    sub.add_argument("--seconds", type=int, default=60, metavar="N", help="for each (default 60)")
+
     sub = add("soak", _run_module("soak"), "programs started and killed at random on the LWK; then no page is missing")
     _machine_options(sub)
     sub.add_argument("--minutes", type=float, default=30, metavar="N", help="how long (default 30)")

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "listing.hpp"
+
+#include "common.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace still::cli {
+
+void print_word(const char* key, const char* word, bool json)
+{
+    fmt::print("{}\n", json ? nlohmann::json({{key, word}}).dump() : word);
+}
+
+int print_cpus(const ihk::Result<std::vector<uint32_t>>& cpus, bool json)
+{
+    if (!cpus) {
+        return report(cpus.error());
+    }
+    fmt::print("{}\n", json ? nlohmann::json(*cpus).dump() : ihk::format_cpu_list(*cpus));
+    return exit_ok;
+}
+
+int print_memory(const ihk::Result<std::vector<ihk::MemItem>>& items, bool json)
+{
+    if (!items) {
+        return report(items.error());
+    }
+    if (!json) {
+        fmt::print("{}\n", ihk::format_mem_spec(*items));
+        return exit_ok;
+    }
+    auto list = nlohmann::json::array();
+    for (const ihk::MemItem& item : *items) {
+        list.push_back({{"node", item.node.value_or(0)}, {"bytes", item.bytes}});
+    }
+    fmt::print("{}\n", list.dump());
+    return exit_ok;
+}
+
+} // namespace still::cli
