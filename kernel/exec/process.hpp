@@ -231,8 +231,6 @@ Result<i64> offload_quickly(Task& task, u32 nr, u64 a0 = 0, u64 a1 = 0, u64 a2 =
 [[nodiscard]] u64 process_busy_ticks_locked(Process& p) REQUIRES(p.lock);
 // With what it had used before an execve.
 [[nodiscard]] u64 process_cpu_ns(Process& p);
-// Requests that its slots have carried, and how many of them have no answer yet.
-void count_calls_locked(Process& p, u64& calls, u32& unanswered) REQUIRES(p.lock);
 [[nodiscard]] u32 num_processes();
 void kill_all_processes();
 

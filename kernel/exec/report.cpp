@@ -57,11 +57,28 @@ void add_memory(Process& p, still_report_process& r)
     r.peak_virtual_bytes = max(p.space.peak_mapped_bytes(), r.virtual_bytes);
 }
 
+// Requests that its slots have carried, and how many of them have no answer yet.
+void add_calls(Process& p, still_report_process& r)
+{
+    u32 count;
+    {
+        LockGuard guard(p.lock);
+        count = p.num_slots + p.num_more * STILL_MORE_SLOTS;
+    }
+    for (u32 i = 0; i < count; ++i) {
+        const still_slot& s = slot_at(p, i);
+        const u32 seq = __atomic_load_n(&s.seq, __ATOMIC_RELAXED);
+        r.calls_offloaded += seq;
+        r.num_offloading += seq != __atomic_load_n(&s.answer_seq, __ATOMIC_RELAXED);
+    }
+}
+
 u64 report_process(Process& p)
 {
     still_report_process r{};
     r.pid = p.pid;
     add_memory(p, r);
+    add_calls(p, r);
     r.brk_start = p.space.brk_start.raw();
     r.brk_end = p.space.brk_end.raw();
     r.cpu_ns = process_cpu_ns(p);
@@ -77,7 +94,6 @@ u64 report_process(Process& p)
         LockGuard guard(p.lock);
         for (Task* t = p.tasks; t != nullptr; t = t->next_task)
             ++r.num_threads;
-        count_calls_locked(p, r.calls_offloaded, r.num_offloading);
         r.pending_signals = p.pending.set();
         for (u32 signo = 1; signo <= num_signals; ++signo) {
             const u64 handler = p.actions.of[signo - 1].handler;

@@ -172,16 +172,6 @@ u64 process_busy_ticks_locked(Process& p)
     return sum;
 }
 
-void count_calls_locked(Process& p, u64& calls, u32& unanswered)
-{
-    for (u32 i = 0; i < p.num_slots + p.num_more * STILL_MORE_SLOTS; ++i) {
-        const still_slot& s = slot_locked(p, i);
-        const u32 seq = __atomic_load_n(&s.seq, __ATOMIC_RELAXED);
-        calls += seq;
-        unanswered += seq != __atomic_load_n(&s.answer_seq, __ATOMIC_RELAXED);
-    }
-}
-
 u64 process_cpu_ns(Process& p)
 {
     return p.cpu_base_ns + tsc_to_ns(process_busy_ticks(p));

@@ -327,64 +327,6 @@ Result<bool> Instance::shutdown(uint32_t timeout_ms)
     return request.orderly != 0;
 }
 
-Result<InstanceStatus> Instance::status()
-{
-    InstanceStatus answer;
-    answer.cpus.resize(STILL_MAX_CPUS);
-    answer.status.cpu_space = STILL_MAX_CPUS;
-    answer.status.cpus = reinterpret_cast<uint64_t>(answer.cpus.data()); // SAFETY: as in load()
-    if (ioctl(file_.get(), STILL_IOC_STATUS, &answer.status) < 0) {
-        return std::unexpected(
-            describe(errno, fmt::format("ask OS instance {} for its status", index_), nullptr));
-    }
-    answer.cpus.resize(std::min<uint32_t>(answer.status.num_cpus, STILL_MAX_CPUS));
-    return answer;
-}
-
-Result<std::vector<still_process_query>> Instance::processes()
-{
-    std::vector<still_process_query> found;
-    still_process_query query{};
-    while (ioctl(file_.get(), STILL_IOC_PROCESS, &query) == 0) {
-        found.push_back(query);
-    }
-    if (errno != ENOENT) {
-        return std::unexpected(
-            describe(errno, fmt::format("ask OS instance {} for its processes", index_), nullptr));
-    }
-    return found;
-}
-
-Result<std::string> Instance::kmsg(uint64_t& from)
-{
-    std::string text;
-    std::vector<char> piece(65536);
-    for (;;) {
-        still_kmsg request{};
-        request.from = from;
-        request.buffer = reinterpret_cast<uint64_t>(piece.data()); // SAFETY: as in load()
-        request.size = piece.size();
-        if (ioctl(file_.get(), STILL_IOC_KMSG, &request) < 0) {
-            return std::unexpected(
-                describe(errno, fmt::format("read the log of OS instance {}", index_), nullptr));
-        }
-        from = request.from + request.size;
-        text.append(piece.data(), std::min<size_t>(request.size, piece.size()));
-        if (request.size == 0) {
-            return text;
-        }
-    }
-}
-
-Result<> Instance::clear_kmsg()
-{
-    if (ioctl(file_.get(), STILL_IOC_CLEAR_KMSG) < 0) {
-        return std::unexpected(
-            describe(errno, fmt::format("clear the log of OS instance {}", index_), nullptr));
-    }
-    return {};
-}
-
 Result<> Instance::inject(uint32_t what)
 {
     still_inject_request request{};
