@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What an instance says of itself: its state and counters, its processes, its log.
+#include "ihk/device.hpp"
+
 #include "calls.hpp"
 
 #include <fmt/format.h>
