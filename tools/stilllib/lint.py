@@ -65,6 +65,10 @@ def check_covers(log):
     return _run([sys.executable, "tests/lint/covers.py", "."], log) == 0
 
 
+def check_messages(log):
+    return _run([sys.executable, "tests/lint/messages.py", "."], log) == 0
+
+
 def check_rules(log):
     with log.open("ab") as output:
         done = subprocess.run([sys.executable, "tests/lint/rules.py", "."], input="\n".join(tracked()).encode(),
@@ -138,7 +142,7 @@ def check_tidy(log):
 
 
 CHECKS = {"format": check_format, "layers": check_layers, "rules": check_rules, "covers": check_covers,
-          "docs": check_docs, "symbols": check_symbols,
+          "messages": check_messages, "docs": check_docs, "symbols": check_symbols,
           "shell": check_shell, "python": check_python,
           "sparse": check_sparse, "tidy": check_tidy}
 
