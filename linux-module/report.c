@@ -96,6 +96,8 @@ int still_report_next(struct still_os *os, struct still_process_query *query)
 	u64 unused = 0;
 	int count;
 
+	if (READ_ONCE(os->state) != STILL_OS_RUNNING) /* a frozen one would not answer */
+		return -EBADFD;
 	while ((proc = still_proc_next(os, &query->cursor))) {
 		count = 0;
 		query->pid = pid_vnr(proc->tgid);

@@ -241,7 +241,8 @@ struct still_dump_read {
 
 /* /dev/ihkN */
 #define STILL_IOC_OS 'o'
-/* One LWK process: what `top` asks for, again and again. ENOENT: there is none from cursor on. */
+/* One LWK process: what `top` asks for, again and again. ENOENT: there is none from cursor on;
+ * EBADFD: the instance does not run. */
 struct still_process_query {
 	uint32_t cursor; /* in and out, 0 at first */
 	uint32_t pid;    /* as the caller sees it */

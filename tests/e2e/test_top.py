@@ -92,3 +92,15 @@ def test_metrics_are_what_prometheus_reads(lwk, program):
 def test_metrics_of_nothing_are_nothing(guest):
     guest.ensure_down()
     assert guest.check(["ihkosctl", "metrics"]) == ""
+
+
+def test_a_frozen_instance_is_shown_and_not_waited_for(lwk, program):
+    program(SPINNER)
+    lwk.check(["ihkosctl", "0", "freeze"])
+    try:
+        picture = lwk.check(["ihkosctl", "top", "-n", "1", "-d", "0.2"], timeout=20)
+        assert "OS instance 0: FROZEN" in picture and rows(picture, "pid") == []
+        assert 'state="FROZEN"} 1' in lwk.check(["ihkosctl", "metrics"], timeout=20)
+    finally:
+        lwk.check(["ihkosctl", "0", "thaw"])
+    assert len(rows(lwk.check(["ihkosctl", "top", "-n", "1", "-d", "0.2"]), "pid")) == 1

@@ -31,7 +31,7 @@ Result<std::vector<still_process_query>> Instance::processes()
     for (still_process_query query{}; ioctl(file_.get(), STILL_IOC_PROCESS, &query) == 0;) {
         found.push_back(query);
     }
-    if (errno == ENOENT) {
+    if (errno == ENOENT || errno == EBADFD) {
         return found;
     }
     return std::unexpected(
