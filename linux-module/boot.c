@@ -96,9 +96,8 @@ static int set_up(struct still_os *os, char *text)
 	os->shared->magic = STILL_MAGIC;
 	os->shared->revision = STILL_REVISION;
 	os->shared->num_cpus = os->num_cores;
-	os->log->head = 0;
 	os->log->capacity = 512ul << 10;
-	os->log_cleared = 0;
+	still_clear_kmsg(os); /* what was logged before goes on to those who follow it */
 	os->death[0] = 0;
 	ret = still_spans_build(os);
 	if (!ret)

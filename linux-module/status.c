@@ -65,7 +65,10 @@ int still_status(struct still_os *os, struct still_status *status)
 	return copy_cpus(os, status);
 }
 
-/* [from, from + count) of the log. The writer may overtake us: what it did overtake is not returned. */
+/*
+ * [from, from + count) of the log. The writer may overtake us: what it did overtake is not returned. Who begins (from
+ * 0) begins behind what was cleared; who follows misses nothing.
+ */
 int still_kmsg(struct still_os *os, struct still_kmsg *kmsg)
 {
 	const char *data = (const char *)(os->log + 1);
@@ -77,7 +80,7 @@ int still_kmsg(struct still_os *os, struct still_kmsg *kmsg)
 		return -EIO;
 	for (tries = 0; tries < 4; tries++) {
 		head = smp_load_acquire(&os->log->head);
-		from = max(kmsg->from, READ_ONCE(os->log_cleared));
+		from = kmsg->from ?: READ_ONCE(os->log_cleared);
 		if (head > capacity)
 			from = max(from, head - capacity);
 		from = min(from, head);

@@ -157,7 +157,8 @@ struct still_status {
 };
 
 struct still_kmsg {
-	uint64_t from;   /* in: byte number to start at; out: first byte that was still there */
+	/* in: byte number to start at, 0: behind what was cleared; out: first byte that was still there */
+	uint64_t from;
 	uint64_t buffer; /* in: user address */
 	uint64_t size;   /* in: room; out: bytes copied */
 };

@@ -53,6 +53,7 @@ def monitor(lwk):
 
 
 def test_the_log_and_the_state_are_told_once(lwk, monitor):
+    lwk.check(["ihkosctl", "0", "clear_kmsg"])  # what earlier tests left there
     watch = monitor()
     lwk.check(["ihkosctl", "reboot", "0"])
     since_reboot = lwk.check(["ihkosctl", "0", "kmsg"]).splitlines()

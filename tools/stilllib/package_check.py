@@ -34,27 +34,26 @@ int main(void)
 }
 """
 # What apt and dpkg write for themselves.
-BOOKS = ("var/lib/dpkg", "var/lib/apt", "var/cache", "var/log", "var/lib/systemd", "tmp", "root", "proc", "run")
+BOOKS = ("var/lib/dpkg", "var/lib/apt", "var/cache", "var/log", "var/lib/systemd",
+         "tmp", "root", "proc", "run", "dev", "sys")
 
 
 def _in_root(what, *argv):
-    run_logged(["chroot", ROOTFS, *argv], "package-check", what,
+    in_proc = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'  # in a mount namespace: it goes by itself
+    run_logged(["unshare", "--mount", "sh", "-c", in_proc, ROOTFS, *argv], "package-check", what,
                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "PATH":
                     "/usr/sbin:/usr/bin:/sbin:/bin"})
 
 
 def _files():
-    """Path and contents of all that is in the root but for what apt and dpkg keep."""
-    found = {}
+    """The paths of all that is in the root but for what apt and dpkg keep."""
+    found = set()
     for directory, inner, names in os.walk(ROOTFS):
         here = Path(directory).relative_to(ROOTFS)
-        inner[:] = [name for name in inner
-                    if str(here / name) not in BOOKS and not (Path(directory) / name).is_symlink()]
-        for name in names:
-            path = Path(directory) / name
-            found[str(here / name)] = os.readlink(path) if path.is_symlink() else path.read_bytes()
+        inner[:] = [name for name in inner if str(here / name) not in BOOKS]
+        found.update(str(here / name) for name in names)
         if not inner and not names:
-            found[f"{here}/"] = ""
+            found.add(f"{here}/")
     return found
 
 
@@ -180,8 +179,7 @@ def run():
         # The guest's changes went with it: what is purged here is what was installed above.
         _in_root("apt-get purge", "apt-get", "-y", "purge", *names)
         after = _files()
-        left = sorted(name for name in after if name not in before)
-        gone = sorted(name for name in before if name not in after)
+        left, gone = sorted(after - before), sorted(before - after)
         if left or gone:
             raise StillError(f"after the purge: left {left}, gone {gone}")
     shutil.rmtree(ROOTFS)
