@@ -42,11 +42,13 @@ static pid_t sender(int first, int second)
 {
     pid_t parent = getpid(), pid = fork();
     if (pid == 0) {
-        usleep(100000);
+        usleep(500000); /* the parent is in its call by then */
         kill(parent, first);
         usleep(100000);
-        if (second)
+        if (second) {
             kill(parent, second);
+            usleep(500000); /* its end, SIGCHLD, is not to come together with that: docs/limits.md */
+        }
         _exit(0);
     }
     return pid;

@@ -85,6 +85,7 @@ def _newer(found):
     """The same packages once more as version 0.2: what an upgrade does depends on their scripts alone."""
     work = BUILD / "package-newer"
     shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
     made = []
     for package in found:
         if "-dbgsym_" in package.name:
