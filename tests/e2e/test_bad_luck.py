@@ -120,13 +120,13 @@ def test_nobody_brings_a_reserved_cpu_online(lwk):
     assert lwk.mcexec("echo", "fine").stdout == "fine\n"
 
 
-def test_twenty_rounds_leave_no_trace(no_lwk):
+def test_rounds_leave_no_trace(no_lwk):
     guest = no_lwk
     guest.up()
     guest.mcexec("true")
     guest.down()
     cpus, free, books = guest.online_cpus(), guest.mem_free_kib(), guest.accounts()
-    for _ in range(20):
+    for _ in range(6):  # still cycles makes hundreds
         guest.up()
         assert guest.mcexec("echo", "round").stdout == "round\n"
         guest.down()
