@@ -175,7 +175,7 @@ def run():
         with step("Upgrade under a job, then remove"):
             node.must(f"mcexec sleep 1000 & apt-get -y install {quick_debs} > /dev/null && ihkosctl 0 get status",
                       "RUNNING")
-            node.must("pgrep mcexec && apt-get -y remove stillcore > /dev/null")
+            node.must("pgrep -x sleep && apt-get -y remove stillcore > /dev/null")  # named like its program
             node.must("cat /sys/devices/system/cpu/online", online.strip())
             node.must("test -e /etc/stillcore.conf && ! test -e /usr/bin/mcexec && rmmod stillcore")
     with step("Upgrade, remove and purge"):
