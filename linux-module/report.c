@@ -75,7 +75,17 @@ static int ask(struct still_proc *target, u32 kind, u64 *cursor, size_t record)
 	return count;
 }
 
-static int answer(struct still_proc *target, struct still_report *report, size_t record)
+/* For those who may not see the target's memory. os->report_lock held. */
+static void hide_addresses(struct still_os *os)
+{
+	struct still_report_process *facts = os->report;
+
+	facts->brk_start = 0;
+	facts->brk_end = 0;
+}
+
+static int answer(struct still_proc *target, struct still_report *report, size_t record,
+		  bool shows_addresses)
 {
 	int count = ask(target, report->kind, &report->cursor, record);
 
@@ -84,6 +94,8 @@ static int answer(struct still_proc *target, struct still_report *report, size_t
 	if ((u64)count * record > report->bytes)
 		return -ENOBUFS;
 	report->bytes = (u64)count * record;
+	if (report->kind == STILL_REPORT_PROCESS && !shows_addresses)
+		hide_addresses(target->os);
 	return copy_to_user(u64_to_user_ptr(report->buffer), target->os->report, report->bytes)
 		       ? -EFAULT
 		       : 0;
@@ -106,6 +118,7 @@ int still_report_next(struct still_os *os, struct still_process_query *query)
 		    READ_ONCE(proc->stage) >= STILL_STAGE_CREATED) {
 			mutex_lock(&os->report_lock);
 			count = ask(proc, STILL_REPORT_PROCESS, &unused, sizeof(query->facts));
+			hide_addresses(os); /* whoever asks */
 			memcpy(&query->facts, os->report, sizeof(query->facts));
 			mutex_unlock(&os->report_lock);
 		}
@@ -124,6 +137,7 @@ int still_report_to_user(struct still_proc *asker, struct still_report __user *a
 	struct still_proc *target;
 	size_t record;
 	int ret = -EPERM;
+	bool may;
 
 	if (copy_from_user(&report, arg, sizeof(report)))
 		return -EFAULT;
@@ -133,9 +147,10 @@ int still_report_to_user(struct still_proc *asker, struct still_report __user *a
 	target = find_target(asker, report.pid);
 	if (!target)
 		return -ESRCH;
-	if (report.kind < STILL_REPORT_AREAS || may_see_memory(asker, target)) {
+	may = may_see_memory(asker, target);
+	if (report.kind < STILL_REPORT_AREAS || may) {
 		mutex_lock(&asker->os->report_lock);
-		ret = answer(target, &report, record);
+		ret = answer(target, &report, record, may);
 		mutex_unlock(&asker->os->report_lock);
 	}
 	still_proc_put(target);

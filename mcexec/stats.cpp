@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "stats.hpp"
 
+#include "ihk/call_name.hpp"
+
 #include <stillcore/slot.h>
 
 #include <fmt/format.h>
@@ -10,37 +12,6 @@
 #include <vector>
 
 namespace still::mcexec {
-
-std::string call_name(uint32_t nr)
-{
-    switch (nr) {
-#define STILL_LOCAL(number, name)                                                                            \
-    case number:                                                                                             \
-        return #name;
-#define STILL_OFFLOAD(number, name) STILL_LOCAL(number, name)
-#define STILL_FORWARD(number, name) STILL_LOCAL(number, name)
-#define STILL_UNSUPPORTED(number, name, reason) STILL_LOCAL(number, name)
-#include <stillcore/syscalls.def>
-#undef STILL_LOCAL
-#undef STILL_OFFLOAD
-#undef STILL_FORWARD
-#undef STILL_UNSUPPORTED
-    case STILL_CALL_CLONE:
-        return "[new thread]";
-    case STILL_CALL_THREAD_EXIT:
-        return "[thread exit]";
-    case STILL_CALL_EXIT_GROUP:
-        return "[exit]";
-    case STILL_CALL_EXIT_SIGNAL:
-        return "[exit by signal]";
-    case STILL_CALL_MAP_FILE:
-        return "[mmap of a file]";
-    case STILL_CALL_EXEC:
-        return "[execve]";
-    default:
-        return fmt::format("[{:#x}]", nr);
-    }
-}
 
 uint32_t Stats::row_of(uint32_t nr)
 {
@@ -85,7 +56,7 @@ std::string Stats::table(uint64_t tsc_khz) const
                        rule;
     for (const uint32_t row : order) {
         const Row& r = rows_[row];
-        text += line(r.ticks.load(), r.calls.load(), r.errors.load(), call_name(nr_of(row)));
+        text += line(r.ticks.load(), r.calls.load(), r.errors.load(), ihk::call_name(nr_of(row)));
     }
     return text + rule + line(ticks, calls, errors, "total");
 }

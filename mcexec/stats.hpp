@@ -9,8 +9,6 @@
 
 namespace still::mcexec {
 
-[[nodiscard]] std::string call_name(uint32_t nr);
-
 class Stats {
   public:
     void count(uint32_t nr, uint64_t ticks, int64_t result)

@@ -3,11 +3,8 @@
 
 #include "ihk/device.hpp"
 
-#include <string>
-
 namespace still::cli {
 
-std::string call_name(uint32_t number);
 int calls(ihk::Instance& os, bool json);
 
 } // namespace still::cli

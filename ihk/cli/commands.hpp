@@ -38,6 +38,8 @@ int metrics();
 // The number given, or the one instance that there is.
 ihk::Result<uint32_t> choose_instance(ihk::Device& device, std::optional<uint32_t> given);
 
+[[nodiscard]] ihk::Error in_step(const char* step, ihk::Error error);
+
 // `ihkosctl OS ...`
 int run_steps(uint32_t os, int argc, char** argv);
 int dump(ihk::Instance& os, const std::string& level, const std::string& file);

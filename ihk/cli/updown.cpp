@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// ihkosctl up, down and reboot: the whole sequence, undone in reverse order when a step fails.
+// ihkosctl up and reboot: the whole sequence, undone in reverse order when a step fails.
 #include "commands.hpp"
 #include "common.hpp"
 
@@ -181,12 +181,6 @@ Result<uint32_t> make_instance(Device& device, const UpOptions& options, Undo& u
     return *index;
 }
 
-ihk::Error in_step(const char* step, ihk::Error error)
-{
-    error.message = fmt::format("step '{}' failed: {}", step, error.message);
-    return error;
-}
-
 Result<> load_and_boot(Instance& os, const Plan& plan, uint32_t timeout_ms)
 {
     if (auto done = os.set_kargs(plan.kargs); !done) {
@@ -271,6 +265,12 @@ Result<> bring_up(Device& device, const Plan& plan, const UpOptions& options, Un
 
 } // namespace
 
+ihk::Error in_step(const char* step, ihk::Error error)
+{
+    error.message = fmt::format("step '{}' failed: {}", step, error.message);
+    return error;
+}
+
 Result<uint32_t> choose_instance(Device& device, std::optional<uint32_t> given)
 {
     if (given) {
@@ -305,72 +305,6 @@ int up(const UpOptions& options)
         return report(done.error());
     }
     undo.keep();
-    return exit_ok;
-}
-
-int down(std::optional<uint32_t> given)
-{
-    auto device = Device::open();
-    if (!device) {
-        return report(device.error());
-    }
-    const auto index = choose_instance(*device, given);
-    if (!index) {
-        return report(index.error());
-    }
-    std::vector<uint32_t> cpus;
-    std::vector<MemItem> mem;
-    {
-        auto os = Instance::open(*index);
-        if (!os) {
-            return report(os.error());
-        }
-        const auto state = os->status();
-        if (!state) {
-            return report(state.error());
-        }
-        if (state->status.state != STILL_OS_INACTIVE) {
-            const auto orderly = os->shutdown();
-            if (!orderly) {
-                return report(in_step("shutdown", orderly.error()));
-            }
-            progress(*orderly ? "shutdown: the LWK stopped"
-                              : "shutdown: no answer from the LWK, CPUs stopped by INIT");
-        }
-        const auto had_cpus = os->query_cpus();
-        const auto had_mem = os->query_memory();
-        if (!had_cpus || !had_mem) {
-            return report(had_cpus ? had_mem.error() : had_cpus.error());
-        }
-        cpus = *had_cpus;
-        mem = *had_mem;
-        if (!cpus.empty()) {
-            if (const auto done = os->release_cpus(cpus); !done) {
-                return report(in_step("release cpu", done.error()));
-            }
-        }
-        if (!mem.empty()) {
-            if (const auto done = os->release_memory(mem); !done) {
-                return report(in_step("release mem", done.error()));
-            }
-        }
-    }
-    if (const auto done = device->destroy_instance(*index); !done) {
-        return report(in_step("destroy", done.error()));
-    }
-    progress(fmt::format("destroy: OS instance {} is gone", *index));
-    if (!mem.empty()) {
-        if (const auto done = device->release_memory(mem); !done) {
-            return report(in_step("release mem", done.error()));
-        }
-        progress(fmt::format("memory {} is Linux's again", ihk::format_mem_spec(mem)));
-    }
-    if (!cpus.empty()) {
-        if (const auto done = device->release_cpus(cpus); !done) {
-            return report(in_step("release cpu", done.error()));
-        }
-        progress(fmt::format("CPUs {} are Linux's again", ihk::format_cpu_list(cpus)));
-    }
     return exit_ok;
 }
 

@@ -46,7 +46,9 @@ void say(Severity severity, const std::string& text, std::optional<uint32_t> os 
     tell({}, "ihkmond", severity, os ? fmt::format("OS instance {}: {}", *os, text) : text);
 }
 
-// While a child works the watchdog is fed: a dump of much memory takes its time.
+constexpr std::chrono::minutes child_deadline{15};
+
+// While a child works the watchdog is fed: a dump of much memory takes its time. One that hangs is killed at last.
 bool run(const std::vector<std::string>& words)
 {
     std::vector<char*> argv;
@@ -60,7 +62,11 @@ bool run(const std::vector<std::string>& words)
         return false;
     }
     int status = 0;
+    const auto end = monitor::Watcher::Clock::now() + child_deadline;
     while (waitpid(child, &status, WNOHANG) == 0) {
+        if (monitor::Watcher::Clock::now() > end) {
+            kill(child, SIGKILL);
+        }
         sd_notify(0, "WATCHDOG=1");
         usleep(100'000);
     }

@@ -177,3 +177,19 @@ def test_offload_goes_on_when_a_worker_cpu_goes_offline(lwk):
         assert command.wait(30).stdout.endswith("\n39\n")
     finally:
         lwk.check(["sh", "-c", "echo 1 > /sys/devices/system/cpu/cpu1/online"])
+
+
+def test_down_under_a_job_gives_all_back(no_lwk):
+    guest = no_lwk
+    cpus = guest.online_cpus()
+    guest.up()
+    jobs = [guest.spawn(["mcexec", "sleep", "1000"]) for _ in range(3)]
+    end = time.monotonic() + 60
+    while guest.status()["processes"] < 3:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    guest.down()
+    assert guest.online_cpus() == cpus and guest.state() is None
+    books = guest.accounts()
+    assert (books["pages_held"], books["cpus_held"]) == (0, 0)
+    assert all(job.wait(30).status != 0 for job in jobs)

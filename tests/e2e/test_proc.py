@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """How an LWK process looks from Linux, and Linux's numbers from an LWK process."""
 import re
+import time
 
 
 def test_linux_sees_the_program(lwk):
@@ -77,3 +78,21 @@ def test_address_randomisation_can_be_off(lwk):
     assert lwk.sh(f"{command}; {command}").stdout.count(lwk.sh(command).stdout) == 2
     inside = "mcexec setarch -R grep stack /proc/self/maps"
     assert lwk.sh(f"{inside}; {inside}").stdout.count(lwk.sh(inside).stdout) == 2
+
+
+def test_where_the_heap_is_others_are_not_told(lwk):
+    """Field 47 of stat, start_brk, as proc(5) has it: 0 for who may not trace."""
+    lwk.check(["chmod", "666", "/dev/ihk0"])
+    command = lwk.spawn(["mcexec", "python3", "-c", "print('on', flush=True); input()"])
+    end = time.monotonic() + 60
+    while "on" not in command.stdout:
+        assert command.is_running and time.monotonic() < end
+        time.sleep(0.1)
+    fields = ["python3", "-c", "import os, sys; print(open(sys.argv[1]).read().split()[46], os.getuid())"]
+    pid = lwk.check(["pgrep", "-nx", "python3"]).strip()
+    own = lwk.check(["mcexec", *fields, f"/proc/{pid}/stat"]).split()
+    others = lwk.check(["setpriv", "--reuid=65534", "--clear-groups", "mcexec", *fields, f"/proc/{pid}/stat"]).split()
+    command.close_stdin()
+    command.wait(30)
+    lwk.check(["chmod", "660", "/dev/ihk0"])
+    assert own[0] != "0" and own[1] == "0" and others == ["0", "65534"], (own, others)

@@ -80,7 +80,8 @@ int ihk_os_freeze(int os, struct ihk_error* error);
 int ihk_os_thaw(int os, struct ihk_error* error);
 /* Writes a core file for gdb. full 0: without the memory of programs. */
 int ihk_os_dump(int os, const char* path, int full, struct ihk_error* error);
-/* Copies log bytes from number *from on and advances *from; returns how many, 0 at the end. */
+/* Copies log bytes from number *from on (0: behind what was cleared, or the last boot) and advances *from; returns
+ * how many, 0 at the end. */
 long ihk_os_kmsg(int os, uint64_t* from, char* buffer, size_t space, struct ihk_error* error);
 int ihk_os_clear_kmsg(int os, struct ihk_error* error);
 

@@ -2,6 +2,8 @@
 #include "fd_guard.hpp"
 #include "stats.hpp"
 
+#include "ihk/call_name.hpp"
+
 #include <gtest/gtest.h>
 #include <stillcore/slot.h>
 #include <sys/syscall.h>
@@ -64,5 +66,5 @@ TEST(Stats, PrintsATable)
     EXPECT_NE(text.find("         2         1 read"), std::string::npos) << text;
     EXPECT_NE(text.find("[new thread]"), std::string::npos) << text;
     EXPECT_NE(text.find("total"), std::string::npos) << text;
-    EXPECT_EQ(call_name(SYS_openat), "openat");
+    EXPECT_EQ(still::ihk::call_name(SYS_openat), "openat");
 }
