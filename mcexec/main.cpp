@@ -14,10 +14,12 @@
 #include <stillcore/ioctl_admin.h>
 
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -35,6 +37,9 @@ void say(const char* text)
 
 void die_lwk_gone()
 {
+    // No handler comes in between: SIGPIPE's would ask the LWK, and be here once more.
+    const uint64_t all = ~0ull;
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, nullptr, sizeof all);
     static std::atomic_flag said;
     if (said.test_and_set()) {
         for (;;) {
@@ -49,7 +54,10 @@ void die_lwk_gone()
     char text[160];
     snprintf(text, sizeof text, "the LWK of /dev/ihk%u has stopped (%s); see ihkosctl %u kmsg\n",
              process.device.os(), why, process.device.os());
-    say(text);
+    pollfd output{STDERR_FILENO, POLLOUT, 0};
+    if (::poll(&output, 1, 1000) == 1) { // who does not read does not keep it
+        say(text);
+    }
     _exit(exit_lwk_gone);
 }
 

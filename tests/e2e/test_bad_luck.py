@@ -183,7 +183,10 @@ def test_down_under_a_job_gives_all_back(no_lwk):
     guest = no_lwk
     cpus = guest.online_cpus()
     guest.up()
-    jobs = [guest.spawn(["mcexec", "sleep", "1000"]) for _ in range(3)]
+    # One's stderr nobody reads any more, another's is full.
+    jobs = [guest.spawn(["sh", "-c", script]) for script in (
+        "exec mcexec sleep 1000", "mcexec sleep 1000 2>&1 | exec true",
+        "(head -c 65536 /dev/zero; exec mcexec sleep 1000 2>&1) | sleep 300")]
     end = time.monotonic() + 60
     while guest.status()["processes"] < 3:
         assert time.monotonic() < end
@@ -192,4 +195,6 @@ def test_down_under_a_job_gives_all_back(no_lwk):
     assert guest.online_cpus() == cpus and guest.state() is None
     books = guest.accounts()
     assert (books["pages_held"], books["cpus_held"]) == (0, 0)
-    assert all(job.wait(30).status != 0 for job in jobs)
+    for job in jobs:
+        job.kill(9)  # of the third, the reader
+        job.wait(30)
