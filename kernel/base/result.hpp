@@ -14,6 +14,7 @@ enum class Errno : i32 {
     srch = 3,
     intr = 4,
     io = 5,
+    nxio = 6,
     toobig = 7,
     badf = 9,
     again = 11,
