@@ -3,6 +3,7 @@
 #include <arch/apic.hpp>
 #include <arch/boot.hpp>
 #include <arch/cpu.hpp>
+#include <arch/hardware.hpp>
 #include <arch/layout.hpp>
 #include <arch/linux_state.hpp>
 #include <arch/page_table.hpp>
@@ -56,7 +57,7 @@ void on_panic(std::string_view why, const arch::TrapFrame& frame)
     take_snapshot(frame);
     stop_other_cpus();
     if (shared == nullptr)
-        arch::power_off(0x11);
+        arch::power_off(255, 0x11);
     const usize n = min(why.size(), sizeof(shared->panic_text) - 1);
     __builtin_memcpy(shared->panic_text, why.data(), n);
     shared->panic_text[n] = '\0';
@@ -271,7 +272,7 @@ void compare_with_linux()
         good = run_kernel_tests();
     else
         log("nothing to do without Linux: boot with 'tests' to run the tests");
-    arch::power_off(good ? 0x10 : 0x11);
+    arch::power_off(good ? 0 : 1, good ? 0x10 : 0x11);
 }
 
 } // namespace
@@ -320,6 +321,7 @@ extern "C" void still_main(unsigned long info_phys, unsigned long loader_magic, 
         frames::total_bytes() / MiB, block.num_ranges, image, block.tsc_khz);
     if (block.initramfs_size != 0)
         log("archive: {} bytes at {:x}", block.initramfs_size, block.initramfs_phys);
+    arch::log_hardware();
     compare_with_linux();
     ikc::init(shared, {handle_immediate, deferred});
     connect(self);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arch/console.hpp>
 #include <arch/cpu.hpp>
+#include <arch/hardware.hpp>
+#include <arch/trap_frame.hpp>
+#include <debug/log.hpp>
 
 namespace still::arch {
 
@@ -43,6 +46,8 @@ void enable_serial_input()
 {
     if (!present)
         return;
+    if (!route_isa(4, vector_serial))
+        log("no interrupt for the serial port: its input is not seen");
     out8(port + 4, 0x0b); // DTR, RTS, and OUT2, which lets the interrupt out
     out8(port + 1, 1);    // for received data
 }

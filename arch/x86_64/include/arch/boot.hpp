@@ -31,9 +31,4 @@ void build_kernel_map(const still_boot_block& block, PhysAddr image);
 // Returns the number of CPUs that did not come within the deadline.
 u32 start_secondaries(const still_boot_block& block, PhysAddr image, const u64* stack_tops, u32 (*up)());
 
-[[nodiscard]] u64 measure_tsc_khz(); // alone: against the PIT, takes 20 ms
-
-// Alone: ends the emulator with that code, else the machine stops.
-[[noreturn]] void power_off(u8 code);
-
 } // namespace still::arch
