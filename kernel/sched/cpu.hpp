@@ -56,5 +56,6 @@ inline Cpu& this_cpu()
 [[nodiscard]] Cpu& cpu(CpuId id);
 // Boot: makes the Cpu objects' table.
 void add_cpu(CpuId id, Cpu* c);
+void forget_cpus_from(CpuId id);
 
 } // namespace still

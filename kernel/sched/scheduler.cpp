@@ -140,6 +140,11 @@ void add_cpu(CpuId id, Cpu* c)
     cpu_count = max(cpu_count, id.value + 1);
 }
 
+void forget_cpus_from(CpuId id)
+{
+    cpu_count = id.value;
+}
+
 void adopt_idle(Cpu& c)
 {
     c.idle.cpu = &c;
