@@ -95,7 +95,7 @@ void leave_missing_out(still_boot_block& block)
         ++kept;
     }
     block.num_cpus = kept;
-    forget_cpus_from(CpuId(1));
+    add_cpu(CpuId(0), &cpu(CpuId(0)));
     for (u32 i = 1; i < kept; ++i)
         make_cpu(block, i);
 }

@@ -137,12 +137,7 @@ Cpu& cpu(CpuId id)
 void add_cpu(CpuId id, Cpu* c)
 {
     cpus[id.value] = c;
-    cpu_count = max(cpu_count, id.value + 1);
-}
-
-void forget_cpus_from(CpuId id)
-{
-    cpu_count = id.value;
+    cpu_count = id.value + 1;
 }
 
 void adopt_idle(Cpu& c)
