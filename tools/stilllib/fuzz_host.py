@@ -18,7 +18,8 @@ TARGETS = {
     "acpi": ["kernel/base/acpi.cpp", "kernel/base/acpi_nodes.cpp"],
 }
 FLAGS = ["-std=c++23", "-g", "-O1", "-D_GNU_SOURCE", "-DFMT_HEADER_ONLY", "-fsanitize=fuzzer,address,undefined",
-         "-fno-sanitize-recover=all", f"-I{ROOT}/include", f"-I{ROOT}/ihk/lib/include", f"-I{ROOT}/ihk/lib/src", f"-I{ROOT}/kernel"]
+         "-fno-sanitize-recover=all", f"-I{ROOT}/include", f"-I{ROOT}/ihk/lib/include", f"-I{ROOT}/ihk/lib/src",
+         f"-I{ROOT}/kernel"]
 
 
 def _build(name):

@@ -72,6 +72,17 @@ bool is_memory(const still_boot_block& block, u64 start, u64 size)
     return false;
 }
 
+// From the CPU's generator, where it has one; an emulator's -seed makes that the same each time.
+u64 random_word()
+{
+    u64 word = 0;
+    u8 good = 0;
+    if ((cpuid(1).c & 1u << 30) != 0)
+        for (u32 tries = 0; tries < 10 && good == 0; ++tries)
+            asm volatile("rdrand %0; setc %1" : "=r"(word), "=qm"(good)::"cc");
+    return word ^ read_tsc() * 0x9e3779b97f4a7c15;
+}
+
 u64 read_pvh(still_boot_block& block, u64 info_phys)
 {
     const auto* info = at<PvhInfo>(info_phys);
@@ -150,7 +161,7 @@ const char* read_boot_block(still_boot_block& block, u64 info_phys, u32 loader_m
         return "the archive lies outside of the memory that the loader named";
     find_hardware(block, rsdp);
     for (u64& word : block.random_seed)
-        word = read_tsc() * 0x9e3779b97f4a7c15;
+        word = random_word();
     return block.num_ranges == 0 ? "the loader named no memory" : nullptr;
 }
 

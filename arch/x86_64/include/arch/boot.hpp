@@ -29,6 +29,8 @@ void build_kernel_map(const still_boot_block& block, PhysAddr image);
 // Starts all other CPUs at once through the trampoline page; each enters still_secondary_main with a
 // ticket 1..n-1 on stack_tops[ticket]. up() tells how many have arrived.
 // Returns the number of CPUs that did not come within the deadline.
-u32 start_secondaries(const still_boot_block& block, PhysAddr image, const u64* stack_tops, u32 (*up)());
+// skip: one that is not started, for tests; 0: none.
+u32 start_secondaries(const still_boot_block& block, PhysAddr image, const u64* stack_tops, u32 (*up)(),
+                      u32 skip);
 
 } // namespace still::arch
