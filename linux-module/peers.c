@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * SMARTMAP as Linux sees it: a group's processes have one window of the pseudo file together, in which the member of
- * rank r has the part of its slot, (r + 1) << STILL_PEERS_SHIFT. So a member's own addresses and the slots that its peers
- * have mapped are mappings of the same offsets, and one zap reaches all of them.
+ * SMARTMAP as Linux sees it: a group's processes have one window of the pseudo file together, in which the member
+ * of rank r has the part of its slot, (r + 1) << STILL_PEERS_SHIFT. So a member's own addresses and the slots that its
+ * peers have mapped are mappings of the same offsets, and one zap reaches all of them.
  *
- * A member that goes: `left` is set, then whoever inserts a page of it for a peer is waited for, then all that is mapped
- * of it goes. Such an inserter has the page locked, and marks the LWK's entry, before it looks at `left`; both order
- * memory. So either it sees `left`, or the scan sees the mark and the lock, as in zap.c. The same goes for the right that
- * a member gives, which the LWK writes before it asks for a zap.
+ * A member that goes: `left` is set, then whoever inserts a page of it for a peer is waited for, then all that is
+ * mapped of it goes. Such an inserter has the page locked, and marks the LWK's entry, before it looks at `left`; both
+ * order memory. So either it sees `left`, or the scan sees the mark and the lock, as in zap.c. The same goes for the
+ * right that a member gives, which the LWK writes before it asks for a zap.
  */
 #include <linux/cred.h>
 #include <linux/list.h>

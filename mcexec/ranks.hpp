@@ -22,8 +22,8 @@ struct Part {
 [[nodiscard]] ihk::Result<Part> part_of(const Options& options,
                                         const std::function<const char*(const char*)>& environment);
 
-// Which peer of how many, whatever CPUs it has. A group that is not a launcher's grows as they come: STILL_PEERS_ANY_RANK
-// of 0.
+// Which peer of how many, whatever CPUs it has. A group that is not a launcher's grows as they come:
+// STILL_PEERS_ANY_RANK of 0.
 [[nodiscard]] ihk::Result<Part> peer_of(const Options& options,
                                         const std::function<const char*(const char*)>& environment);
 // The group's name, if none is given: that of the launcher's job, or else of the process that started this one.

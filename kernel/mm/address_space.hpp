@@ -267,8 +267,8 @@ class AddressSpace {
     still_limit limit_as{};
     still_limit limit_data{};
 
-    // Peers (address_space_peers.cpp), while no CPU has it loaded: a top-level table of its own for slots, and a mask of
-    // CPUs that all of the group have in common; which must live until no CPU can have it loaded again.
+    // Peers (address_space_peers.cpp), while no CPU has it loaded: a top-level table of its own for slots, and a mask
+    // of CPUs that all of the group have in common; which must live until no CPU can have it loaded again.
     Status make_slots(CpuSet& cpus_of_group) EXCLUDES(lock_);
     // The slot shows nothing, or what that table of another space, as its shared_table() says, leads to. CPUs may keep
     // translations of what was there before.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Slots: where a process sees its peers' memory (stillcore/peers.h).
 //
-// A member has two top-level tables. Its own, with which all of this kernel's walks and Linux's begin, leads to its own
-// memory only. The one that its CPUs load has the same first entry, and in the others the slots: each is the first entry
-// of a peer's own, so that what lies below is shared. Nothing that walks tables can get into a peer's by mistake.
+// A member has two top-level tables. Its own, with which all of this kernel's walks and Linux's begin, leads to its
+// own memory only. The one that its CPUs load has the same first entry, and in the others the slots: each is the first
+// entry of a peer's own, so that what lies below is shared. Nothing that walks tables gets into a peer's by mistake.
 #include <arch/layout.hpp>
 #include <debug/panic.hpp>
 #include <mm/address_space.hpp>
