@@ -66,14 +66,21 @@ static bool is_going(const struct still_proc *proc)
 	return READ_ONCE(proc->closed);
 }
 
+static u32 most_ranks(u32 size)
+{
+	return size <= STILL_PEERS_TWICE ? STILL_PEERS_TWICE : STILL_MAX_PEERS;
+}
+
 static int choose_rank(const struct still_group *group, u32 wanted)
 {
 	u32 rank;
 
+	if (wanted != STILL_PEERS_ANY_RANK && wanted >= most_ranks(group->size))
+		return -EINVAL;
 	if (wanted != STILL_PEERS_ANY_RANK)
 		return group->members[wanted] && !is_going(group->members[wanted]) ? -EBUSY
 										   : (int)wanted;
-	for (rank = 0; rank < STILL_MAX_PEERS; rank++)
+	for (rank = 0; rank < most_ranks(group->size); rank++)
 		if (!group->members[rank])
 			return rank;
 	return -ENOSPC;
@@ -95,6 +102,8 @@ static int try_to_join(struct still_proc *proc, struct still_proc_create *reques
 		group = *fresh;
 		*fresh = NULL;
 	}
+	if (!group->count)
+		group->size = request->peers_size;
 	rank = choose_rank(group, request->peers_rank);
 	if (rank >= 0 && group->members[rank]) {
 		*before = group->members[rank];
@@ -108,8 +117,6 @@ static int try_to_join(struct still_proc *proc, struct still_proc_create *reques
 		}
 		return rank;
 	}
-	if (!group->count)
-		group->size = request->peers_size;
 	group->members[rank] = proc;
 	group->count++;
 	group->refs++;
@@ -204,6 +211,13 @@ void still_peers_put(struct still_proc *proc)
 u64 still_peers_slots(const struct still_proc *proc)
 {
 	return (u64)(STILL_MAX_PROCS + proc->group->index) << STILL_WINDOW_SHIFT;
+}
+
+u64 still_peers_read_only(const struct still_proc *proc)
+{
+	return proc->page->peers_size <= STILL_PEERS_TWICE
+		       ? (STILL_PEERS_READ_ONLY + 1ull) << STILL_PEERS_SHIFT
+		       : 0;
 }
 
 struct still_proc *still_peers_find(const struct still_proc *viewer, u64 offset, u64 *address)

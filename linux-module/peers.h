@@ -19,6 +19,8 @@ void still_peers_put(struct still_proc *proc);
 
 /* Where the pseudo file has what lies at address 0 of all slots; the members' windows are in there. */
 u64 still_peers_slots(const struct still_proc *proc);
+/* Where the slots begin that are for reading only; 0: there are none. */
+u64 still_peers_read_only(const struct still_proc *proc);
 /* The peer whose memory lies at that offset, referenced, and where; NULL: there is none. */
 struct still_proc *still_peers_find(const struct still_proc *viewer, u64 offset, u64 *address);
 /* May Linux make an entry for a peer now? To be asked with the page locked and the LWK's entry marked. */

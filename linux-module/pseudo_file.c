@@ -79,6 +79,13 @@ int still_pseudo_cover(struct file *file, struct vm_area_struct *vma,
 		return -EINVAL;
 	if (current->mm != proc->mm)
 		return -EPERM;
+	if (slots && still_peers_read_only(proc) && vma->vm_start >= still_peers_read_only(proc)) {
+		if (vma->vm_flags & VM_WRITE)
+			return -EACCES;
+		vm_flags_clear(vma, VM_MAYWRITE);
+		/* The same memory as that of the slots for writing: a zap reaches both. */
+		vma->vm_pgoff -= (u64)STILL_PEERS_READ_ONLY << (STILL_PEERS_SHIFT - PAGE_SHIFT);
+	}
 	vma->vm_pgoff += (slots ? still_peers_slots(proc) : still_proc_window(proc)) >> PAGE_SHIFT;
 	vma->vm_ops = slots ? &still_peers_vm_ops : ops;
 	vma->vm_private_data = file;

@@ -129,7 +129,7 @@ ihk::Result<still_proc_create> create_process(const Options& options, const std:
     return std::unexpected(error);
 }
 
-ihk::Result<> map_pseudo_file(int fd, const std::vector<still_range>& app)
+ihk::Result<> map_pseudo_file(int fd, const std::vector<still_range>& app, bool read_only = false)
 {
     const auto maps = read_maps();
     if (!maps) {
@@ -138,7 +138,7 @@ ihk::Result<> map_pseudo_file(int fd, const std::vector<still_range>& app)
     if (!ranges_are_free(*maps, app)) {
         return ihk::fail(ENOMEM, "something of mcexec lies among the program's addresses");
     }
-    return map_program_addresses(fd, app);
+    return map_program_addresses(fd, app, read_only);
 }
 
 // What mcexec maps from now on (thread stacks) must land above the program's addresses.
@@ -307,6 +307,9 @@ ihk::Result<> launch(const Options& options, Program program, char** environment
     auto mapped = map_pseudo_file(created->mm_fd, *app);
     if (mapped && options.smartmap) {
         mapped = map_pseudo_file(created->mm_fd, find_slots(all, created->peers_size));
+    }
+    if (mapped && options.smartmap) {
+        mapped = map_pseudo_file(created->mm_fd, find_read_only_slots(all, created->peers_size), true);
     }
     close(created->mm_fd);
     if (mapped) {

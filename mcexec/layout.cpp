@@ -83,18 +83,45 @@ ihk::Result<std::vector<still_range>> find_app_ranges(std::string_view maps)
                                     {brk_hole.end, align_down(lowest - room_for_mcexec, gib)}};
 }
 
-std::vector<still_range> find_slots(const std::vector<still_range>& app, uint32_t size)
+namespace {
+
+// The parts of the range that lie among the program's addresses.
+std::vector<still_range> parts_of(const std::vector<still_range>& app, still_range range)
 {
-    const uint64_t end = size == 0 ? user_end : uint64_t{size + 1} << STILL_PEERS_SHIFT;
-    std::vector<still_range> slots;
-    for (const still_range& range : app) {
-        const still_range part{std::max(range.start, uint64_t{1} << STILL_PEERS_SHIFT),
-                               std::min(range.end, end)};
+    std::vector<still_range> parts;
+    for (const still_range& own : app) {
+        const still_range part{std::max(own.start, range.start), std::min(own.end, range.end)};
         if (part.start < part.end) {
-            slots.push_back(part);
+            parts.push_back(part);
         }
     }
-    return slots;
+    return parts;
+}
+
+constexpr uint64_t slot_start(uint64_t rank)
+{
+    return (rank + 1) << STILL_PEERS_SHIFT;
+}
+
+uint64_t most_ranks(uint32_t size)
+{
+    return size == 0 ? STILL_PEERS_TWICE : size;
+}
+
+} // namespace
+
+std::vector<still_range> find_slots(const std::vector<still_range>& app, uint32_t size)
+{
+    return parts_of(app, {slot_start(0), slot_start(most_ranks(size))});
+}
+
+std::vector<still_range> find_read_only_slots(const std::vector<still_range>& app, uint32_t size)
+{
+    if (size > STILL_PEERS_TWICE) {
+        return {};
+    }
+    return parts_of(
+        app, {slot_start(STILL_PEERS_READ_ONLY), slot_start(STILL_PEERS_READ_ONLY + most_ranks(size))});
 }
 
 std::vector<still_range> gaps_within(std::string_view maps, still_range range)

@@ -31,6 +31,9 @@ inline constexpr uint64_t app_start = 0x10000;
 // ranges of a program that is of no group. That of a member is smartmap_range.
 inline constexpr still_range smartmap_range = {app_start, STILL_PEERS_END};
 [[nodiscard]] std::vector<still_range> find_slots(const std::vector<still_range>& app, uint32_t size);
+// Those in which they are seen for reading only.
+[[nodiscard]] std::vector<still_range> find_read_only_slots(const std::vector<still_range>& app,
+                                                            uint32_t size);
 // The parts of the range that no mapping covers, ascending.
 [[nodiscard]] std::vector<still_range> gaps_within(std::string_view maps, still_range range);
 // Nothing of mcexec's own lies in them; to be asked again before the pseudo file covers them.

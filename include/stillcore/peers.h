@@ -13,6 +13,11 @@
 #define STILL_PEERS_SHIFT_5 48 /* with five: a whole address space of four */
 #define STILL_MAX_PEERS 255u
 
+/* A group that was announced with so many at most (0 is that, too: it can't become larger) shows each peer once more, for
+ * reading only, as if its rank were so much higher. */
+#define STILL_PEERS_TWICE 127u
+#define STILL_PEERS_READ_ONLY 128u
+
 /* Linux may map a member's addresses up to here at all places where peers see them: what lies behind is mcexec's own
  * heap in one of them. So a member has only these, of its 512 GiB. */
 #define STILL_PEERS_END 0x4f00000000ull
@@ -33,6 +38,10 @@ enum still_peers_call {
 	STILL_PEERS_POST = 3,  /* an address, for whoever asks for it */
 	STILL_PEERS_FIND = 4,  /* rank, uint64_t *: what that peer has posted; EAGAIN: nothing yet */
 	STILL_PEERS_PID = 5,   /* rank: its process id */
+	/* A list of parts of a process's memory, for a library (XPMEM). A number, above 0, comes back; EINVAL, ENOMEM. */
+	STILL_PEERS_EXPORT = 6,   /* struct still_peers_export *: page aligned */
+	STILL_PEERS_WITHDRAW = 7, /* number; ENOENT */
+	STILL_PEERS_IMPORT = 8,   /* rank, number, struct still_peers_export *; ENOENT */
 };
 
 enum still_peers_right { STILL_PEERS_NOTHING = 0, STILL_PEERS_READ = 1, STILL_PEERS_WRITE = 2 };
@@ -44,6 +53,13 @@ struct still_peers_info {
 	uint32_t shift;
 };
 STILL_ASSERT_SIZE(struct still_peers_info, 16);
+
+struct still_peers_export {
+	uint64_t start;
+	uint64_t bytes; /* ~0, from 0 on: all that there is */
+	uint64_t mode;  /* as of chmod(2): the library's to obey */
+};
+STILL_ASSERT_SIZE(struct still_peers_export, 24);
 
 /* How a process comes to be a member: for the module (STILL_IOC_PROC_CREATE), which knows who runs it. */
 #define STILL_PEERS_NAME 64u

@@ -41,11 +41,17 @@ class HeldPeer {
 struct PeerAddress {
     u32 rank;
     UserAddr address;
+    bool read_only;
 };
 // false: it lies in none of this process's slots.
 [[nodiscard]] bool is_of_peer(const Process& p, u64 address, PeerAddress& where);
 // A fault there: the peer's page is made present as for the peer itself.
 FaultError resolve_peer_fault(Process& p, const PeerAddress& where, u64 address, Access access);
+
+// What a process has exported, until it withdraws it or ends. Numbers are above 0, and not used again soon.
+Result<u32> export_to_peers(Process& p, const still_peers_export& part);
+Status withdraw_from_peers(Process& p, u64 number);
+Result<still_peers_export> import_from_peer(Process& p, u64 rank, u64 number);
 
 // How many there are now.
 [[nodiscard]] u32 count_peers(Process& p);

@@ -12,6 +12,7 @@
 
 namespace still {
 
+struct PeerExports;
 struct PeerGroup;
 struct Process;
 struct Task;
@@ -142,6 +143,7 @@ struct Process {
     PeerGroup* peers = nullptr; // exec/peers.hpp
     u32 peer_rank = 0;
     u64 peer_post = 0; // what it has for its peers to find
+    PeerExports* peer_exports = nullptr;
 };
 
 // A process of the LWK by its number, in the asker's PID namespace; it stays while this lives.

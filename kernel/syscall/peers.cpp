@@ -70,6 +70,15 @@ SyscallResult peers_call(Task& task, const Call& call)
         return 0;
     case STILL_PEERS_FIND:
         return find_post(task, rank, call.arg[3]);
+    case STILL_PEERS_EXPORT:
+        return export_to_peers(p, TRY(UserIn<still_peers_export>(call.arg[2]).read()));
+    case STILL_PEERS_WITHDRAW:
+        TRY_STATUS(withdraw_from_peers(p, call.arg[2]));
+        return 0;
+    case STILL_PEERS_IMPORT:
+        TRY_STATUS(
+            UserOut<still_peers_export>(call.arg[4]).write(TRY(import_from_peer(p, rank, call.arg[3]))));
+        return 0;
     case STILL_PEERS_PID: {
         const HeldPeer peer(p, static_cast<u32>(min<u64>(rank, STILL_MAX_PEERS)));
         return is_there(peer) ? SyscallResult(peer->pid) : fail(Errno::srch);

@@ -47,11 +47,20 @@ static inline void* smartmap_peer(unsigned rank, const volatile void* address)
     return (void*)(((uintptr_t)rank + 1) << smartmap_shift() | (uintptr_t)address);
 }
 
+/* The same for reading only, where the group is of STILL_PEERS_TWICE at most; else as smartmap_peer(). */
+static inline void* smartmap_peer_read_only(unsigned rank, const volatile void* address)
+{
+    const unsigned more = smartmap_size() <= STILL_PEERS_TWICE ? STILL_PEERS_READ_ONLY : 0;
+    return smartmap_peer(rank + more, address);
+}
+
 /* The rank of the peer in whose slot the address lies, or -1: it is one of the caller's own. */
 static inline int smartmap_rank_of(const volatile void* address)
 {
     const unsigned shift = smartmap_shift();
-    return shift != 0 ? (int)((uintptr_t)address >> shift) - 1 : -1;
+    const int slot = shift != 0 ? (int)((uintptr_t)address >> shift) - 1 : -1;
+    const int more = (int)STILL_PEERS_READ_ONLY;
+    return slot >= more && smartmap_size() <= STILL_PEERS_TWICE ? slot - more : slot;
 }
 
 static inline int smartmap_info(struct still_peers_info* info)

@@ -95,7 +95,15 @@ TEST(Layout, SlotsLieWhereTheProgramsAddressesWouldBe)
     ASSERT_EQ(two.size(), 1u);
     EXPECT_EQ(two[0].start, 1ull << 39);
     EXPECT_EQ(two[0].end, 3ull << 39);
-    const auto all = find_slots(*ranges, 0);
+    const auto open = find_slots(*ranges, 0);
+    ASSERT_EQ(open.size(), 1u);
+    EXPECT_EQ(open[0].end, 128ull << 39);
+    const auto read_only = find_read_only_slots(*ranges, 2);
+    ASSERT_EQ(read_only.size(), 1u);
+    EXPECT_EQ(read_only[0].start, 129ull << 39);
+    EXPECT_EQ(read_only[0].end, 131ull << 39);
+    EXPECT_TRUE(find_read_only_slots(*ranges, 128).empty());
+    const auto all = find_slots(*ranges, 255);
     ASSERT_EQ(all.size(), 2u);
     EXPECT_EQ(all[0].end, brk_hole.start);
     EXPECT_EQ(all[1].end, (*ranges)[1].end);
