@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <alone.hpp>
 #include <arch/hardware.hpp>
+#include <arch/screen.hpp>
 #include <array>
 #include <base/boot_line.hpp>
+#include <base/config.hpp>
 #include <debug/log.hpp>
 #include <debug/test.hpp>
 
@@ -48,6 +50,20 @@ Strings arguments;
 Strings environment;
 
 } // namespace
+
+void begin_alone(const still_boot_block& block)
+{
+    const BootLine line(block.cmdline);
+    init_log(nullptr, block.tsc_khz);
+    set_log_quiet((config::quiet || line.has("quiet")) && !line.has("verbose"));
+}
+
+void show_alone(const still_boot_block& block)
+{
+    const std::string_view wanted = BootLine(block.cmdline).value("screen", config::screen ? "on" : "off");
+    if (wanted != "off")
+        arch::init_screen();
+}
 
 void run_alone(const still_boot_block& block)
 {

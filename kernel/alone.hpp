@@ -6,6 +6,9 @@
 
 namespace still {
 
+// The log, to a console if the command line does not say otherwise; then, once there are page tables, the screen.
+void begin_alone(const still_boot_block& block);
+void show_alone(const still_boot_block& block);
 // Once all CPUs are up, in place of waiting for Linux's requests.
 [[noreturn]] void run_alone(const still_boot_block& block);
 

@@ -64,6 +64,7 @@ void panic_text(std::string_view why, const arch::TrapFrame* frame)
     if (panicking.exchange(true))
         arch::halt_forever();
     break_log_lock();
+    show_log();
     log("PANIC: {}", why);
     arch::TrapFrame here{};
     if (frame != nullptr) {

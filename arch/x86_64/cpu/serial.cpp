@@ -2,6 +2,7 @@
 #include <arch/console.hpp>
 #include <arch/cpu.hpp>
 #include <arch/hardware.hpp>
+#include <arch/screen.hpp>
 #include <arch/trap_frame.hpp>
 #include <debug/log.hpp>
 
@@ -55,6 +56,7 @@ void enable_serial_input()
 void write_console(std::string_view text)
 {
     write_serial(text);
+    write_screen(text);
 }
 
 } // namespace still::arch
