@@ -7,6 +7,7 @@
 #include <arch/linux_state.hpp>
 #include <arch/page_table.hpp>
 #include <arch/upcalls.hpp>
+#include <base/boot_line.hpp>
 #include <debug/log.hpp>
 #include <debug/panic.hpp>
 #include <debug/test.hpp>
@@ -41,13 +42,7 @@ constexpr u32 ist_order = 3; // three stacks of 8 KiB, rounded up to a power of 
 
 bool has_option(std::string_view word)
 {
-    const std::string_view line(block.cmdline);
-    for (usize at = line.find(word); at != std::string_view::npos; at = line.find(word, at + 1)) {
-        const usize end = at + word.size();
-        if ((at == 0 || line[at - 1] == ' ') && (end == line.size() || line[end] == ' '))
-            return true;
-    }
-    return false;
+    return BootLine(block.cmdline).has(word);
 }
 
 void set_state(u32 state)
@@ -303,8 +298,10 @@ extern "C" void still_main(unsigned long info_phys, unsigned long loader_magic, 
         join_linux();
     set_panic_hook(on_panic);
     const arch::PhysRange early = arch::early_pages_taken();
+    const PhysAddr archive_end(block.initramfs_phys + block.initramfs_size);
     const frames::Taken taken[] = {
         {PhysAddr(block.image_phys), PhysAddr(block.image_phys + block.image_size)},
+        {PhysAddr(block.initramfs_phys).align_down(page_size), archive_end},
         {early.start, early.end}};
     frames::init(block, taken);
     if (shared != nullptr)
@@ -321,6 +318,8 @@ extern "C" void still_main(unsigned long info_phys, unsigned long loader_magic, 
     init_clock(block.tsc_khz, shared != nullptr ? &shared->time : nullptr);
     log("Stillcore: {} CPUs, {} MiB in {} ranges, image at {:x}, TSC {} kHz", block.num_cpus,
         frames::total_bytes() / MiB, block.num_ranges, image, block.tsc_khz);
+    if (block.initramfs_size != 0)
+        log("archive: {} bytes at {:x}", block.initramfs_size, block.initramfs_phys);
     compare_with_linux();
     ikc::init(shared, {handle_immediate, deferred});
     connect(self);

@@ -72,9 +72,12 @@ struct still_boot_block {
 	uint64_t tsc_khz;
 	uint64_t random_seed[4]; /* fresh from Linux's generator */
 	struct still_cpu_state linux_state;
-	uint64_t report_phys; /* where STILL_MSG_REPORT is answered, STILL_REPORT_BYTES */
-	uint64_t reserved[7];
-	char cmdline[1024];                                 /* NUL terminated */
+	uint64_t report_phys;    /* where STILL_MSG_REPORT is answered, STILL_REPORT_BYTES */
+	uint64_t initramfs_phys; /* a cpio archive in memory that no one else uses; 0: none */
+	uint64_t initramfs_size; /* bytes */
+	uint64_t reserved[5];
+	char cmdline
+		[1024]; /* options of the LWK, then "--", the initial task and its arguments; NUL terminated */
 	uint8_t distance[STILL_MAX_NODES][STILL_MAX_NODES]; /* SLIT, 10 is local */
 	struct still_boot_cpu cpus[STILL_MAX_CPUS];
 	struct still_boot_range ranges[STILL_MAX_RANGES]; /* ascending, disjoint */
@@ -83,6 +86,7 @@ STILL_ASSERT_OFFSET(struct still_boot_block, image_phys, 32);
 STILL_ASSERT_OFFSET(struct still_boot_block, shared_phys, 72);
 STILL_ASSERT_OFFSET(struct still_boot_block, random_seed, 120);
 STILL_ASSERT_OFFSET(struct still_boot_block, linux_state, 152);
+STILL_ASSERT_OFFSET(struct still_boot_block, initramfs_phys, 256);
 STILL_ASSERT_OFFSET(struct still_boot_block, cmdline, 312);
 STILL_ASSERT_OFFSET(struct still_boot_block, distance, 1336);
 STILL_ASSERT_OFFSET(struct still_boot_block, cpus, 5432);

@@ -27,6 +27,9 @@ struct PvhMemory {
     u64 address, size;
     u32 type, reserved;
 };
+struct PvhModule {
+    u64 address, size, cmdline, reserved;
+};
 struct MultibootTag {
     u32 type, size;
 };
@@ -85,6 +88,22 @@ void read_acpi(still_boot_block& block, u64 rsdp, u32 self)
     }
 }
 
+void set_archive(still_boot_block& block, u64 start, u64 size)
+{
+    if (block.initramfs_size != 0 || size == 0 || start >= 4 * GiB || size > 4 * GiB - start)
+        return; // the first one; the loaders put it where 32 bits reach it
+    block.initramfs_phys = start;
+    block.initramfs_size = size;
+}
+
+bool is_memory(const still_boot_block& block, u64 start, u64 size)
+{
+    for (u32 i = 0; i < block.num_ranges; ++i)
+        if (start >= block.ranges[i].start && start + size <= block.ranges[i].end)
+            return true;
+    return false;
+}
+
 u64 read_pvh(still_boot_block& block, u64 info_phys)
 {
     const auto* info = at<PvhInfo>(info_phys);
@@ -93,6 +112,10 @@ u64 read_pvh(still_boot_block& block, u64 info_phys)
     for (u32 i = 0; i < info->memory_map_entries; ++i) {
         const auto* m = at<PvhMemory>(info->memory_map) + i;
         add_memory(block, m->address, m->size, m->type);
+    }
+    if (info->modules != 0) {
+        const auto* module = at<PvhModule>(info->module_list);
+        set_archive(block, module->address, module->size);
     }
     return info->rsdp;
 }
@@ -103,10 +126,12 @@ u64 read_multiboot(still_boot_block& block, u64 info_phys)
     const u64 end = info_phys + *at<u32>(info_phys);
     for (u64 p = info_phys + 8; p + sizeof(MultibootTag) <= end;) {
         const auto* tag = at<MultibootTag>(p);
-        if (tag->type == 0)
+        if (tag->type == 0 || tag->size < sizeof(MultibootTag) || tag->size > end - p)
             break;
         if (tag->type == 1)
-            copy_text(block.cmdline, at<char>(p + 8), sizeof(block.cmdline));
+            copy_text(block.cmdline, at<char>(p + 8), min(sizeof(block.cmdline), tag->size - 7ul));
+        if (tag->type == 3 && tag->size >= 16)
+            set_archive(block, *at<u32>(p + 8), *at<u32>(p + 12) - *at<u32>(p + 8));
         if (tag->type == 6) {
             const u32 step = *at<u32>(p + 8);
             for (u64 m = p + 16; step != 0 && m + step <= p + tag->size; m += step)
@@ -173,6 +198,8 @@ const char* read_boot_block(still_boot_block& block, u64 info_phys, u32 loader_m
         rsdp = read_multiboot(block, info_phys);
     else
         return "unknown loader";
+    if (block.initramfs_size != 0 && !is_memory(block, block.initramfs_phys, block.initramfs_size))
+        return "the archive lies outside of the memory that the loader named";
     read_acpi(block, rsdp, self);
     block.tsc_khz = measure_tsc_khz();
     for (u64& word : block.random_seed)

@@ -86,19 +86,47 @@ void map_image_part(const char* from, const char* to, PhysAddr image, u64 bits)
 
 } // namespace
 
+namespace {
+
+// The largest part of [start, end) that is neither the image's nor the archive's.
+PhysRange largest_part(const still_boot_block& block, u64 start, u64 end)
+{
+    const PhysRange used[] = {
+        {PhysAddr(block.image_phys), PhysAddr(block.image_phys + block.image_size).align_up(page_size)},
+        {PhysAddr(block.initramfs_phys).align_down(page_size),
+         PhysAddr(block.initramfs_phys + block.initramfs_size).align_up(page_size)}};
+    PhysRange best{PhysAddr(start), PhysAddr(start)};
+    u64 from = start;
+    while (from < end) {
+        // The first piece in use that ends behind from.
+        PhysRange next{PhysAddr(end), PhysAddr(end)};
+        for (const PhysRange& u : used)
+            if (u.end > PhysAddr(from) && u.start < next.start && u.end > u.start)
+                next = u;
+        if (next.start > PhysAddr(from) && next.start - PhysAddr(from) > best.end - best.start)
+            best = {PhysAddr(from), next.start};
+        from = next.end.raw();
+    }
+    return best;
+}
+
+} // namespace
+
 void init_early_pages(const still_boot_block& block)
 {
-    // From the end of the largest range that early code can reach, a page for each 64 MiB and some more.
+    // From the end of the largest part that early code can reach, a page for each 64 MiB and some more.
     u64 best = 0;
     u64 total = 0;
+    const u64 reach = 4 * GiB + (block.flags & STILL_BOOT_BESIDE_LINUX ? 508 * GiB : 0);
     for (u32 i = 0; i < block.num_ranges; ++i) {
         const still_boot_range& r = block.ranges[i];
         total += r.end - r.start;
-        const bool holds_image = block.image_phys >= r.start && block.image_phys < r.end;
-        const u64 room = r.end - (holds_image ? block.image_phys + block.image_size : r.start);
-        if (room > best && r.end <= 4 * GiB + (block.flags & STILL_BOOT_BESIDE_LINUX ? 508 * GiB : 0)) {
-            best = room;
-            early_end = PhysAddr(r.end);
+        if (r.end > reach)
+            continue;
+        const PhysRange part = largest_part(block, r.start, r.end);
+        if (part.end - part.start > best) {
+            best = part.end - part.start;
+            early_end = part.end;
         }
     }
     const u64 pages = 64 + block.num_ranges * 6 + total / (64 * MiB) + 2 * (block.max_phys / (512 * GiB) + 1);

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The kernel's command line: options of the LWK, and behind a word "--" the initial task with its arguments.
+#pragma once
+
+#include <base/types.hpp>
+#include <string_view>
+
+namespace still {
+
+class BootLine {
+  public:
+    explicit BootLine(std::string_view line) : options_(line)
+    {
+        usize at = 0;
+        for (std::string_view word = next_word(line, at); !word.empty(); word = next_word(line, at)) {
+            if (word != "--")
+                continue;
+            options_ = std::string_view(line.data(), at - 2);
+            while (at < line.size() && line[at] == ' ')
+                ++at;
+            init_ = std::string_view(line.data() + at, line.size() - at);
+            return;
+        }
+    }
+
+    [[nodiscard]] bool has(std::string_view option) const
+    {
+        usize at = 0;
+        for (std::string_view word = next_word(options_, at); !word.empty(); word = next_word(options_, at))
+            if (word == option)
+                return true;
+        return false;
+    }
+    // What follows "name=" in the last such word; otherwise without_it.
+    [[nodiscard]] std::string_view value(std::string_view name, std::string_view without_it = {}) const
+    {
+        usize at = 0;
+        for (std::string_view word = next_word(options_, at); !word.empty(); word = next_word(options_, at))
+            if (word.starts_with(name) && word.size() > name.size() && word[name.size()] == '=')
+                without_it = std::string_view(word.data() + name.size() + 1, word.size() - name.size() - 1);
+        return without_it;
+    }
+    // The initial task's path and arguments, words with blanks between; empty: the line names none.
+    [[nodiscard]] std::string_view init() const { return init_; }
+
+    // The word at or behind at, which moves to its end; empty: there is no more.
+    static std::string_view next_word(std::string_view line, usize& at)
+    {
+        while (at < line.size() && line[at] == ' ')
+            ++at;
+        const usize start = at;
+        while (at < line.size() && line[at] != ' ')
+            ++at;
+        return {line.data() + start, at - start};
+    }
+
+  private:
+    std::string_view options_;
+    std::string_view init_;
+};
+
+} // namespace still

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <base/boot_line.hpp>
+#include <gtest/gtest.h>
+
+namespace still {
+namespace {
+
+TEST(BootLine, OptionsEndAtTheTwoDashes)
+{
+    const BootLine line("tests vga=off -- /bin/cc -- tests2 x");
+    EXPECT_TRUE(line.has("tests"));
+    EXPECT_FALSE(line.has("tests2"));
+    EXPECT_FALSE(line.has("test"));
+    EXPECT_EQ(line.value("vga"), "off");
+    EXPECT_EQ(line.value("vg", "none"), "none");
+    EXPECT_EQ(line.init(), "/bin/cc -- tests2 x");
+}
+
+TEST(BootLine, NoInitialTaskAndOddBlanks)
+{
+    EXPECT_EQ(BootLine("").init(), "");
+    EXPECT_EQ(BootLine("  a   b ").init(), "");
+    EXPECT_TRUE(BootLine("  a   b ").has("b"));
+    EXPECT_EQ(BootLine("--").init(), "");
+    EXPECT_EQ(BootLine("a --   /init  ").init(), "/init  ");
+    EXPECT_FALSE(BootLine("a--b x").has("--"));
+    EXPECT_EQ(BootLine("a--b x").init(), "");
+}
+
+TEST(BootLine, TheLastValueCounts)
+{
+    const BootLine line("n=1 n=2 n=");
+    EXPECT_EQ(line.value("n"), "");
+    EXPECT_EQ(BootLine("n=1 n=2").value("n"), "2");
+}
+
+} // namespace
+} // namespace still
