@@ -21,6 +21,7 @@
 #include <sched/clock.hpp>
 #include <sched/scheduler.hpp>
 #include <sched/snapshot.hpp>
+#include <services/server.hpp>
 #include <string_view>
 
 extern "C" {
@@ -264,14 +265,47 @@ void compare_with_linux()
         log("XCR0 differs from Linux's: {:x} against {:x}", arch::read_xcr0(), l.xcr0);
 }
 
-[[noreturn]] void run_alone()
+// The initial task, from its start to its end, which is the machine's.
+void run_initial_task(void*)
 {
-    bool good = true;
+    static const char* argv[64];
+    static char words[sizeof(block.cmdline)];
+    static const char* const envp[] = {"HOME=/", "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+                                       "TERM=vt100", nullptr};
+    const std::string_view line = BootLine(block.cmdline).init();
+    usize at = 0;
+    usize used = 0;
+    u32 count = 0;
+    for (std::string_view word = BootLine::next_word(line, at); !word.empty() && count < 63;
+         word = BootLine::next_word(line, at)) {
+        argv[count++] = words + used;
+        __builtin_memcpy(words + used, word.data(), word.size());
+        used += word.size() + 1;
+    }
+    if (count == 0)
+        argv[count++] = "/init";
+    const char* wrong = services::start(arch::direct<u8>(PhysAddr(block.initramfs_phys)),
+                                        block.initramfs_size, block.random_seed);
+    if (wrong != nullptr)
+        panic("{}", wrong);
+    if (const Status started = services::start_initial_task(argv[0], argv, envp); !started) {
+        log("initial task {}: error {}", argv[0], static_cast<u32>(started.error()));
+        arch::power_off(0x11);
+    }
+    const u32 status = services::wait_for_initial_task();
+    log("initial task ended: {}", status);
+    arch::power_off(status == 0 ? 0x10 : 0x11);
+}
+
+void run_alone()
+{
     if (has_option("tests"))
-        good = run_kernel_tests();
-    else
-        log("nothing to do without Linux: boot with 'tests' to run the tests");
-    arch::power_off(good ? 0x10 : 0x11);
+        arch::power_off(run_kernel_tests() ? 0x10 : 0x11);
+    Thread* t = make_kernel_thread(cpu(CpuId(0)), "initial", run_initial_task, nullptr);
+    if (t == nullptr)
+        panic("no memory for a thread");
+    unpark(*t);
+    idle_loop();
 }
 
 } // namespace

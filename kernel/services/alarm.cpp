@@ -48,7 +48,8 @@ u64 ring_alarms()
             if (c->lwk != nullptr)
                 (void)send_signal(*c->lwk, 0, sent_signal(sig_alrm, si_kernel));
             const u64 interval = c->alarm_interval;
-            c->alarm_due = interval != 0 ? c->alarm_due + ((now - c->alarm_due) / interval + 1) * interval : 0;
+            c->alarm_due =
+                interval != 0 ? c->alarm_due + ((now - c->alarm_due) / interval + 1) * interval : 0;
         }
         if (c->alarm_due != 0)
             next = min(next, c->alarm_due);

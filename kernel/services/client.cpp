@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <debug/log.hpp>
-#include <services/client.hpp>
+#include <services/file_locks.hpp>
 
 namespace still::services {
 
@@ -54,9 +54,11 @@ u32 take_id()
                 return true;
         return false;
     };
-    do
+    for (;;) {
         previous_id = previous_id % last_id + 1;
-    while (is_taken(previous_id));
+        if (!is_taken(previous_id))
+            break;
+    }
     return previous_id;
 }
 
@@ -242,6 +244,7 @@ void end_client(Client& client, u32 status)
     }
     if (files != nullptr)
         files->release();
+    release_all_locks(client);
     auto* release = make<Release>();
     while (release == nullptr) { // nobody else would free what it has
         wait_a_moment();

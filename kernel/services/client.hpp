@@ -26,17 +26,29 @@ struct Image {
     FileHandle* files = nullptr;
     u32 next_file = 1;
     Mutex ranges_lock;
-    MappedRange* ranges = nullptr;  // memory whose home is here: shared_memory.cpp
+    MappedRange* ranges = nullptr; // memory whose home is here: shared_memory.cpp
     [[nodiscard]] still_proc_page& page() const;
 };
 [[nodiscard]] Image* make_image(); // nullptr: no memory, or no place
 void destroy_image(Image* image);  // the LWK has released its process
 [[nodiscard]] Image* find_image(u32 handle);
+// STILL_MSG_SLOTS_GROW.
+Result<u64> grow_slots(Image& image, u64 chunk);
 [[nodiscard]] Status copy_image_files(const Image& from, Image& to);
 
 constexpr u32 num_limits = 16;
-enum Limit : u32 { limit_cpu = 0, limit_fsize = 1, limit_data = 2, limit_stack = 3, limit_core = 4, limit_rss = 5,
-                   limit_nproc = 6, limit_nofile = 7, limit_memlock = 8, limit_as = 9 };
+enum Limit : u32 {
+    limit_cpu = 0,
+    limit_fsize = 1,
+    limit_data = 2,
+    limit_stack = 3,
+    limit_core = 4,
+    limit_rss = 5,
+    limit_nproc = 6,
+    limit_nofile = 7,
+    limit_memlock = 8,
+    limit_as = 9
+};
 
 // Where a process's paths start, and what new files may not have.
 struct Location {
@@ -65,7 +77,7 @@ struct Client {
     u64 sigchld_flags = 0;                      // SA_NOCLDSTOP, SA_NOCLDWAIT of its SIGCHLD
     bool ignores_children = false;              // SIGCHLD is SIG_IGN
     u64 ignored_tty = 0;                        // SIGTTIN, SIGTTOU that are ignored
-    WaitQueue children; // something is to be told of a child of it
+    WaitQueue children;                         // something is to be told of a child of it
     u64 used_ns = 0, children_ns = 0, children_rss = 0, children_faults = 0, faults = 0, peak_rss = 0;
 
     // The LWK's process: a guest (vfork) has its host's image, and a slot there.
@@ -125,6 +137,10 @@ template <class Use> bool with_process(Client& client, Use&& use) EXCLUDES(clien
 // New, not yet among the others; nullptr: no memory.
 [[nodiscard]] Client* make_client();
 void enter_client(Client& client, Client* parent) EXCLUDES(clients_lock);
+// No longer among the others: its number is free.
+void forget_client(Client& client) EXCLUDES(clients_lock);
+void become_zombie(Client& client) EXCLUDES(clients_lock);
+
 // Its end: files are closed now, memory when its threads have left; then it is a zombie. status: as wait4(2) has it.
 void end_client(Client& client, u32 status);
 // Has the LWK release an image's process soon; then, whichever there is: the client is a zombie, or its new program
@@ -146,7 +162,13 @@ void stop_client(Client& client, u32 signo) EXCLUDES(clients_lock);
 void continue_client(Client& client) EXCLUDES(clients_lock);
 [[nodiscard]] bool is_orphaned_group(u32 group) EXCLUDES(clients_lock);
 
+// STILL_CALL_IDENTIFY: the task's number, as soon as somebody knows it.
+Result<u64> identify(Task& task);
+// From now on the LWK's requests are answered here.
+void answer_locally();
+
 // A message to the LWK, as Linux would send it: its answer, and the answer's word.
-Result<u64> tell_lwk(u32 kind, u32 handle, u64 a0 = 0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0, u64* word = nullptr);
+Result<u64> tell_lwk(u32 kind, u32 handle, u64 a0 = 0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0,
+                     u64* word = nullptr);
 
 } // namespace still::services

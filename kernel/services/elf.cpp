@@ -31,7 +31,9 @@ constexpr u64 max_path = 4096;
 
 class Parser {
   public:
-    Parser(const ElfSource& file, ElfImage& image, const char** why) : file_(file), image_(image), why_(why) {}
+    Parser(const ElfSource& file, ElfImage& image, const char** why) : file_(file), image_(image), why_(why)
+    {
+    }
 
     Status parse()
     {

@@ -16,7 +16,6 @@ PhysAddr* table_of(PhysAddr page)
     return arch::direct<PhysAddr>(page);
 }
 
-
 } // namespace
 
 FileData::~FileData()
@@ -230,7 +229,6 @@ Result<PhysAddr> FileData::page_for_mapping(u64 index)
     const auto page = own_page(index);
     if (!page)
         return fail(Errno::nomem);
-    frames::share(*page, 0);
     return *page;
 }
 

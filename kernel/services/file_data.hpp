@@ -31,7 +31,7 @@ class FileData {
     Result<u64> write(u64 offset, const Buffer& from, u64 bytes) EXCLUDES(lock_);
     // Pages behind the end are chained, for who may have them mapped to let them go first.
     Status resize(u64 size, FrameChain& unused) EXCLUDES(lock_);
-    // The page, made its own, with one owner more; 0: behind the end; nomem.
+    // The page, made its own; 0: behind the end; nomem. It stays until the file is resized or goes.
     Result<PhysAddr> page_for_mapping(u64 index) EXCLUDES(lock_);
     // A word that stands for the contents (STILL_MSG_FILE_KEY); 0: they may change at any time.
     [[nodiscard]] u64 key() EXCLUDES(lock_);

@@ -46,7 +46,8 @@ Result<u64> ioctl_plain(OpenFile& file, u32 request, u64 argument)
     return 0;
 }
 
-constinit const FileOps plain_ops = {read_plain, write_plain, poll_always, ioctl_plain, nullptr, true, nullptr};
+constinit const FileOps plain_ops = {read_plain, write_plain, poll_always, ioctl_plain,
+                                     nullptr,    true,        nullptr};
 
 Result<u64> read_directory(OpenFile&, const Buffer&, u64, u64)
 {

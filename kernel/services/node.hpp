@@ -2,6 +2,7 @@
 // What names stand for: files, directories, links, devices, pipes; and the tree of names.
 #pragma once
 
+#include <base/format.hpp>
 #include <services/file_data.hpp>
 #include <services/heap.hpp>
 #include <services/waiting.hpp>
@@ -11,7 +12,7 @@ namespace still::services {
 class Node;
 class OpenFile;
 class Pipe;
-struct SharedMapping;
+struct MappedRange;
 
 constexpr u32 mode_type = 0170000, mode_fifo = 0010000, mode_char = 0020000, mode_dir = 0040000,
               mode_file = 0100000, mode_link = 0120000, mode_socket = 0140000, mode_anonymous = 0;
@@ -81,8 +82,8 @@ class Node {
     Text target; // of a link
     // Of a file.
     FileData data;
-    Mutex writing; // writes, appends and truncations happen one after the other
-    SharedMapping* mappings = nullptr; // shared_memory.cpp's
+    Mutex writing;                   // writes, appends and truncations happen one after the other
+    MappedRange* mappings = nullptr; // shared_memory.cpp's
     u32 seals = 0;
     std::atomic<Pipe*> pipe{nullptr}; // of a fifo that is open
 

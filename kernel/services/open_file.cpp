@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <mm/frame_allocator.hpp>
-#include <services/open_file.hpp>
+#include <services/file_locks.hpp>
 
 namespace still::services {
 
@@ -8,6 +8,7 @@ void OpenFile::release()
 {
     if (refs_.fetch_sub(1, std::memory_order_acq_rel) != 1)
         return;
+    release_file_locks(*this);
     if (ops != nullptr && ops->close != nullptr)
         ops->close(*this);
     destroy(this);

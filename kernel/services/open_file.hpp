@@ -47,8 +47,8 @@ class OpenFile {
     std::atomic<u64> offset{0};
     Mutex position; // of those that read and write where the last one ended
     void* state = nullptr;
-    u64 number = 0; // the kind's own
-    u32 owner = 0;  // F_SETOWN
+    u64 number = 0;    // the kind's own
+    u32 owner = 0;     // F_SETOWN
     u32 lock_kind = 0; // flock(2), files.cpp's
 
   private:

@@ -85,8 +85,7 @@ Result<u64> Pipe::write(const Buffer& from, u64 bytes, bool wait)
         }
         if (!wait)
             return done != 0 ? Result<u64>(done) : fail(Errno::again);
-        const Status waited =
-            wait_until(changed_, [&] { return room() >= needed || readers_.load() == 0; });
+        const Status waited = wait_until(changed_, [&] { return room() >= needed || readers_.load() == 0; });
         if (!waited)
             return done != 0 ? Result<u64>(done) : fail(waited.error());
     }
@@ -215,7 +214,8 @@ Result<PipeEnds> make_pipe(u32 flags)
     if (node->pipe.load() == nullptr)
         return fail(Errno::nfile);
     const u32 kept = flags & (o_nonblock | o_direct);
-    PipeEnds ends{FileRef(make<OpenFile>(node, kept | o_rdonly)), FileRef(make<OpenFile>(node, kept | o_wronly))};
+    PipeEnds ends{FileRef(make<OpenFile>(node, kept | o_rdonly)),
+                  FileRef(make<OpenFile>(node, kept | o_wronly))};
     if (!ends.reads || !ends.writes)
         return fail(Errno::nfile);
     ends.reads->ops = ends.writes->ops = &pipe_ops;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Rooms look down only: who may include whom, checked over the whole tree, with cycles.
 
-The order is include < base < arch contract < debug < mm < sched < offload < exec < alone < syscall
+The order is include < base < arch contract < debug < mm < sched < offload < exec < syscall < services
 < main. What arch/ implements may use the rooms below mm, and reaches up through one header of upcalls.
 linux-module sees the ABI and Linux only, ihk the ABI, mcexec the ABI and ihk/lib.
 This list may only get stricter.
@@ -11,8 +11,8 @@ import re
 import sys
 from pathlib import Path
 
-RANKS = ["include", "base", "contract", "debug", "mm", "sched", "offload", "exec", "alone", "syscall", "main"]
-KERNEL_ROOMS = ("base", "debug", "mm", "sched", "offload", "exec", "alone", "syscall")
+RANKS = ["include", "base", "contract", "debug", "mm", "sched", "offload", "exec", "syscall", "services", "main"]
+KERNEL_ROOMS = ("base", "debug", "mm", "sched", "offload", "exec", "syscall", "services")
 UPCALLS = "upcalls.hpp"
 
 # Worlds outside the LWK: the rooms that each may include, itself aside.
