@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Boot: from the boot block to CPUs that wait for work.
+#include <alone.hpp>
 #include <arch/apic.hpp>
 #include <arch/boot.hpp>
 #include <arch/cpu.hpp>
+#include <arch/hardware.hpp>
 #include <arch/layout.hpp>
 #include <arch/linux_state.hpp>
 #include <arch/page_table.hpp>
 #include <arch/upcalls.hpp>
 #include <base/boot_line.hpp>
+#include <cpus.hpp>
 #include <debug/log.hpp>
 #include <debug/panic.hpp>
-#include <debug/test.hpp>
 #include <exec/memory_change.hpp>
 #include <exec/process.hpp>
 #include <exec/report.hpp>
@@ -21,7 +23,6 @@
 #include <sched/clock.hpp>
 #include <sched/scheduler.hpp>
 #include <sched/snapshot.hpp>
-#include <services/server.hpp>
 #include <string_view>
 
 extern "C" {
@@ -36,15 +37,7 @@ namespace {
 still_boot_block block;
 PhysAddr image;
 still_shared* shared = nullptr;
-std::atomic<u32> cpus_up{0};
-u64 stack_tops[STILL_MAX_CPUS];
 bool ignore_shutdown = false;
-constexpr u32 ist_order = 3; // three stacks of 8 KiB, rounded up to a power of two
-
-bool has_option(std::string_view word)
-{
-    return BootLine(block.cmdline).has(word);
-}
 
 void set_state(u32 state)
 {
@@ -57,7 +50,7 @@ void on_panic(std::string_view why, const arch::TrapFrame& frame)
     take_snapshot(frame);
     stop_other_cpus();
     if (shared == nullptr)
-        arch::power_off(0x11);
+        arch::power_off(255, 0x11);
     const usize n = min(why.size(), sizeof(shared->panic_text) - 1);
     __builtin_memcpy(shared->panic_text, why.data(), n);
     shared->panic_text[n] = '\0';
@@ -185,49 +178,6 @@ void deferred(const still_msg& m)
     }
 }
 
-Cpu* make_cpu(u32 i)
-{
-    const still_boot_cpu& b = block.cpus[i];
-    const NodeId node(b.node < block.num_nodes ? b.node : 0);
-    u32 order = 0;
-    while (order_bytes(order) < sizeof(Cpu))
-        ++order;
-    void* room = frames::allocate_memory(node, order);
-    if (room == nullptr)
-        panic("no memory for CPU {}", i);
-    Cpu* c = new (room) Cpu;
-    c->arch.self = &c->arch;
-    c->arch.id = CpuId(i);
-    c->arch.apic_id = b.apic_id;
-    c->arch.node = node;
-    c->arch.linux_cpu = b.linux_cpu;
-    c->counters = shared != nullptr ? &shared->cpus[i] : &c->own_counters;
-    *c->counters = {};
-    c->counters->entry_frame = static_cast<u32>(arch::direct_to_phys(room).raw() / page_size);
-    c->arch.quick_calls = &c->counters->syscalls_offloaded;
-    add_cpu(CpuId(i), c);
-    return c;
-}
-
-// On the CPU itself.
-void set_up_cpu(Cpu& c)
-{
-    auto* stacks = static_cast<u8*>(frames::allocate_memory(c.arch.node, ist_order));
-    if (stacks == nullptr)
-        panic("no memory for the stacks of CPU {}", c.arch.id);
-    arch::init_cpu(c.arch, reinterpret_cast<u64>(stacks));
-    adopt_idle(c);
-}
-
-void connect(Cpu& c)
-{
-    if (shared == nullptr)
-        return;
-    auto* rings = arch::direct<still_ring_pair>(PhysAddr(block.rings_phys));
-    if (!ikc::attach(c, rings + c.arch.id.value))
-        panic("no memory for the service thread of CPU {}", c.arch.id);
-}
-
 void map_or_panic(u64 start, u64 bytes, const char* what)
 {
     const u64 from = start & ~(page_size - 1);
@@ -263,49 +213,6 @@ void compare_with_linux()
         log("CR4 differs from Linux's: {:x} against {:x}", arch::read_cr4(), l.cr4);
     if (l.xcr0 != 0 && l.xcr0 != arch::read_xcr0())
         log("XCR0 differs from Linux's: {:x} against {:x}", arch::read_xcr0(), l.xcr0);
-}
-
-// The initial task, from its start to its end, which is the machine's.
-void run_initial_task(void*)
-{
-    static const char* argv[64];
-    static char words[sizeof(block.cmdline)];
-    static const char* const envp[] = {"HOME=/", "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-                                       "TERM=vt100", nullptr};
-    const std::string_view line = BootLine(block.cmdline).init();
-    usize at = 0;
-    usize used = 0;
-    u32 count = 0;
-    for (std::string_view word = BootLine::next_word(line, at); !word.empty() && count < 63;
-         word = BootLine::next_word(line, at)) {
-        argv[count++] = words + used;
-        __builtin_memcpy(words + used, word.data(), word.size());
-        used += word.size() + 1;
-    }
-    if (count == 0)
-        argv[count++] = "/init";
-    const char* wrong = services::start(arch::direct<u8>(PhysAddr(block.initramfs_phys)),
-                                        block.initramfs_size, block.random_seed);
-    if (wrong != nullptr)
-        panic("{}", wrong);
-    if (const Status started = services::start_initial_task(argv[0], argv, envp); !started) {
-        log("initial task {}: error {}", argv[0], static_cast<u32>(started.error()));
-        arch::power_off(0x11);
-    }
-    const u32 status = services::wait_for_initial_task();
-    log("initial task ended: {}", status);
-    arch::power_off(status == 0 ? 0x10 : 0x11);
-}
-
-void run_alone()
-{
-    if (has_option("tests"))
-        arch::power_off(run_kernel_tests() ? 0x10 : 0x11);
-    Thread* t = make_kernel_thread(cpu(CpuId(0)), "initial", run_initial_task, nullptr);
-    if (t == nullptr)
-        panic("no memory for a thread");
-    unpark(*t);
-    idle_loop();
 }
 
 } // namespace
@@ -344,56 +251,26 @@ extern "C" void still_main(unsigned long info_phys, unsigned long loader_magic, 
     arch::set_table_source(frames::keep_table_page);
     arch::init_apic(PhysAddr(block.lapic_phys), (block.flags & STILL_BOOT_X2APIC) != 0);
 
-    for (u32 i = 0; i < block.num_cpus; ++i)
-        make_cpu(i);
-    Cpu& self = cpu(CpuId(0));
-    set_up_cpu(self);
+    make_cpus(block, shared);
     arch::calibrate_timer(block.tsc_khz);
     init_clock(block.tsc_khz, shared != nullptr ? &shared->time : nullptr);
     log("Stillcore: {} CPUs, {} MiB in {} ranges, image at {:x}, TSC {} kHz", block.num_cpus,
         frames::total_bytes() / MiB, block.num_ranges, image, block.tsc_khz);
     if (block.initramfs_size != 0)
         log("archive: {} bytes at {:x}", block.initramfs_size, block.initramfs_phys);
+    arch::log_hardware();
     compare_with_linux();
     ikc::init(shared, {handle_immediate, deferred});
-    connect(self);
-
-    cpus_up.store(1);
-    for (u32 i = 1; i < block.num_cpus; ++i) {
-        Thread& idle = cpu(CpuId(i)).idle;
-        if (!prepare_thread(idle, cpu(CpuId(i)).arch.node, nullptr, nullptr))
-            panic("no memory for the idle stack of CPU {}", i);
-        stack_tops[i] = idle.stack_top();
-    }
-    const u32 missing = arch::start_secondaries(block, image, stack_tops, [] { return cpus_up.load(); });
-    if (missing != 0)
-        panic("{} of {} CPUs did not start", missing, block.num_cpus);
+    const std::string_view skip = beside ? std::string_view() : BootLine(block.cmdline).value("no-start");
+    start_cpus(block, image, number_of(skip).value_or(0));
     if (shared != nullptr) {
-        shared->cpus_up = cpus_up.load();
+        shared->cpus_up = num_cpus();
         publish_memory();
     }
-    log("{} CPUs up, {} MiB free", cpus_up.load(), frames::free_bytes() / MiB);
+    log("{} CPUs up, {} MiB free", num_cpus(), frames::free_bytes() / MiB);
     if (!beside)
-        run_alone();
+        run_alone(block);
     set_state(STILL_STATE_RUNNING);
     ikc::drain();
     idle_loop();
-}
-
-extern "C" void still_secondary_main(unsigned long)
-{
-    using namespace still;
-    // Tickets only give stacks: which CPU this is, its APIC id tells.
-    const u32 id = arch::raw_apic_id();
-    for (u32 i = 1; i < num_cpus(); ++i) {
-        Cpu& c = cpu(CpuId(i));
-        if (c.arch.apic_id != id)
-            continue;
-        set_up_cpu(c);
-        connect(c);
-        cpus_up.fetch_add(1);
-        ikc::drain();
-        idle_loop();
-    }
-    arch::halt_forever();
 }

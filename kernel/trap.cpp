@@ -13,6 +13,7 @@
 #include <exec/way_back.hpp>
 #include <offload/ikc.hpp>
 #include <sched/snapshot.hpp>
+#include <services/tty.hpp>
 
 namespace still {
 
@@ -160,6 +161,10 @@ void interrupt(u64 vector)
     case arch::vector_timer:
         arch::end_of_interrupt();
         on_timer_interrupt();
+        break;
+    case arch::vector_serial:
+        arch::end_of_interrupt();
+        tty::on_serial_interrupt();
         break;
     case arch::vector_spurious:
         ++c.counters->strays;

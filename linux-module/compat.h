@@ -5,6 +5,7 @@
 
 #include <linux/device.h>
 #include <linux/fs.h>
+#include <linux/fsnotify_backend.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/version.h>
@@ -39,6 +40,20 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 #else
 #define still_class_create(name) class_create(name)
 #endif
+
+#ifndef FSNOTIFY_GROUP_NOFS /* all are so now */
+#define FSNOTIFY_GROUP_NOFS 0
+#endif
+
+static inline struct fsnotify_mark *still_find_inode_mark(struct inode *inode,
+							  struct fsnotify_group *group)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+	return fsnotify_find_mark(&inode->i_fsnotify_marks, group);
+#else
+	return fsnotify_find_inode_mark(inode, group);
+#endif
+}
 
 static inline int still_alloc_contig(unsigned long pfn, unsigned long pages)
 {

@@ -5,6 +5,7 @@
  */
 #include <linux/slab.h>
 
+#include "cuts.h"
 #include "ikc.h"
 #include "mirror.h"
 #include "os.h"
@@ -89,6 +90,8 @@ static void work_on(struct work_struct *work)
 		still_slots_grow(letter);
 	} else if (letter->msg.kind == STILL_MSG_MIRROR) {
 		still_mirror_serve(letter);
+	} else if (letter->msg.kind == STILL_MSG_CUTS_TOLD) {
+		still_cuts_told(letter);
 	} else {
 		still_proxy_file_close(letter->channel->os, &letter->msg);
 		still_letter_put(letter);
@@ -121,6 +124,7 @@ static void deliver(struct still_channel *channel, struct still_letter *letter)
 	case STILL_MSG_FILE_KEY:
 	case STILL_MSG_SLOTS_GROW:
 	case STILL_MSG_FILE_CLOSE:
+	case STILL_MSG_CUTS_TOLD:
 		INIT_WORK(&letter->work, work_on);
 		queue_work(os->workers, &letter->work);
 		return;

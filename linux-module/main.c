@@ -9,6 +9,7 @@
 
 #include "admin.h"
 #include "clock.h"
+#include "cuts.h"
 #include "doorbell.h"
 #include "os.h"
 #include "partition.h"
@@ -25,6 +26,7 @@ static const struct part parts[] = {
 	{ "clock", still_clock_init, still_clock_exit },
 	{ "doorbell", still_doorbell_init, still_doorbell_exit },
 	{ "pseudo file system", still_pseudo_init, still_pseudo_exit },
+	{ "watched files", still_cuts_init, still_cuts_exit },
 	{ "reaper", still_proxy_init, still_proxy_exit },
 	{ "device class", still_device_init, still_device_exit },
 	{ "notifiers", still_watch_init, still_watch_exit },

@@ -181,6 +181,16 @@ int still_os_destroy(int index, char *text)
 	return ret;
 }
 
+/* Goes through them: the first instance at *index or behind it, referenced. */
+struct still_os *still_os_next(int *index)
+{
+	struct still_os *os = NULL;
+
+	while (!os && *index < STILL_MAX_INSTANCES)
+		os = get_by_index((*index)++);
+	return os;
+}
+
 void still_os_list(struct still_instances *list)
 {
 	struct still_os *os;

@@ -141,6 +141,7 @@ struct still_os {
 extern struct list_head still_instances;
 int still_os_create(void);
 int still_os_destroy(int index, char *text);
+struct still_os *still_os_next(int *index);
 void still_os_list(struct still_instances *list);
 bool still_os_memory_overlaps(unsigned long pfn, unsigned long pages);
 void still_os_stop_everything(u32 timeout_ms);

@@ -20,6 +20,7 @@
 
 struct still_letter;
 struct still_os;
+struct still_watched;
 
 #define STILL_MAX_FILES 4096  /* mapped files of a process */
 #define STILL_FAULT_ERRORS 64 /* a power of two */
@@ -52,6 +53,12 @@ struct still_slot_chunk {
 	struct still_worker *workers;
 };
 
+/* A file that the program has mapped privately, both referenced. file NULL: the place is free. */
+struct still_kept_file {
+	struct file *file;
+	struct still_watched *watched; /* or NULL (cuts.c) */
+};
+
 struct still_proc {
 	struct kref ref;
 	struct still_os *os;
@@ -80,8 +87,8 @@ struct still_proc {
 	struct still_slot_chunk chunks[STILL_MAX_CHUNKS]; /* appear under slot_lock, and stay */
 
 	spinlock_t file_lock;
-	struct file **files; /* [STILL_MAX_FILES] */
-	int num_files;       /* one more than the highest that was ever used; only grows */
+	struct still_kept_file *files; /* [STILL_MAX_FILES] */
+	int num_files; /* one more than the highest that was ever used; only grows */
 
 	spinlock_t fault_lock;
 	struct still_fault_error fault_errors[STILL_FAULT_ERRORS];

@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "cuts.h"
 #include "ikc.h"
 #include "os.h"
 #include "proxy.h"
@@ -64,14 +65,14 @@ static int check(const struct file *file, const struct still_map_file *request)
 	return 0;
 }
 
-static int keep(struct still_proc *proc, struct file *file)
+static int keep(struct still_proc *proc, struct file *file, struct still_watched *watched)
 {
 	int handle;
 
 	spin_lock(&proc->file_lock);
 	for (handle = 0; handle < STILL_MAX_FILES; handle++)
-		if (!proc->files[handle]) {
-			proc->files[handle] = file;
+		if (!proc->files[handle].file) {
+			proc->files[handle] = (struct still_kept_file){ file, watched };
 			proc->num_files = max(proc->num_files, handle + 1);
 			break;
 		}
@@ -82,14 +83,18 @@ static int keep(struct still_proc *proc, struct file *file)
 int still_proxy_map_file(struct still_proc *proc, struct still_map_file *request)
 {
 	struct file *file = fget(request->fd);
+	struct still_watched *watched = NULL;
 	int ret;
 
 	if (!file)
 		return -EBADF;
 	ret = check(file, request);
-	if (!ret)
-		ret = keep(proc, file);
+	if (!ret) {
+		watched = still_watched_file(file);
+		ret = keep(proc, file, watched);
+	}
 	if (ret < 0) {
+		still_watched_put(watched);
 		fput(file);
 		return ret;
 	}
@@ -104,7 +109,7 @@ struct file *still_proxy_get_file(struct still_proc *proc, u64 handle)
 	if (handle >= STILL_MAX_FILES)
 		return NULL;
 	spin_lock(&proc->file_lock);
-	file = proc->files[handle];
+	file = proc->files[handle].file;
 	if (file)
 		get_file(file);
 	spin_unlock(&proc->file_lock);
@@ -113,7 +118,7 @@ struct file *still_proxy_get_file(struct still_proc *proc, u64 handle)
 
 bool still_proxy_has_file(struct still_proc *proc, int handle)
 {
-	return handle >= 0 && handle < STILL_MAX_FILES && READ_ONCE(proc->files[handle]);
+	return handle >= 0 && handle < STILL_MAX_FILES && READ_ONCE(proc->files[handle].file);
 }
 
 static long read_into(struct file *file, void *to, size_t bytes, loff_t offset)
@@ -189,19 +194,24 @@ void still_proxy_file_key(struct still_letter *letter)
 	still_ikc_reply(letter, file ? 0 : -EBADF, key);
 }
 
+static void let_go(const struct still_kept_file *kept)
+{
+	still_watched_put(kept->watched);
+	if (kept->file)
+		fput(kept->file);
+}
+
 void still_proxy_file_close(struct still_os *os, const struct still_msg *msg)
 {
 	struct still_proc *proc = still_proc_find(os, msg->proc);
-	struct file *file = NULL;
+	struct still_kept_file kept = { NULL };
 
 	if (proc && msg->arg[0] < STILL_MAX_FILES) {
 		spin_lock(&proc->file_lock);
-		file = proc->files[msg->arg[0]];
-		proc->files[msg->arg[0]] = NULL;
+		swap(kept, proc->files[msg->arg[0]]);
 		spin_unlock(&proc->file_lock);
 	}
-	if (file)
-		fput(file);
+	let_go(&kept);
 	if (proc)
 		still_proc_put(proc);
 }
@@ -213,8 +223,11 @@ void still_proxy_files_copy(struct still_proc *child, struct still_proc *parent)
 
 	spin_lock(&parent->file_lock);
 	for (handle = 0; handle < parent->num_files; handle++)
-		if (parent->files[handle])
-			child->files[handle] = get_file(parent->files[handle]);
+		if (parent->files[handle].file)
+			child->files[handle] = (struct still_kept_file){
+				get_file(parent->files[handle].file),
+				still_watched_get(parent->files[handle].watched),
+			};
 	child->num_files = parent->num_files;
 	spin_unlock(&parent->file_lock);
 }
@@ -224,7 +237,6 @@ void still_proxy_files_free(struct still_proc *proc)
 	int handle;
 
 	for (handle = 0; handle < proc->num_files; handle++)
-		if (proc->files[handle])
-			fput(proc->files[handle]);
+		let_go(&proc->files[handle]);
 	kvfree(proc->files);
 }

@@ -74,8 +74,9 @@ int main(int argc, char** argv)
             sub->add_flag("--json", words.json, "for programs");
         }
     }
-    auto* get = app.add_subcommand("get", "get os_instances: the numbers of the OS instances");
-    get->add_option("WHAT", words.what)->required()->check(CLI::IsMember({"os_instances"}));
+    auto* get = app.add_subcommand("get", "get os_instances: the numbers of the OS instances; "
+                                          "get accounts: pages and CPUs that were taken and returned");
+    get->add_option("WHAT", words.what)->required()->check(CLI::IsMember({"os_instances", "accounts"}));
     get->add_flag("--json", words.json, "for programs");
     try {
         app.parse(argc, argv);
@@ -93,6 +94,9 @@ int main(int argc, char** argv)
     }
     if (destroy->parsed()) {
         return cli::finish(device->destroy_instance(words.os));
+    }
+    if (get->parsed() && words.what == "accounts") {
+        return cli::print_accounts(device->accounts(), words.json);
     }
     if (get->parsed()) {
         const auto list = device->instances();

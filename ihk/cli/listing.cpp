@@ -22,6 +22,27 @@ int print_cpus(const ihk::Result<std::vector<uint32_t>>& cpus, bool json)
     return exit_ok;
 }
 
+int print_accounts(const ihk::Result<still_accounts>& accounts, bool json)
+{
+    if (!accounts) {
+        return report(accounts.error());
+    }
+    const still_accounts& a = *accounts;
+    if (json) {
+        fmt::print("{}\n", nlohmann::json({{"pages_taken", a.pages_taken},
+                                           {"pages_returned", a.pages_returned},
+                                           {"pages_held", a.pages_held},
+                                           {"cpus_taken", a.cpus_taken},
+                                           {"cpus_returned", a.cpus_returned},
+                                           {"cpus_held", a.cpus_held}})
+                               .dump());
+        return exit_ok;
+    }
+    fmt::print("pages: {} taken, {} returned, {} held\ncpus: {} taken, {} returned, {} held\n", a.pages_taken,
+               a.pages_returned, a.pages_held, a.cpus_taken, a.cpus_returned, a.cpus_held);
+    return exit_ok;
+}
+
 int print_memory(const ihk::Result<std::vector<ihk::MemItem>>& items, bool json)
 {
     if (!items) {

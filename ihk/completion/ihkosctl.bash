@@ -54,7 +54,7 @@ _ihkconfig()
         case ${COMP_WORDS[2]} in
         reserve | release | query) words="cpu mem" ;;
         destroy) words=$(_stillcore_instances) ;;
-        get) words=os_instances ;;
+        get) words="os_instances accounts" ;;
         esac
         ;;
     esac

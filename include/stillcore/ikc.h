@@ -74,6 +74,10 @@ enum still_msg_kind {
 	 * Reply arg[0]: the number, 0: none is pending; arg[1..5]: as above. */
 	STILL_MSG_SIGNAL_TAKE = 42,
 
+	/* The file of handle arg[0] was cut off at byte arg[1]: what is mapped of it behind that goes, with what the
+	 * program has written there. Answered when it has gone. */
+	STILL_MSG_FILE_CUT = 46,
+
 	/* Linux to LWK, not answered. */
 	/* The proxy has answered on slot arg[0], whose thread does not poll. */
 	STILL_MSG_SLOT_WAKE = 32,
@@ -112,6 +116,8 @@ enum still_msg_kind {
 	/* Reply arg[1]: the key of file handle arg[0], a word that stands for the file and its contents: while it is
 	 * the same the contents are. 0: nobody can tell (just written, mapped for writing, no such file system). */
 	STILL_MSG_FILE_KEY = 66,
+	/* Answered when every FILE_CUT that a call of before has caused was answered. proc: 0. */
+	STILL_MSG_CUTS_TOLD = 67,
 	/* Fill mirrored entries (pte.h) of [arg[2], arg[2]+arg[3]), at most STILL_MIRROR_PAGES pages, with what the
 	 * proxy maps there. The page at arg[0] was touched, arg[1]: 1 for a write: Linux faults it in; others come if
 	 * they are there. -EFAULT: no mapping of Linux's, -EACCES: not with that right, -ENXIO: as behind a file's

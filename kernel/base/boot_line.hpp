@@ -3,6 +3,7 @@
 #pragma once
 
 #include <base/types.hpp>
+#include <optional>
 #include <string_view>
 
 namespace still {
@@ -58,5 +59,19 @@ class BootLine {
     std::string_view options_;
     std::string_view init_;
 };
+
+// A decimal number below 10^9; none: it is something else.
+[[nodiscard]] inline std::optional<u32> number_of(std::string_view text)
+{
+    u32 value = 0;
+    for (const char c : text) {
+        if (c < '0' || c > '9')
+            return {};
+        value = value * 10 + static_cast<u32>(c - '0');
+    }
+    if (text.empty() || text.size() > 9)
+        return {};
+    return value;
+}
 
 } // namespace still

@@ -19,7 +19,7 @@ u64 start_tsc = 0;
 void emit(std::string_view text) REQUIRES(lock)
 {
     if (ring_header == nullptr) {
-        arch::write_serial(text);
+        arch::write_console(text);
         return;
     }
     for (char c : text)
@@ -68,7 +68,7 @@ void log_line(std::string_view text)
     LockGuard guard(lock);
     emit(stamp.view());
     emit(text);
-    emit("\n");
+    emit(ring_header == nullptr ? "\r\n" : "\n");
 }
 
 } // namespace still

@@ -12,7 +12,7 @@ template <class... Args> void tap(std::string_view pattern, const Args&... args)
     char room[128];
     TextBuffer line(room);
     format_to(line, pattern, args...);
-    line.put('\n');
+    line.put("\r\n");
     arch::write_serial(line.view());
 }
 } // namespace

@@ -2,6 +2,7 @@
 #include <arch/cpu.hpp>
 #include <arch/layout.hpp>
 #include <exec/file_memory.hpp>
+#include <exec/user_memory.hpp>
 #include <mm/file_cache.hpp>
 #include <mm/frame_allocator.hpp>
 #include <offload/ikc.hpp>
@@ -153,6 +154,14 @@ bool fill_from_cache(Process& p, Chunk& chunk, UserRange limit, u64 read_ahead, 
     chunk.range = narrow.range;
     chunk.file_offset = narrow.file_offset;
     return false;
+}
+
+Status cut_file(Process& p, u32 handle, u64 bytes)
+{
+    UserRange gone;
+    for (UserAddr from(0); p.space.next_behind_end(handle, bytes, from, gone); from = gone.end)
+        TRY_STATUS(discard(p, gone));
+    return {};
 }
 
 } // namespace still

@@ -330,6 +330,9 @@ void handle_deferred(const still_msg& m)
     case STILL_MSG_FAULT_IN:
         fault_in(*p, m);
         break;
+    case STILL_MSG_FILE_CUT:
+        ikc::reply(m, to_status(cut_file(*p, static_cast<u32>(m.arg[0]), m.arg[1])));
+        break;
     case STILL_MSG_CPU_TIME:
         ikc::reply(m, 0, tsc_to_ns(process_busy_ticks(*p)));
         break;

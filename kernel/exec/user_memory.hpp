@@ -37,6 +37,8 @@ template <class Begin> auto begin_when_settled(Begin&& begin)
 Status unmap(Process& p, UserRange range);
 Status protect(Process& p, UserRange range, u8 prot, i32 key = AddressSpace::keep_key);
 Status discard(Process& p, UserRange range);
+// The file of that handle was cut off there: what is mapped of it behind that goes, written pages too.
+Status cut_file(Process& p, u32 handle, u64 bytes);
 // Fills what is empty in the range; stops at holes and at the ends of files.
 Status populate(Process& p, UserRange range);
 // Empties the range and leaves it reserved, as a leaving area; false if there was nothing, and nothing is reserved.

@@ -103,6 +103,8 @@ class AddressSpace {
     // Frees the pages of anonymous areas in the range, or of all if files is set (MADV_DONTNEED).
     Status begin_discard(UserRange range, Departure& left) EXCLUDES(lock_);
     void end_discard(Departure& left) EXCLUDES(lock_);
+    // The next part, at or behind from, of areas of that file which lies behind its end. false: there is none.
+    bool next_behind_end(u32 handle, u64 bytes, UserAddr from, UserRange& part) EXCLUDES(lock_);
     // Splits large departing leaves into small ones. false: nothing was split.
     bool split_departed(UserRange range) EXCLUDES(lock_);
 

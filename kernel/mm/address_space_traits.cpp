@@ -5,6 +5,21 @@
 
 namespace still {
 
+bool AddressSpace::next_behind_end(u32 handle, u64 bytes, UserAddr from, UserRange& part)
+{
+    LockGuard guard(lock_);
+    const u64 end = (bytes + page_size - 1) & ~(page_size - 1);
+    for (auto it = areas_.first_behind(from); it != areas_.end(); ++it) {
+        if (it->kind != VmaKind::file || it->file == nullptr || it->file->handle != handle ||
+            it->file_offset + it->range.size() <= end)
+            continue;
+        const u64 kept = end > it->file_offset ? end - it->file_offset : 0;
+        part = {max(it->range.start + kept, from), it->range.end};
+        return true;
+    }
+    return false;
+}
+
 AddressSpace::Counted AddressSpace::count_bytes()
 {
     LockGuard guard(lock_);

@@ -54,7 +54,7 @@ inline Cpu& this_cpu()
 
 [[nodiscard]] u32 num_cpus();
 [[nodiscard]] Cpu& cpu(CpuId id);
-// Boot: makes the Cpu objects' table.
+// Boot: makes the Cpu objects' table. Ascending; the last one tells how many there are.
 void add_cpu(CpuId id, Cpu* c);
 
 } // namespace still

@@ -137,7 +137,7 @@ Cpu& cpu(CpuId id)
 void add_cpu(CpuId id, Cpu* c)
 {
     cpus[id.value] = c;
-    cpu_count = max(cpu_count, id.value + 1);
+    cpu_count = id.value + 1;
 }
 
 void adopt_idle(Cpu& c)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <arch/console.hpp>
 #include <services/devices.hpp>
 #include <services/open_file.hpp>
 #include <services/random.hpp>
+#include <services/terminal.hpp>
 
 namespace still::services {
 
@@ -45,18 +45,6 @@ Result<u64> write_full(OpenFile&, const Buffer&, u64 bytes, u64)
 {
     return bytes == 0 ? Result<u64>(0) : fail(Errno::nospc);
 }
-Result<u64> write_console(OpenFile&, const Buffer& from, u64 bytes, u64)
-{
-    char room[256];
-    for (u64 done = 0; done < bytes;) {
-        const u64 piece = min<u64>(bytes - done, sizeof(room));
-        if (!from.get(done, room, piece))
-            return done != 0 ? Result<u64>(done) : fail(Errno::fault);
-        arch::write_serial({room, piece});
-        done += piece;
-    }
-    return bytes;
-}
 u32 poll_always(OpenFile&)
 {
     return poll_in | poll_out | poll_rdnorm | poll_wrnorm;
@@ -73,9 +61,6 @@ constinit const FileOps zero_ops = {read_zeros, write_nowhere, poll_always, ioct
 constinit const FileOps full_ops = {read_zeros, write_full, poll_always, ioctl_none, nullptr, true, nullptr};
 constinit const FileOps random_ops = {read_random, write_nowhere, poll_always, ioctl_none,
                                       nullptr,     true,          nullptr};
-constinit const FileOps console_ops = {read_nothing, write_console, poll_always, ioctl_none,
-                                       nullptr,      false,         nullptr};
-
 Status open_device(Node& node, OpenFile& file)
 {
     switch (node.id) {
@@ -92,8 +77,12 @@ Status open_device(Node& node, OpenFile& file)
     case dev_urandom:
         file.ops = &random_ops;
         return {};
+    case dev_tty:
+        if (!has_terminal(current_client()))
+            return fail(Errno::nxio);
+        [[fallthrough]];
     default:
-        file.ops = &console_ops;
+        file.ops = &terminal_ops;
         return {};
     }
 }

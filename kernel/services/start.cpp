@@ -6,6 +6,7 @@
 #include <services/program.hpp>
 #include <services/random.hpp>
 #include <services/server.hpp>
+#include <services/terminal.hpp>
 
 namespace still::services {
 
@@ -86,6 +87,7 @@ Status start_initial_task(const char* path, const char* const* argv, const char*
     client->retain(); // among the others
     enter_client(*client, nullptr);
     initial_client = client.get();
+    start_terminal(*client);
     client->retain(); // for who waits for its end
     release_later(release);
     return {};

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Bad input gets a message that names what was wrong, a status that is not 0, and changes nothing."""
+import json
 from pathlib import Path
 
 import images
@@ -9,9 +10,12 @@ from stilllib.paths import KERNEL_IMAGE
 
 def holdings(guest):
     """What could have changed: CPUs of Linux, the books, the instances."""
-    accounts = guest.accounts()
-    return (guest.online_cpus(), accounts["pages_held"], accounts["cpus_held"],
-            guest.check(["ihkconfig", "0", "get", "os_instances"]))
+    script = "cat /sys/devices/system/cpu/online; ihkconfig 0 get accounts --json; ihkconfig 0 get os_instances"
+    online, accounts, *instances = guest.check(["sh", "-c", script], "/").splitlines()
+    accounts = json.loads(accounts)
+    assert accounts["pages_taken"] - accounts["pages_returned"] == accounts["pages_held"]
+    assert accounts["cpus_taken"] - accounts["cpus_returned"] == accounts["cpus_held"]
+    return online, accounts["pages_held"], accounts["cpus_held"], instances
 
 
 def refused(guest, argv, *words, **options):
@@ -23,8 +27,6 @@ def refused(guest, argv, *words, **options):
     for word in words:
         assert word.lower() in result.stderr.lower(), result
     assert holdings(guest) == before
-    accounts = guest.accounts()
-    assert accounts["pages_taken"] - accounts["pages_returned"] == accounts["pages_held"]
     return result
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What one process has read of a file, the next one finds in the LWK; and memory is still to be had."""
+from stilllib.shell_out import wait_until
 
 
 def test_the_second_run_reads_nothing(lwk):
@@ -51,3 +52,36 @@ print("all")
 """, timeout=120)
     assert result.stdout == "all\n", result
     assert lwk.status()["cached_bytes"] < cached
+
+
+CUT = """
+import mmap, os, sys, time
+path = sys.argv[1]
+with open(path, "wb") as file:
+    file.write(b"x" * (64 << 12))
+with open(path, "rb") as file:
+    maps = [mmap.mmap(file.fileno(), 64 << 12, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+            for i in range(int(sys.argv[2]))]
+for at in maps:
+    at[40 << 12] = 1
+os.fork(), os.fork()
+print("go", flush=True)
+os.read(0, 1)
+print("kept", sum(at[0] for at in maps) // len(maps), flush=True)
+end = time.monotonic() + 10
+while time.monotonic() < end:
+    maps[-1][40 << 12]
+print("still there", flush=True)
+"""
+
+
+def test_who_has_mapped_what_linux_cuts_off_gets_sigbus(lwk):
+    """The file is cut off by a program of Linux's, again and again, under four processes with many mappings of it."""
+    command = lwk.spawn(["mcexec", "python3", "-c", CUT, "/tmp/cut", "50"])
+    assert wait_until(lambda: command.stdout.count("go") == 4, 20), command.stdout
+    lwk.check(["python3", "-c", "import os\nfor i in range(3000): os.truncate('/tmp/cut', (1 + i % 2) << 12)"])
+    command.write(b"1234")
+    result = command.wait(20)
+    assert result.status == 128 + 7 and result.stdout.count("kept 120") == 4 and "there" not in result.stdout, result
+    assert wait_until(lambda: lwk.status()["processes"] == 0, 10)
+    assert lwk.run(["rm", "/tmp/cut"]).status == 0

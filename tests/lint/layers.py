@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 RANKS = ["include", "base", "contract", "debug", "mm", "sched", "offload", "exec", "syscall", "services", "main"]
-KERNEL_ROOMS = ("base", "debug", "mm", "sched", "offload", "exec", "syscall", "services")
+KERNEL_ROOMS = ("base", "debug", "mm", "sched", "offload", "exec", "services", "syscall")
 UPCALLS = "upcalls.hpp"
 
 # Worlds outside the LWK: the rooms that each may include, itself aside.

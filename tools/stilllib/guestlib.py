@@ -10,15 +10,6 @@ from .session import Session
 
 LOOP_PROOF = ROOT / "tools" / "guest" / "loop_proof.py"
 
-# STILL_IOC_ACCOUNTS of include/stillcore/ioctl_admin.h: _IOR('h', 10, 80 bytes).
-ACCOUNTS = """
-import fcntl, json, struct
-with open("/dev/ihk", "rb") as device:
-    data = fcntl.ioctl(device, 2 << 30 | 80 << 16 | ord("h") << 8 | 10, bytes(80))
-names = "pages_taken pages_returned cpus_taken cpus_returned pages_held cpus_held".split()
-print(json.dumps(dict(zip(names, struct.unpack("6Q", data[:48])))))
-"""
-
 COMPLAINT = re.compile(r"WARNING|BUG|[Oo]ops|Call Trace|general protection|stall|hung task|blocked for more than|"
                        r"soft lockup|Bad page|unexpected|refcount|leaked|double free|page dumped")
 
@@ -96,7 +87,7 @@ class Guest:
     # --- Linux's side ---
 
     def accounts(self):
-        return json.loads(self.session.check(["python3", "-c", ACCOUNTS], "/"))
+        return json.loads(self.session.check(["ihkconfig", "0", "get", "accounts", "--json"], "/"))
 
     def online_cpus(self):
         return self.session.check(["cat", "/sys/devices/system/cpu/online"], "/").strip()

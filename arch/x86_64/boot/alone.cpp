@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Booted without Linux: makes the boot block from what PVH or multiboot2 and ACPI tell.
-// (Xen's public start_info.h; Multiboot2 specification 3.6; ACPI 6.5, 5.2.)
+// Booted without Linux: makes the boot block from what PVH or multiboot2 tells.
+// (Xen's public start_info.h; Multiboot2 specification 3.6.)
 #include <arch/boot.hpp>
 #include <arch/cpu.hpp>
+#include <arch/hardware.hpp>
 
 extern "C" {
 extern char low_pml4[], still_image_end[];
@@ -33,13 +34,6 @@ struct PvhModule {
 struct MultibootTag {
     u32 type, size;
 };
-struct __attribute__((packed)) AcpiHeader {
-    char signature[4];
-    u32 length;
-    u8 revision, checksum;
-    char oem[24 + 2];
-};
-static_assert(sizeof(AcpiHeader) == 36);
 constexpr u32 ram = 1;
 constexpr u64 low_limit = 1 * MiB; // the trampoline and the firmware's tables live below
 
@@ -53,39 +47,13 @@ void copy_text(char* to, const char* from, usize room)
 
 void add_memory(still_boot_block& block, u64 start, u64 size, u32 type)
 {
-    const u64 end = min((start + size) & ~(page_size - 1), 4 * GiB); // what the low tables reach
+    if (type != ram || start + size < start || start + size > ~0ull - page_size ||
+        block.num_ranges == STILL_MAX_RANGES)
+        return;
+    const u64 end = (start + size) & ~(page_size - 1);
     start = max((start + page_size - 1) & ~(page_size - 1), low_limit);
-    if (type != ram || start >= end || block.num_ranges == STILL_MAX_RANGES)
-        return;
-    block.ranges[block.num_ranges++] = {start, end, 0, 0};
-    block.max_phys = max(block.max_phys, end);
-}
-
-void read_madt(still_boot_block& block, const AcpiHeader* madt, u32 self)
-{
-    block.lapic_phys = *at<u32>(reinterpret_cast<u64>(madt) + 36);
-    const u64 end = reinterpret_cast<u64>(madt) + madt->length;
-    for (u64 p = reinterpret_cast<u64>(madt) + 44; p + 8 <= end; p += *at<u8>(p + 1)) {
-        const u8 length = *at<u8>(p + 1);
-        if (length < 2)
-            return;
-        const u8 id = *at<u8>(p + 3);
-        if (*at<u8>(p) == 0 && (*at<u32>(p + 4) & 1) != 0 && id != self && block.num_cpus < STILL_MAX_CPUS)
-            block.cpus[block.num_cpus++] = {id, id, 0, 0};
-    }
-}
-
-void read_acpi(still_boot_block& block, u64 rsdp, u32 self)
-{
-    if (rsdp == 0)
-        return;
-    const u64 rsdt = *at<u32>(rsdp + 16);
-    const auto* table = at<AcpiHeader>(rsdt);
-    for (u64 p = rsdt + sizeof(AcpiHeader); p + 4 <= rsdt + table->length; p += 4) {
-        const auto* child = at<AcpiHeader>(*at<u32>(p));
-        if (__builtin_memcmp(child->signature, "APIC", 4) == 0)
-            read_madt(block, child, self);
-    }
+    if (start < end)
+        block.ranges[block.num_ranges++] = {start, end, 0, 0};
 }
 
 void set_archive(still_boot_block& block, u64 start, u64 size)
@@ -102,6 +70,17 @@ bool is_memory(const still_boot_block& block, u64 start, u64 size)
         if (start >= block.ranges[i].start && start + size <= block.ranges[i].end)
             return true;
     return false;
+}
+
+// From the CPU's generator, where it has one; an emulator's -seed makes that the same each time.
+u64 random_word()
+{
+    u64 word = 0;
+    u8 good = 0;
+    if ((cpuid(1).c & 1u << 30) != 0)
+        for (u32 tries = 0; tries < 10 && good == 0; ++tries)
+            asm volatile("rdrand %0; setc %1" : "=r"(word), "=qm"(good)::"cc");
+    return word ^ read_tsc() * 0x9e3779b97f4a7c15;
 }
 
 u64 read_pvh(still_boot_block& block, u64 info_phys)
@@ -146,20 +125,6 @@ u64 read_multiboot(still_boot_block& block, u64 info_phys)
 
 } // namespace
 
-u64 measure_tsc_khz()
-{
-    // PIT channel 2 counts 20 ms down (Intel 8254; port 0x61 bit 5 shows its output).
-    constexpr u32 count = 1193182 / 50;
-    out8(0x61, (in8(0x61) & ~2) | 1);
-    out8(0x43, 0xb0);
-    out8(0x42, count & 0xff);
-    out8(0x42, count >> 8);
-    const u64 start = read_tsc();
-    for (u64 spins = 0; spins < 100'000'000 && (in8(0x61) & 0x20) == 0; ++spins)
-        __builtin_ia32_pause();
-    return (read_tsc() - start) / 20;
-}
-
 const char* read_boot_block(still_boot_block& block, u64 info_phys, u32 loader_magic, PhysAddr image)
 {
     if (loader_magic == 0) {
@@ -181,16 +146,10 @@ const char* read_boot_block(still_boot_block& block, u64 info_phys, u32 loader_m
     block.magic = STILL_MAGIC;
     block.revision = STILL_REVISION;
     block.size = sizeof(block);
-    block.num_nodes = 1;
-    block.distance[0][0] = 10;
     block.image_phys = image.raw();
     block.image_size = reinterpret_cast<u64>(still_image_end) - image.raw();
     block.boot_cr3 = reinterpret_cast<u64>(low_pml4);
     block.trampoline_phys = 0x8000;
-    block.lapic_phys = 0xfee00000;
-    const u32 self = cpuid(1).b >> 24;
-    block.num_cpus = 1;
-    block.cpus[0] = {self, self, 0, 0};
     u64 rsdp = 0;
     if (loader_magic == loader_pvh)
         rsdp = read_pvh(block, info_phys);
@@ -200,18 +159,10 @@ const char* read_boot_block(still_boot_block& block, u64 info_phys, u32 loader_m
         return "unknown loader";
     if (block.initramfs_size != 0 && !is_memory(block, block.initramfs_phys, block.initramfs_size))
         return "the archive lies outside of the memory that the loader named";
-    read_acpi(block, rsdp, self);
-    block.tsc_khz = measure_tsc_khz();
+    find_hardware(block, rsdp);
     for (u64& word : block.random_seed)
-        word = read_tsc() * 0x9e3779b97f4a7c15;
+        word = random_word();
     return block.num_ranges == 0 ? "the loader named no memory" : nullptr;
-}
-
-void power_off(u8 code)
-{
-    out8(0xf4, code); // QEMU's isa-debug-exit, if it is there
-    halt_forever();
-    __builtin_unreachable();
 }
 
 } // namespace still::arch

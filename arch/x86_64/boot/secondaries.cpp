@@ -11,7 +11,7 @@ extern "C" {
 extern const char ap_trampoline[], ap_trampoline_end[], ap_trampoline_cr3[], ap_trampoline_root[],
     ap_trampoline_entry[], ap_trampoline_far32[], ap_trampoline_far64[], ap_trampoline_gdt_pointer[];
 extern char entry64_ap[];
-extern still::u64 ap_stacks[256];
+extern still::u64 ap_stacks[256], ap_ticket;
 }
 
 namespace still::arch {
@@ -33,10 +33,12 @@ template <class T> T& field(u8* page, const char* symbol, u64 skip = 0)
 
 } // namespace
 
-u32 start_secondaries(const still_boot_block& block, PhysAddr image, const u64* stack_tops, u32 (*up)())
+u32 start_secondaries(const still_boot_block& block, PhysAddr image, const u64* stack_tops, u32 (*up)(),
+                      u32 skip)
 {
     if (block.num_cpus == 1)
         return 0;
+    ap_ticket = 1;
     const PhysAddr at(block.trampoline_phys);
     if (!map_lent(at, page_size))
         still_abort("no memory to map the trampoline");
@@ -56,7 +58,8 @@ u32 start_secondaries(const still_boot_block& block, PhysAddr image, const u64* 
     wait_us(block, 10'000);
     for (u32 round = 0; round < 2 && up() < block.num_cpus; ++round) {
         for (u32 i = 1; i < block.num_cpus; ++i)
-            send_startup(block.cpus[i].apic_id, at);
+            if (i != skip)
+                send_startup(block.cpus[i].apic_id, at);
         // One is always enough where we looked; the second is for CPUs that want two.
         for (u32 ms = 0; ms < (round == 0 ? 200u : 3000u) && up() < block.num_cpus; ++ms)
             wait_us(block, 1000);

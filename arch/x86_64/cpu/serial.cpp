@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arch/console.hpp>
 #include <arch/cpu.hpp>
+#include <arch/hardware.hpp>
+#include <arch/trap_frame.hpp>
+#include <debug/log.hpp>
 
 namespace still::arch {
 
@@ -28,12 +31,30 @@ void write_serial(std::string_view text)
     if (!present)
         return;
     for (char c : text) {
-        if (c == '\n')
-            out8(port, '\r');
         for (int spins = 0; spins < 100000 && (in8(port + 5) & 0x20) == 0; ++spins)
             __builtin_ia32_pause();
         out8(port, static_cast<u8>(c));
     }
+}
+
+i32 read_serial()
+{
+    return present && (in8(port + 5) & 1) != 0 ? in8(port) : -1;
+}
+
+void enable_serial_input()
+{
+    if (!present)
+        return;
+    if (!route_isa(4, vector_serial))
+        log("no interrupt for the serial port: its input is not seen");
+    out8(port + 4, 0x0b); // DTR, RTS, and OUT2, which lets the interrupt out
+    out8(port + 1, 1);    // for received data
+}
+
+void write_console(std::string_view text)
+{
+    write_serial(text);
 }
 
 } // namespace still::arch

@@ -34,5 +34,13 @@ TEST(BootLine, TheLastValueCounts)
     EXPECT_EQ(BootLine("n=1 n=2").value("n"), "2");
 }
 
+TEST(BootLine, Numbers)
+{
+    EXPECT_EQ(number_of("0"), 0u);
+    EXPECT_EQ(number_of("123456789"), 123456789u);
+    for (const char* bad : {"", "-1", "1x", "1234567890"})
+        EXPECT_FALSE(number_of(bad));
+}
+
 } // namespace
 } // namespace still

@@ -29,11 +29,8 @@ void build_kernel_map(const still_boot_block& block, PhysAddr image);
 // Starts all other CPUs at once through the trampoline page; each enters still_secondary_main with a
 // ticket 1..n-1 on stack_tops[ticket]. up() tells how many have arrived.
 // Returns the number of CPUs that did not come within the deadline.
-u32 start_secondaries(const still_boot_block& block, PhysAddr image, const u64* stack_tops, u32 (*up)());
-
-[[nodiscard]] u64 measure_tsc_khz(); // alone: against the PIT, takes 20 ms
-
-// Alone: ends the emulator with that code, else the machine stops.
-[[noreturn]] void power_off(u8 code);
+// skip: one that is not started, for tests; 0: none.
+u32 start_secondaries(const still_boot_block& block, PhysAddr image, const u64* stack_tops, u32 (*up)(),
+                      u32 skip);
 
 } // namespace still::arch

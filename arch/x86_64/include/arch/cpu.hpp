@@ -50,16 +50,21 @@ inline Cpuid cpuid(u32 leaf, u32 sub = 0)
     asm volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(sub));
     return r;
 }
-inline void out8(u16 port, u8 value)
-{
-    asm volatile("outb %0, %1" ::"a"(value), "Nd"(port));
-}
-inline u8 in8(u16 port)
-{
-    u8 value;
-    asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
+#define STILL_PORT(bits, letter)                                                                             \
+    inline void out##bits(u16 port, u##bits value)                                                           \
+    {                                                                                                        \
+        asm volatile("out" #letter " %0, %1" ::"a"(value), "Nd"(port));                                      \
+    }                                                                                                        \
+    inline u##bits in##bits(u16 port)                                                                        \
+    {                                                                                                        \
+        u##bits value;                                                                                       \
+        asm volatile("in" #letter " %1, %0" : "=a"(value) : "Nd"(port));                                     \
+        return value;                                                                                        \
+    }
+STILL_PORT(8, b)
+STILL_PORT(16, w)
+STILL_PORT(32, l)
+#undef STILL_PORT
 #define STILL_CONTROL_REGISTER(reg)                                                                          \
     inline u64 read_##reg()                                                                                  \
     {                                                                                                        \

@@ -33,6 +33,7 @@ enum Vector : u32 {
     vector_reschedule = 0xf1,
     vector_shootdown = 0xf2,
     vector_timer = 0xf3,
+    vector_serial = 0xf4, // alone
     vector_spurious = 0xff,
 };
 
