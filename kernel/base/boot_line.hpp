@@ -4,6 +4,7 @@
 
 #include <base/types.hpp>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace still {
@@ -41,6 +42,17 @@ class BootLine {
                 without_it = std::string_view(word.data() + name.size() + 1, word.size() - name.size() - 1);
         return without_it;
     }
+    // Calls visit(name, value) for each option "prefix" name "=" value.
+    template <class Visit> void for_each(std::string_view prefix, Visit&& visit) const
+    {
+        usize at = 0;
+        for (std::string_view word = next_word(options_, at); !word.empty(); word = next_word(options_, at)) {
+            const usize equals = word.find('=');
+            if (word.starts_with(prefix) && equals != std::string_view::npos && equals > prefix.size())
+                visit(std::string_view(word.data() + prefix.size(), equals - prefix.size()),
+                      std::string_view(word.data() + equals + 1, word.size() - equals - 1));
+        }
+    }
     // The initial task's path and arguments, words with blanks between; empty: the line names none.
     [[nodiscard]] std::string_view init() const { return init_; }
 
@@ -59,6 +71,27 @@ class BootLine {
     std::string_view options_;
     std::string_view init_;
 };
+
+// A word as it was meant: %XX is that byte, and a lone % an empty word, since blanks can't be quoted in a way that
+// every loader leaves alone. room: as long as the word. How many bytes there are.
+inline usize unquote(std::string_view word, std::span<char> room)
+{
+    const auto digit = [&](usize at) {
+        const char c = at < word.size() ? word[at] : 'x';
+        return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    };
+    usize used = 0;
+    for (usize i = 0; i < word.size(); ++i) {
+        const bool quotes = word[i] == '%' && digit(i + 1) >= 0 && digit(i + 2) >= 0;
+        if (!quotes && (word[i] != '%' || word.size() > 1))
+            room[used++] = word[i];
+        if (quotes) {
+            room[used++] = static_cast<char>(digit(i + 1) << 4 | digit(i + 2));
+            i += 2;
+        }
+    }
+    return used;
+}
 
 // A decimal number below 10^9; none: it is something else.
 [[nodiscard]] inline std::optional<u32> number_of(std::string_view text)

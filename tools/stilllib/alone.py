@@ -41,9 +41,27 @@ def parse_tap(text):
     return tap
 
 
-def qemu_arguments(smp, icount=False):
-    accelerator = ["-accel", "tcg", "-icount", "shift=0,sleep=off"] if icount else ["-accel", "tcg,thread=multi"]
-    return ["qemu-system-x86_64", *accelerator, "-M", "q35", "-cpu", "max", "-smp", str(smp), "-m", "512M",
+def _nodes(count, smp, mem):
+    """QEMU's arguments for so many nodes, with CPUs and memory in equal parts."""
+    unit = {"M": 1, "G": 1024}.get(mem[-1:].upper())
+    if unit is None or not mem[:-1].isdigit():
+        raise StillError(f"memory as 512M or 4G, not '{mem}'", status=2)
+    whole = int(mem[:-1]) * unit
+    argv = []
+    for node in range(count):
+        size = whole // count if node else whole - whole // count * (count - 1)
+        first, last = smp * node // count, smp * (node + 1) // count - 1
+        argv += ["-object", f"memory-backend-ram,id=mem{node},size={size}M,reserve=off", "-numa",
+                 f"node,nodeid={node},memdev=mem{node}" + (f",cpus={first}-{last}" if first <= last else "")]
+    return argv
+
+
+def qemu_arguments(smp, icount=False, mem="512M", nodes=1):
+    accelerator = ["-accel", "tcg", "-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "clock=vm,base=2026-01-01"]
+    memory = _nodes(nodes, smp, mem) if nodes > 1 else ["-machine", "memory-backend=mem", "-object",
+                                                        f"memory-backend-ram,id=mem,size={mem},reserve=off"]
+    return ["qemu-system-x86_64", *(accelerator if icount else ["-accel", "tcg,thread=multi"]), "-M", "q35",
+            "-cpu", "max", "-smp", str(smp), "-m", mem, *memory,
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
 

@@ -22,6 +22,15 @@ def _machine_options(parser, smp=4, mem="4G"):
     _kernel_options(parser)
 
 
+def _alone_options(parser):
+    parser.add_argument("--with", dest="more", action="append", default=[], metavar="PATH",
+                        help="a file or a directory of this machine that the program needs, too; several times")
+    parser.add_argument("--env", action="append", default=[], metavar="NAME[=VALUE]",
+                        help="in the initial task's environment; without a value: as it is here")
+    parser.add_argument("--option", action="append", default=[], metavar="WORD",
+                        help="an option for the kernel (docs/boot.md); several times")
+
+
 def _build(arguments):
     from .build import build
     for preset in arguments.preset or ["gcc"]:
@@ -81,8 +90,27 @@ def _parser():
     sub.add_argument("--batch", metavar="COMMANDS", help="run these gdb commands (separated by ;) and leave")
     sub.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="what to run in the guest")
 
-    sub = add("iso", _run_module("iso"), "make the ISO that boots the LWK alone")
+    sub = add("alone", _run_module("run_alone"), "boot the LWK without Linux, with a program as its initial task")
+    _alone_options(sub)
+    sub.add_argument("--smp", type=int, default=4, metavar="N", help="CPUs (default 4)")
+    sub.add_argument("--mem", default="512M", metavar="SIZE", help="memory, as 512M or 4G (default 512M)")
+    sub.add_argument("--nodes", type=int, default=1, metavar="N", help="NUMA nodes (default 1)")
+    sub.add_argument("--icount", action="store_true", help="a TSC tick is an instruction: the same each time")
+    sub.add_argument("--timeout", type=float, metavar="SECONDS", help="end the machine after so long (status 124)")
+    sub.add_argument("--verbose", action="store_true", help="show the kernel's log, too")
+    sub.add_argument("command", nargs=argparse.REMAINDER, metavar="-- PROGRAM ARGUMENTS",
+                     help="of this machine, with its libraries (default: the built-in initial task)")
+
+    sub = add("iso", _run_module("iso"), "make the ISO that boots the LWK alone, from BIOS and from UEFI")
+    _alone_options(sub)
+    sub.add_argument("--init", metavar="PROGRAM", help="the initial task: a program of this machine")
+    sub.add_argument("--initramfs", metavar="DIR", help="a directory that becomes the root; its /init runs, or --init "
+                                                        "as a path in it")
     sub.add_argument("--boot", action="store_true", help="boot it, too: it runs the in-LWK tests")
+    sub.add_argument("command", nargs=argparse.REMAINDER, metavar="-- ARGUMENTS", help="of the initial task")
+
+    sub = add("menuconfig", _run_module("menuconfig"), "choose how the LWK is built, in a menu")
+    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="without the menu; several times")
 
     sub = add("package", _run_module("package"), "make the Debian packages, in build/packages")
     sub.add_argument("--check", action="store_true", help="then install them in a new Debian 12 with systemd, boot it, "

@@ -3,17 +3,10 @@
 import lzma
 
 from . import kernels
+from .cpio import Archive
 from .paths import GUEST_INIT, ROOT
 
 MODULES = ("virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay")
-
-
-def _entry(name, mode, data, inode):
-    name = name.encode() + b"\0"
-    fields = (inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0)
-    header = b"070701" + b"".join(b"%08x" % field for field in fields) + name
-    header += b"\0" * (-len(header) % 4)
-    return header + data + b"\0" * (-len(data) % 4)
 
 
 def write(kernel, path):
@@ -24,7 +17,7 @@ def write(kernel, path):
         if module.suffix == ".xz":
             data = lzma.decompress(data)
         entries.append((f"modules/{number:02}-{module.name.removesuffix('.xz')}", 0o100644, data))
-    with open(path, "wb") as archive:
-        for inode, (name, mode, data) in enumerate(entries, 1):
-            archive.write(_entry(name, mode, data, inode))
-        archive.write(_entry("TRAILER!!!", 0, b"", 0))
+    archive = Archive()
+    for name, mode, data in entries:
+        archive.put(name, mode, data)
+    path.write_bytes(archive.to_bytes())

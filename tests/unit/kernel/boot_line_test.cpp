@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <base/boot_line.hpp>
 #include <gtest/gtest.h>
+#include <string>
 
 namespace still {
 namespace {
@@ -32,6 +33,29 @@ TEST(BootLine, TheLastValueCounts)
     const BootLine line("n=1 n=2 n=");
     EXPECT_EQ(line.value("n"), "");
     EXPECT_EQ(BootLine("n=1 n=2").value("n"), "2");
+}
+
+TEST(BootLine, WordsAreUnquoted)
+{
+    const auto meant = [](std::string_view word) {
+        std::string room(word.size(), '?');
+        room.resize(unquote(word, room));
+        return room;
+    };
+    EXPECT_EQ(meant("a%20b%25c"), "a b%c");
+    EXPECT_EQ(meant("%"), "");
+    EXPECT_EQ(meant("50%"), "50%");
+    EXPECT_EQ(meant("%4"), "%4");
+    EXPECT_EQ(meant("%zz%C3%A4"), "%zz\xc3\xa4");
+}
+
+TEST(BootLine, ThoseWithAPrefixAreListed)
+{
+    std::string seen;
+    BootLine("env.A=1 env.=2 xenv.B=3 env.C env.D=x=y -- env.E=5")
+        .for_each("env.",
+                  [&](auto name, auto value) { seen.append(name).append("=").append(value).append(";"); });
+    EXPECT_EQ(seen, "A=1;D=x=y;");
 }
 
 TEST(BootLine, Numbers)

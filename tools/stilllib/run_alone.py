@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""still alone: a program of this machine as the initial task of the LWK, booted without Linux."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+from pathlib import Path
+
+from . import alone, closure, packages
+from .alone_line import command_line, environment
+from .build import build
+from .cpio import Archive
+from .progress import StillError
+
+END_OF_FILE = b"\x04"
+
+
+def _setting(text):
+    name, equals, value = text.partition("=")
+    if not equals:
+        value = os.environ.get(name, "")
+    return name, value
+
+
+def _feed(stdin):
+    """A pipe's or a file's content as if it were typed, and its end."""
+    last = b"\n"
+    while data := os.read(0, 4096):
+        stdin.write(data)
+        stdin.flush()
+        last = data[-1:]
+    try:
+        stdin.write(END_OF_FILE if last == b"\n" else END_OF_FILE * 2)
+        stdin.close()
+    except BrokenPipeError:
+        pass
+
+
+def _status(told):
+    match = re.search(r"status (\d+)", told)
+    return int(match[1]) if match else None
+
+
+def run(argv, timeout=None):
+    """Runs QEMU with the console on this terminal. The status that the LWK told, or None."""
+    with tempfile.TemporaryDirectory(prefix="still-alone-") as place:
+        told = Path(place) / "status"
+        argv = [*argv, "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+                "-debugcon", f"file:{told}"]
+        is_terminal = os.isatty(0)
+        saved = termios.tcgetattr(0) if is_terminal else None
+        try:
+            with subprocess.Popen(argv, stdin=None if is_terminal else subprocess.PIPE) as qemu:
+                if not is_terminal:
+                    threading.Thread(target=_feed, args=(qemu.stdin,), daemon=True).start()
+                try:
+                    qemu.wait(timeout)
+                except (subprocess.TimeoutExpired, KeyboardInterrupt) as error:
+                    qemu.kill()
+                    if isinstance(error, KeyboardInterrupt):
+                        raise
+                    raise StillError(f"no end within {timeout} s", status=124) from error
+        finally:
+            if saved is not None:
+                termios.tcsetattr(0, termios.TCSANOW, saved)
+        return _status(told.read_text(errors="replace")) if told.exists() else None
+
+
+def make_archive(program, more, place):
+    archive = Archive()
+    closure.fill(archive, program, more)
+    path = Path(place) / "initial-task.cpio"
+    path.write_bytes(archive.to_bytes())
+    return path
+
+
+def main(arguments):
+    packages.need("vm")
+    build("gcc")
+    alone.require_image()
+    words = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
+    options = environment([("TERM", os.environ.get("TERM", "dumb")), *map(_setting, arguments.env)])
+    options += [] if arguments.verbose else ["quiet"]
+    options += arguments.option
+    machine = alone.qemu_arguments(arguments.smp, arguments.icount, arguments.mem, arguments.nodes)
+    with tempfile.TemporaryDirectory(prefix="still-alone-") as place:
+        boot = ["-kernel", str(alone.KERNEL_IMAGE)]
+        if words:
+            program = closure.find(words[0])
+            boot += ["-initrd", str(make_archive(program, arguments.more, place)),
+                     "-append", command_line(options, program, words[1:])]
+        else:
+            boot += ["-append", command_line(options)]
+        sys.stdout.flush()
+        status = run([*machine, *boot], arguments.timeout)
+    if status is None:
+        raise StillError("the machine ended without a status: a reset, a triple fault, or QEMU was ended", status=125)
+    return status
