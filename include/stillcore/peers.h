@@ -13,13 +13,13 @@
 #define STILL_PEERS_SHIFT_5 48 /* with five: a whole address space of four */
 #define STILL_MAX_PEERS 255u
 
-/* A group that was announced with so many at most (0 is that, too: it can't become larger) shows each peer once more, for
- * reading only, as if its rank were so much higher. */
+/* A group that was announced with so many at most (0 is that, too: it can't become larger) shows each peer once more,
+ * for reading only, as if its rank were so much higher. */
 #define STILL_PEERS_TWICE 127u
 #define STILL_PEERS_READ_ONLY 128u
 
-/* Linux may map a member's addresses up to here at all places where peers see them: what lies behind is mcexec's own
- * heap in one of them. So a member has only these, of its 512 GiB. */
+/* Linux may map a member's addresses up to here at all places where peers see them: what lies behind is mcexec's
+ * own heap in one of them. So a member has only these, of its 512 GiB. */
 #define STILL_PEERS_END 0x4f00000000ull
 
 /* Auxiliary vector of a member. */

@@ -55,3 +55,10 @@ def test_ranks_of_an_open_group_are_given_as_they_come(lwk):
     result = lwk.run(["mcexec", "--smartmap=open", *ask])
     assert result.status == 0 and "0x53544c03" in result.stdout.lower(), result
     assert "0x53544c03" not in lwk.mcexec(*ask).stdout.lower()
+
+
+def test_memory_is_exported_and_attached(lwk):
+    xpmem = str(Path(PEERS).with_name("xpmem"))
+    results = run_ranks(lwk, 2, xpmem)
+    assert [(r.status, r.stdout) for r in results] == [(0, f"ok xpmem {rank}\n") for rank in range(2)], results
+    assert lwk.mcexec(xpmem).stdout == "ok xpmem: not here\n"
