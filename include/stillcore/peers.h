@@ -38,7 +38,7 @@ enum still_peers_call {
 	STILL_PEERS_POST = 3,  /* an address, for whoever asks for it */
 	STILL_PEERS_FIND = 4,  /* rank, uint64_t *: what that peer has posted; EAGAIN: nothing yet */
 	STILL_PEERS_PID = 5,   /* rank: its process id */
-	/* A list of parts of a process's memory, for a library (XPMEM). A number, above 0, comes back; EINVAL, ENOMEM. */
+	/* A list of parts of a process's memory, for a library (XPMEM). A number above 0; EINVAL, ENOMEM. */
 	STILL_PEERS_EXPORT = 6,   /* struct still_peers_export *: page aligned */
 	STILL_PEERS_WITHDRAW = 7, /* number; ENOENT */
 	STILL_PEERS_IMPORT = 8,   /* rank, number, struct still_peers_export *; ENOENT */

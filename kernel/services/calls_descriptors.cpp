@@ -212,6 +212,7 @@ struct LinuxDirent {
     u8 type;
 } __attribute__((packed));
 constexpr u64 dirent_name_at = 19;
+constexpr u64 first_made = 1ull << 40; // places in a directory behind all names that are kept
 
 struct Line {
     u64 ino = 0, next = 0;
@@ -238,20 +239,18 @@ bool next_line(Node& dir, u64 at, Line& line)
         set_line(line, node.ino, mode_dir, at + 1, at == 0 ? "." : "..");
         return true;
     }
-    if (dir.is_dynamic_directory()) {
-        Listed listed;
-        if (!dir.ops->list(dir, at - 2, listed))
-            return false;
-        set_line(line, listed.ino, listed.mode, at + 1, listed.name);
-        return true;
-    }
     for (const Entry* e = dir.first; e != nullptr; e = e->next) {
         if (e->cookie <= at)
             continue;
         set_line(line, e->node->ino, e->node->mode, e->cookie, e->view());
         return true;
     }
-    return false;
+    Listed listed;
+    const u64 index = at > first_made ? at - first_made : 0;
+    if (!dir.is_dynamic_directory() || !dir.ops->list(dir, index, listed))
+        return false;
+    set_line(line, listed.ino, listed.mode, first_made + index + 1, listed.name);
+    return true;
 }
 
 Served list_directory(Client& client, const Args& a)

@@ -54,13 +54,14 @@ Result<u64> ioctl_none(OpenFile&, u32, u64)
     return fail(Errno::notty);
 }
 
-constinit const FileOps null_ops = {read_nothing, write_nowhere, poll_always, ioctl_none,
-                                    nullptr,      true,          nullptr};
-constinit const FileOps zero_ops = {read_zeros, write_nowhere, poll_always, ioctl_none,
-                                    nullptr,    true,          nullptr};
-constinit const FileOps full_ops = {read_zeros, write_full, poll_always, ioctl_none, nullptr, true, nullptr};
-constinit const FileOps random_ops = {read_random, write_nowhere, poll_always, ioctl_none,
-                                      nullptr,     true,          nullptr};
+constinit const FileOps null_ops = {
+    .read = read_nothing, .write = write_nowhere, .poll = poll_always, .ioctl = ioctl_none, .seekable = true};
+constinit const FileOps zero_ops = {
+    .read = read_zeros, .write = write_nowhere, .poll = poll_always, .ioctl = ioctl_none, .seekable = true};
+constinit const FileOps full_ops = {
+    .read = read_zeros, .write = write_full, .poll = poll_always, .ioctl = ioctl_none, .seekable = true};
+constinit const FileOps random_ops = {
+    .read = read_random, .write = write_nowhere, .poll = poll_always, .ioctl = ioctl_none, .seekable = true};
 Status open_device(Node& node, OpenFile& file)
 {
     switch (node.id) {

@@ -46,16 +46,16 @@ Result<u64> ioctl_plain(OpenFile& file, u32 request, u64 argument)
     return 0;
 }
 
-constinit const FileOps plain_ops = {read_plain, write_plain, poll_always, ioctl_plain,
-                                     nullptr,    true,        nullptr};
+constinit const FileOps plain_ops = {
+    .read = read_plain, .write = write_plain, .poll = poll_always, .ioctl = ioctl_plain, .seekable = true};
 
 Result<u64> read_directory(OpenFile&, const Buffer&, u64, u64)
 {
     return fail(Errno::isdir);
 }
 
-constinit const FileOps directory_ops = {read_directory, nullptr, poll_always, ioctl_plain,
-                                         nullptr,        true,    nullptr};
+constinit const FileOps directory_ops = {
+    .read = read_directory, .poll = poll_always, .ioctl = ioctl_plain, .seekable = true};
 
 // Texts are made as a whole when they are opened, and kept as long as they are open.
 struct MadeText {
@@ -87,8 +87,12 @@ void close_made(OpenFile& file)
     destroy(text);
 }
 
-constinit const FileOps made_ops = {read_made,  write_made, poll_always, ioctl_plain,
-                                    close_made, true,       nullptr};
+constinit const FileOps made_ops = {.read = read_made,
+                                    .write = write_made,
+                                    .poll = poll_always,
+                                    .ioctl = ioctl_plain,
+                                    .close = close_made,
+                                    .seekable = true};
 
 Status open_made(OpenFile& file)
 {

@@ -156,6 +156,8 @@ void put_path(Node& node, TextBuffer& out)
         for (Entry* e = at->parent->first; e != nullptr && name.empty(); e = e->next)
             if (e->node == at)
                 name = e->view();
+        if (name.empty() && at->ops != nullptr)
+            name = at->target.view(); // made on demand: it knows its name
         if (name.empty())
             break;
         names[count++] = name;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <mm/frame_allocator.hpp>
 #include <services/file_locks.hpp>
+#include <services/polling.hpp>
 
 namespace still::services {
 
@@ -8,6 +9,8 @@ void OpenFile::release()
 {
     if (refs_.fetch_sub(1, std::memory_order_acq_rel) != 1)
         return;
+    if (watchers != nullptr)
+        forget_watched(*this);
     release_file_locks(*this);
     if (ops != nullptr && ops->close != nullptr)
         ops->close(*this);

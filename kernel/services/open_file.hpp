@@ -24,6 +24,10 @@ struct FileOps {
     bool seekable = false;
     // For /proc/self/fd of what has no name: "pipe", "anon_inode:[eventpoll]".
     const char* label = nullptr;
+    // ns of the monotonic clock at which it becomes ready by itself.
+    u64 (*due)(OpenFile& file) = nullptr;
+    // A number that is another one after whatever makes it ready once more, for edge-triggered epoll(7).
+    u64 (*activity)(OpenFile& file) = nullptr;
 };
 
 class OpenFile {
@@ -47,9 +51,10 @@ class OpenFile {
     std::atomic<u64> offset{0};
     Mutex position; // of those that read and write where the last one ended
     void* state = nullptr;
-    u64 number = 0;    // the kind's own
-    u32 owner = 0;     // F_SETOWN
-    u32 lock_kind = 0; // flock(2), files.cpp's
+    u64 number = 0;           // the kind's own
+    u32 owner = 0;            // F_SETOWN
+    u32 lock_kind = 0;        // not 0: has or had locks of its own (file_locks.cpp)
+    void* watchers = nullptr; // epoll.cpp's
 
   private:
     ~OpenFile() = default;

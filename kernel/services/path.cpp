@@ -22,14 +22,14 @@ void set_name(Place& place, std::string_view name)
 
 Result<NodeRef> child_of(Node& dir, std::string_view name)
 {
-    if (dir.is_dynamic_directory()) {
-        const auto node = dir.ops->look_up(dir, name);
-        if (!node)
-            return node.error() == Errno::noent ? Result<NodeRef>(NodeRef()) : fail(node.error());
-        return NodeRef(*node);
-    }
-    Entry* entry = find_entry(dir, name);
-    return entry == nullptr ? NodeRef() : NodeRef::share(entry->node);
+    if (Entry* entry = find_entry(dir, name); entry != nullptr)
+        return NodeRef::share(entry->node);
+    if (!dir.is_dynamic_directory())
+        return NodeRef();
+    const auto node = dir.ops->look_up(dir, name);
+    if (!node)
+        return node.error() == Errno::noent ? Result<NodeRef>(NodeRef()) : fail(node.error());
+    return NodeRef(*node);
 }
 
 // One step over a name that is "." or "..".

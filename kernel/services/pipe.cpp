@@ -180,7 +180,20 @@ void close_pipe(OpenFile& file)
 
 } // namespace
 
-constinit const FileOps pipe_ops = {read_pipe, write_pipe, poll_pipe, ioctl_pipe, close_pipe, false, "pipe"};
+namespace {
+u64 pipe_activity(OpenFile& file)
+{
+    return pipe_of(file).activity();
+}
+} // namespace
+
+constinit const FileOps pipe_ops = {.read = read_pipe,
+                                    .write = write_pipe,
+                                    .poll = poll_pipe,
+                                    .ioctl = ioctl_pipe,
+                                    .close = close_pipe,
+                                    .label = "pipe",
+                                    .activity = pipe_activity};
 
 Status open_fifo(OpenFile& file)
 {

@@ -16,6 +16,10 @@ class Pipe {
     Result<u64> write(const Buffer& from, u64 bytes, bool wait);
     [[nodiscard]] u32 poll(bool reads, bool writes) const;
     [[nodiscard]] u64 filled() const { return tail_.load() - head_.load(); }
+    [[nodiscard]] u64 activity() const
+    {
+        return tail_.load() + head_.load() + writers_.load() + readers_.load();
+    }
     // An end comes, or goes with its description.
     void join(bool reads, bool writes);
     void leave(bool reads, bool writes);

@@ -36,7 +36,6 @@ constexpr Handlers make_handlers()
 #include <services/calls.def>
 #undef SERVE
     // Numbers that are another's in all that matters here.
-    set(STILL_CALL_SELECT_NOW, nullptr);
     set(75, serve_fsync);             // fdatasync
     set(104, serve_getuid);           // getgid
     set(106, serve_setuid);           // setgid

@@ -362,6 +362,13 @@ Status resize_file(Node& node, u64 size)
     return {};
 }
 
+NodeRef node_of_mapping(Image& image, UserAddr a)
+{
+    LockGuard guard(maps_lock);
+    const MappedRange* r = find_range(image, a);
+    return r != nullptr ? r->node : NodeRef();
+}
+
 bool find_shared_word(Image& image, u64 address, u64& ino, u64& offset)
 {
     LockGuard guard(maps_lock);

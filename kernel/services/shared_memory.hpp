@@ -32,6 +32,8 @@ void unmap_all_shared(Image& image);
 // A file's size changes; nobody has pages of it mapped that lie behind its end.
 Status resize_file(Node& node, u64 size);
 // What a process-shared futex at that address is about: the file and the place in it; false: not shared memory.
+// The file that is mapped there.
+NodeRef node_of_mapping(Image& image, UserAddr a);
 bool find_shared_word(Image& image, u64 address, u64& ino, u64& offset);
 
 } // namespace still::services

@@ -3,6 +3,7 @@
 #include <debug/log.hpp>
 #include <services/archive.hpp>
 #include <services/devices.hpp>
+#include <services/proc.hpp>
 #include <services/program.hpp>
 #include <services/random.hpp>
 #include <services/server.hpp>
@@ -54,6 +55,8 @@ const char* start(const u8* archive, u64 archive_bytes, const u64 (&seed)[4])
     LockGuard guard(names_lock);
     if (wrong == nullptr && !make_devices())
         wrong = "no memory for /dev";
+    if (wrong == nullptr && !make_proc())
+        wrong = "no memory for /proc";
     return wrong;
 }
 

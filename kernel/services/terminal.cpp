@@ -97,8 +97,8 @@ void terminal_changed()
 
 } // namespace
 
-constinit const FileOps terminal_ops = {read_terminal, write_terminal, poll_terminal, ioctl_terminal,
-                                        nullptr,       false,          nullptr};
+constinit const FileOps terminal_ops = {
+    .read = read_terminal, .write = write_terminal, .poll = poll_terminal, .ioctl = ioctl_terminal};
 
 void start_terminal(const Client& leader)
 {
