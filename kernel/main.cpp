@@ -228,7 +228,7 @@ extern "C" void still_main(unsigned long info_phys, unsigned long loader_magic, 
     const char* wrong = arch::read_boot_block(block, info_phys, static_cast<u32>(loader_magic), image);
     const bool beside = (block.flags & STILL_BOOT_BESIDE_LINUX) != 0;
     if (!beside)
-        init_log(nullptr, block.tsc_khz);
+        begin_alone(block);
     if (wrong != nullptr)
         panic("{}", wrong);
 
@@ -249,6 +249,8 @@ extern "C" void still_main(unsigned long info_phys, unsigned long loader_magic, 
         shared->page_map = image.raw() + (reinterpret_cast<u64>(frames::page_map()) - STILL_IMAGE_BASE);
     file_cache::init();
     arch::set_table_source(frames::keep_table_page);
+    if (!beside)
+        show_alone(block);
     arch::init_apic(PhysAddr(block.lapic_phys), (block.flags & STILL_BOOT_X2APIC) != 0);
 
     make_cpus(block, shared);

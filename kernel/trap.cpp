@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Interrupts and exceptions, as arch/cpu/entry.S hands them up.
+#include <alone.hpp>
 #include <arch/apic.hpp>
 #include <arch/context.hpp>
 #include <arch/cpu.hpp>
@@ -32,9 +33,11 @@ void signal_fault(Task& task, const arch::TrapFrame& frame, u32 signo, i32 code,
     task.signals.trap_error = frame.error;
     SignalInfo info = fault_signal(signo, code, address);
     info.rest[0] = key; // si_pkey
-    if (force_signal(task, info))
+    if (force_signal(task, info)) {
         log("pid {} tid {}: signal {} code {} at {:x}, rip {:x} rsp {:x} error {:x}", task.owner->pid,
             task.tid, signo, code, address, frame.rip, frame.rsp, frame.error);
+        tell_fault(task, frame, signo);
+    }
 }
 
 // The protection key that forbids the current thread this access; -1: none does. Asked before a page is filled in, as

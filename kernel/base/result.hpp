@@ -48,6 +48,7 @@ enum class Errno : i32 {
     loop = 40,
     nodata = 61,
     overflow = 75,
+    notsock = 88,
     opnotsupp = 95,
     afnosupport = 97,
     timedout = 110,

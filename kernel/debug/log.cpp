@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arch/console.hpp>
 #include <arch/cpu.hpp>
+#include <base/config.hpp>
 #include <base/spin_lock.hpp>
 #include <debug/log.hpp>
 
@@ -13,13 +14,20 @@ still_log* ring_header = nullptr;
 char* ring_data = nullptr;
 u64 ring_capacity = 0;
 u64 ring_head = 0;
+// Alone: what was logged last, and whether the console is the programs' own.
+char kept[config::log_bytes];
+u64 kept_head = 0;
+bool quiet = false;
 u64 khz = 1;
 u64 start_tsc = 0;
 
 void emit(std::string_view text) REQUIRES(lock)
 {
     if (ring_header == nullptr) {
-        arch::write_console(text);
+        for (char c : text)
+            kept[kept_head++ % config::log_bytes] = c;
+        if (!quiet)
+            arch::write_console(text);
         return;
     }
     for (char c : text)
@@ -42,6 +50,22 @@ void init_log(still_log* ring, u64 tsc_khz)
     // SAFETY: the data follow the header (stillcore/shared.h).
     ring_data = reinterpret_cast<char*>(ring + 1);
     ring_header = ring;
+}
+
+void set_log_quiet(bool wanted)
+{
+    LockGuard guard(lock);
+    quiet = wanted;
+}
+
+void show_log()
+{
+    LockGuard guard(lock);
+    if (ring_header != nullptr || !quiet)
+        return;
+    quiet = false;
+    for (u64 at = kept_head > config::log_bytes ? kept_head - config::log_bytes : 0; at < kept_head; ++at)
+        arch::write_console({&kept[at % config::log_bytes], 1});
 }
 
 // The holder is dead: whether the lock was got or timed out on, it is free afterwards.

@@ -21,6 +21,10 @@ template <class... Args> void log(std::string_view pattern, const Args&... args)
 
 // ring: mapped, its capacity a power of two; nullptr: serial console.
 void init_log(still_log* ring, u64 tsc_khz);
+// Alone: the log stays in memory and off the console.
+void set_log_quiet(bool wanted);
+// What a quiet log kept goes to the console, and from now on all else.
+void show_log();
 // After a panic: a CPU that was stopped inside the log may hold its lock for ever.
 void break_log_lock();
 

@@ -16,7 +16,9 @@ namespace {
 std::atomic<bool> panicking{false};
 void (*panic_hook)(std::string_view, const arch::TrapFrame&) = nullptr;
 
-void show_frame(const arch::TrapFrame& f)
+} // namespace
+
+void show_registers(const arch::TrapFrame& f)
 {
     log("rip {:x} {}  cs {:x} flags {:x}", f.rip, symbol_of(f.rip).name, f.cs, f.rflags);
     log("rsp {:p} ss {:x} error {:x} vector {} cr2 {:x}", f.rsp, f.ss, f.error, f.vector, arch::read_cr2());
@@ -25,6 +27,8 @@ void show_frame(const arch::TrapFrame& f)
     log("r9  {:p} r10 {:p} r11 {:p} r12 {:p}", f.r9, f.r10, f.r11, f.r12);
     log("r13 {:p} r14 {:p} r15 {:p}", f.r13, f.r14, f.r15);
 }
+
+namespace {
 
 bool is_kernel_stack(u64 a)
 {
@@ -64,10 +68,11 @@ void panic_text(std::string_view why, const arch::TrapFrame* frame)
     if (panicking.exchange(true))
         arch::halt_forever();
     break_log_lock();
+    show_log();
     log("PANIC: {}", why);
     arch::TrapFrame here{};
     if (frame != nullptr) {
-        show_frame(*frame);
+        show_registers(*frame);
         if (!frame->from_user())
             show_backtrace(frame->rip, frame->rbp);
     } else {
@@ -80,7 +85,7 @@ void panic_text(std::string_view why, const arch::TrapFrame* frame)
                      : "=m"(here.rsp), "=m"(here.rbp), "=m"(here.rbx), "=m"(here.r12), "=m"(here.r13));
         asm volatile("mov %%r14, %0; mov %%r15, %1; pushfq; popq %2"
                      : "=m"(here.r14), "=m"(here.r15), "=r"(here.rflags));
-        show_frame(here);
+        show_registers(here);
         show_backtrace(here.rip, reinterpret_cast<u64>(__builtin_frame_address(0)));
         // SAFETY: reads a register. For dumps: the address must go with RSP and RBP, which are this function's.
         asm volatile("leaq 0(%%rip), %0" : "=r"(here.rip));

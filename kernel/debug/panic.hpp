@@ -18,6 +18,7 @@ template <class... Args> [[noreturn]] void panic(std::string_view pattern, const
     panic_text(text.view(), nullptr);
 }
 
+void show_registers(const arch::TrapFrame& frame); // in the log
 // Who stops the other CPUs and tells Linux; set by main. frame: where it happened.
 void set_panic_hook(void (*hook)(std::string_view why, const arch::TrapFrame& frame));
 

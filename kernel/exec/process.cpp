@@ -134,11 +134,11 @@ Status release(u32 handle)
     free_timers(*p);
     destroy_memory(*p);
     // CPUs may keep translations of these pages; nobody uses those addresses until they are lent again.
-    arch::unmap_lent(p->lent_start, p->lent_bytes);
+    ikc::give_back(p->lent_start, p->lent_bytes);
     {
         LockGuard guard(p->lock);
         for (u32 i = 0; i < p->num_more; ++i)
-            arch::unmap_lent(p->more_slots[i].start, STILL_MORE_SLOTS * sizeof(still_slot));
+            ikc::give_back(p->more_slots[i].start, STILL_MORE_SLOTS * sizeof(still_slot));
     }
     free_process(p);
     return {};
@@ -222,11 +222,10 @@ Result<Process*> admit_process(const still_msg& m)
 {
     const PhysAddr at(m.arg[0]);
     const u64 slots = m.arg[1];
-    if (!at.aligned(page_size) || slots == 0 || slots > STILL_PROC_SLOTS || frames::lookup(at) != nullptr ||
-        is_known_process(m.proc))
+    if (!at.aligned(page_size) || slots == 0 || slots > STILL_PROC_SLOTS || is_known_process(m.proc))
         return fail(Errno::inval);
     const u64 bytes = (page_size + slots * sizeof(still_slot) + page_size - 1) & ~(page_size - 1);
-    TRY_STATUS(arch::map_lent(at, bytes));
+    TRY_STATUS(ikc::borrow(at, bytes));
     auto* page = arch::direct<still_proc_page>(at);
     const still_proc_page copy = *page;
     if (copy.magic != STILL_MAGIC)
@@ -250,7 +249,7 @@ Result<Process*> admit_process(const still_msg& m)
 void dismiss_process(Process* p)
 {
     destroy_memory(*p);
-    arch::unmap_lent(p->lent_start, p->lent_bytes);
+    ikc::give_back(p->lent_start, p->lent_bytes);
     free_process(p);
 }
 

@@ -99,6 +99,7 @@ struct Process {
     u32 handle = 0; // the module's name for it
     u32 pid = 0;
     still_proc_page* page = nullptr; // lent
+    void* served = nullptr;          // alone: what the services know of it
     still_slot* slots = nullptr;     // lent
     u32 num_slots = 0;               // in the first chunk
     MoreSlots more_slots[STILL_MAX_CHUNKS - 1] GUARDED_BY(lock);

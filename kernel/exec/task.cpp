@@ -215,12 +215,12 @@ Status grow_slots(Process& p)
     if (!ikc::ask(m, &where))
         return fail(Errno::again);
     const PhysAddr start(where);
-    if (!start.aligned(page_size) || frames::lookup(start) != nullptr)
+    if (!start.aligned(page_size))
         return fail(Errno::again);
     LockGuard guard(p.lock);
     if (p.num_more != chunk)
         return {}; // another thread was first
-    TRY_STATUS(arch::map_lent(start, STILL_MORE_SLOTS * sizeof(still_slot)));
+    TRY_STATUS(ikc::borrow(start, STILL_MORE_SLOTS * sizeof(still_slot)));
     p.more_slots[chunk] = {arch::direct<still_slot>(start), start};
     p.num_more = chunk + 1;
     return {};

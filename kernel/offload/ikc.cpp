@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arch/apic.hpp>
 #include <arch/cpu.hpp>
+#include <arch/page_table.hpp>
 #include <debug/log.hpp>
 #include <debug/panic.hpp>
 #include <mm/frame_allocator.hpp>
@@ -40,6 +41,8 @@ SpinLock pending_lock;
 u32 pending_hint = 0;
 
 std::atomic<u64> signal_news{0};
+
+LocalEnd local{};
 
 constexpr u64 full_spin_us = 50;
 
@@ -126,6 +129,25 @@ bool attach(Cpu& c, still_ring_pair* rings)
     return c.service != nullptr;
 }
 
+void serve_locally(const LocalEnd& end)
+{
+    local = end;
+}
+
+Status borrow(PhysAddr at, u64 bytes)
+{
+    const bool is_ours = frames::lookup(at) != nullptr;
+    if (is_ours != (local.send != nullptr))
+        return fail(Errno::inval);
+    return is_ours ? Status{} : arch::map_lent(at, bytes);
+}
+
+void give_back(PhysAddr at, u64 bytes)
+{
+    if (local.send == nullptr)
+        arch::unmap_lent(at, bytes);
+}
+
 void drain()
 {
     Cpu& c = this_cpu();
@@ -155,6 +177,10 @@ void ring_doorbell()
 
 void send(const still_msg& m)
 {
+    if (local.send != nullptr) [[unlikely]] {
+        local.send(m);
+        return;
+    }
     const still_cell cell = to_cell(m);
     const u64 start = arch::read_tsc();
     for (;;) {
@@ -178,6 +204,8 @@ void send(const still_msg& m)
 
 Result<u64> ask(still_msg m, u64* extra)
 {
+    if (local.ask != nullptr) [[unlikely]]
+        return local.ask(m, extra);
     Thread& self = current_thread();
     u32 index = max_pending;
     while (index == max_pending) {

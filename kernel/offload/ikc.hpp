@@ -18,6 +18,18 @@ struct Handlers {
 };
 
 void init(still_shared* shared, Handlers handlers);
+
+// Who answers when there is no Linux, in the calling thread: the local services. A request that lies in a slot comes
+// as its STILL_MSG_PROXY_WAKE: alone every proxy sleeps.
+struct LocalEnd {
+    void (*send)(const still_msg& m);
+    Result<u64> (*ask)(const still_msg& m, u64* extra);
+};
+void serve_locally(const LocalEnd& end);
+// Memory that the other side lends: Linux's, into the direct map; alone it is the instance's own, and there already.
+// inval: it is the wrong side's.
+Status borrow(PhysAddr at, u64 bytes);
+void give_back(PhysAddr at, u64 bytes);
 // Connects this CPU's end and makes its service thread. false: no memory.
 bool attach(Cpu& c, still_ring_pair* rings);
 // The doorbell interrupt, or a poll for it.

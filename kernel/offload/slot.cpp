@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arch/cpu.hpp>
+#include <base/config.hpp>
 #include <offload/ikc.hpp>
 #include <offload/slot.hpp>
 #include <sched/clock.hpp>
@@ -8,7 +9,6 @@
 namespace still {
 
 namespace {
-constexpr u64 default_poll_us = 100; // about what waking a sleeping proxy takes
 constexpr u32 quick_polls = 50;
 constexpr u64 interrupt_again_first_us = 300, interrupt_again_us = 5'000;
 } // namespace
@@ -19,7 +19,7 @@ void Slot::bind(still_slot* slot, u32 proc, u32 index, u32 tid, u64 poll_ticks)
     proc_ = proc;
     index_ = index;
     seq_ = __atomic_load_n(&slot->seq, __ATOMIC_RELAXED);
-    poll_max_ = poll_ticks != 0 ? poll_ticks : us_to_tsc(default_poll_us);
+    poll_max_ = poll_ticks != 0 ? poll_ticks : us_to_tsc(config::poll_us);
     poll_ = poll_max_;
     __atomic_store_n(&slot->tid, tid, __ATOMIC_RELEASE);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arch/apic.hpp>
 #include <arch/cpu.hpp>
+#include <base/config.hpp>
 #include <sched/clock.hpp>
 #include <sched/run_queue.hpp>
 #include <sched/scheduler.hpp>
@@ -8,7 +9,6 @@
 namespace still {
 
 namespace {
-constexpr u64 slice_us = 10'000;
 constexpr u64 rr_slice_us = 100'000; // as Linux's
 constexpr u64 shortest_slice_us = 1'000;
 bool slices_always = false;
@@ -24,7 +24,7 @@ u64 slice_of(const Scheduling& s)
         return shortest_slice_us;
     // A nice thread gets less, down to a tenth; one that is not, up to four times as much.
     const i64 share = s.nice >= 0 ? 20 - s.nice : 20 - 3 * s.nice;
-    return max(shortest_slice_us, slice_us * static_cast<u64>(share) / 20);
+    return max(shortest_slice_us, config::slice_us * static_cast<u64>(share) / 20);
 }
 
 void program_timer(Cpu& c)

@@ -131,6 +131,7 @@ void init(const Hooks& wanted)
 {
     hooks = wanted;
     arch::enable_serial_input();
+    on_serial_interrupt(); // for what came before
 }
 
 void set_session(u32 session, u32 group)

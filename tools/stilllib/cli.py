@@ -109,6 +109,9 @@ def _parser():
     sub.add_argument("--boot", action="store_true", help="boot it, too: it runs the in-LWK tests")
     sub.add_argument("command", nargs=argparse.REMAINDER, metavar="-- ARGUMENTS", help="of the initial task")
 
+    sub = add("menuconfig", _run_module("menuconfig"), "choose how the LWK is built, in a menu")
+    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="without the menu; several times")
+
     sub = add("package", _run_module("package"), "make the Debian packages, in build/packages")
     sub.add_argument("--check", action="store_true", help="then install them in a new Debian 12 with systemd, boot it, "
                      "run a job there, upgrade, remove and purge (downloads 300 MB)")

@@ -39,13 +39,13 @@ class _Ticker(threading.Thread):
 
     def __init__(self, title, started):
         super().__init__(daemon=True)
-        self._title, self._started, self._stopped = title, started, threading.Event()
+        self._title, self._since, self._stopped = title, started, threading.Event()
 
     def run(self):
         frames = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
         number = 0
         while not self._stopped.wait(0.1):
-            seconds = time.monotonic() - self._started
+            seconds = time.monotonic() - self._since
             frame = paint("cyan", frames[number % len(frames)])
             sys.stderr.write(f"\r\033[K{frame}  {self._title} {paint('dim', f'{seconds:.1f} s')}")
             sys.stderr.flush()

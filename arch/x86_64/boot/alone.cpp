@@ -4,6 +4,7 @@
 #include <arch/boot.hpp>
 #include <arch/cpu.hpp>
 #include <arch/hardware.hpp>
+#include <arch/screen.hpp>
 
 extern "C" {
 extern char low_pml4[], still_image_end[];
@@ -116,6 +117,9 @@ u64 read_multiboot(still_boot_block& block, u64 info_phys)
             for (u64 m = p + 16; step != 0 && m + step <= p + tag->size; m += step)
                 add_memory(block, *at<u64>(m), *at<u64>(m + 8), *at<u32>(m + 16));
         }
+        if (tag->type == 8 && tag->size >= 30 && *at<u8>(p + 29) == 1) // pixels of red, green and blue
+            set_frame_buffer(
+                {*at<u64>(p + 8), *at<u32>(p + 16), *at<u32>(p + 20), *at<u32>(p + 24), *at<u8>(p + 28)});
         if (tag->type == 14 || tag->type == 15)
             rsdp = p + 8;
         p += (tag->size + 7) & ~7u;

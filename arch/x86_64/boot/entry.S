@@ -16,6 +16,9 @@ multiboot2:
 	.short 3, 0 /* entry address */
 	.long 12, start32_multiboot
 	.balign 8
+	.short 5, 1 /* frame buffer, if there is one: its size does not matter */
+	.long 20, 0, 0, 32
+	.balign 8
 	.short 0, 0
 	.long 8
 multiboot2_end:

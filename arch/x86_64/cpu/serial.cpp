@@ -2,7 +2,9 @@
 #include <arch/console.hpp>
 #include <arch/cpu.hpp>
 #include <arch/hardware.hpp>
+#include <arch/screen.hpp>
 #include <arch/trap_frame.hpp>
+#include <array>
 #include <debug/log.hpp>
 
 namespace still::arch {
@@ -10,6 +12,10 @@ namespace still::arch {
 namespace {
 constexpr u16 port = 0x3f8; // COM1
 bool present = false;
+// What was typed before the FIFO was switched on, which empties it.
+std::array<u8, 16> early;
+u32 num_early = 0;
+u32 next_early = 0;
 } // namespace
 
 void init_serial()
@@ -19,6 +25,8 @@ void init_serial()
     if (!present)
         return;
     out8(port + 1, 0);
+    while (num_early < early.size() && (in8(port + 5) & 1) != 0)
+        early[num_early++] = in8(port);
     out8(port + 3, 0x80);
     out8(port + 0, 1); // 115200
     out8(port + 1, 0);
@@ -39,6 +47,8 @@ void write_serial(std::string_view text)
 
 i32 read_serial()
 {
+    if (next_early < num_early)
+        return early[next_early++];
     return present && (in8(port + 5) & 1) != 0 ? in8(port) : -1;
 }
 
@@ -55,6 +65,7 @@ void enable_serial_input()
 void write_console(std::string_view text)
 {
     write_serial(text);
+    write_screen(text);
 }
 
 } // namespace still::arch

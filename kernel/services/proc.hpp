@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// /proc, and as much of /sys as programs look at.
+#pragma once
+
+#include <services/client.hpp>
+
+namespace still::services {
+
+bool make_proc() REQUIRES(names_lock); // false: no memory
+bool make_machine_files() REQUIRES(names_lock);
+
+// Of a process's directory: node.id is the process, node.extra the thread, 0: the process.
+bool put_cmdline(Node& node, TextBuffer& out);
+bool put_environ(Node& node, TextBuffer& out);
+bool put_auxv(Node& node, TextBuffer& out);
+bool put_comm(Node& node, TextBuffer& out);
+bool put_limits(Node& node, TextBuffer& out);
+bool put_maps(Node& node, TextBuffer& out);
+bool put_mounts(Node& node, TextBuffer& out);
+bool put_mountinfo(Node& node, TextBuffer& out);
+bool put_stat(Node& node, TextBuffer& out);
+bool put_statm(Node& node, TextBuffer& out);
+bool put_status(Node& node, TextBuffer& out);
+bool put_cgroup(Node& node, TextBuffer& out);
+bool put_zero(Node& node, TextBuffer& out);
+
+// The process of a client, which stays while this lives; none: it has ended.
+class ShownProcess {
+  public:
+    explicit ShownProcess(const Client& client);
+    ~ShownProcess();
+    ShownProcess(const ShownProcess&) = delete;
+    ShownProcess& operator=(const ShownProcess&) = delete;
+    explicit operator bool() const { return process_ != nullptr; }
+    Process& operator*() const { return *process_; }
+    Process* operator->() const { return process_; }
+    [[nodiscard]] Image* image() const { return image_; }
+
+  private:
+    Process* process_ = nullptr;
+    Image* image_ = nullptr;
+};
+
+} // namespace still::services
