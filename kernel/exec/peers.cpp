@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// groups_lock comes before a group's lock, that before a process's. Whoever makes a slot show something, or nothing, holds it, so all
-// members' slots agree. A member's memory is freed after it left (no slot leads there) and a shoot_down(), which
-// reaches all CPUs that run any member.
+// groups_lock comes before a group's lock, that before a process's. Whoever makes a slot show something, or nothing,
+// holds the group's, so all members' slots agree. A member's memory is freed after it left (no slot leads there) and a
+// shoot_down(), which reaches all CPUs that run any member.
 #include <arch/cpu.hpp>
 #include <exec/peers.hpp>
 #include <mm/object_cache.hpp>
