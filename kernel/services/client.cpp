@@ -280,7 +280,8 @@ void become_zombie(Client& client)
                    (is_chld && (parent->ignores_children || (parent->sigchld_flags & sa_nocldwait) != 0));
         if (&client == initial_client)
             unwanted = false;
-        if (client.exit_signal != 0 && parent != nullptr) {
+        // A number that is no signal only says how the child is to be waited for.
+        if (client.exit_signal != 0 && client.exit_signal <= num_signals && parent != nullptr) {
             SignalInfo info = about_child(client, code, signo == 0 ? client.status >> 8 : signo);
             info.signo = client.exit_signal;
             if (!(is_chld && parent->ignores_children))
