@@ -5,6 +5,7 @@
 #include <services/calls.hpp>
 #include <services/elf.hpp>
 #include <services/proc.hpp>
+#include <services/shared_memory.hpp>
 
 namespace still::services {
 
@@ -51,8 +52,23 @@ class Ranges {
     Vector rest_{0, 0};
 };
 
-Served transfer(Process& to, Ranges& into, Process& from, Ranges& out_of)
+// A piece of the peer's shared memory, or of the caller's own: by way of the kernel's memory. 0: it is no such piece.
+u64 move_shared(Image& peer, bool reads, u64 own, u64 other, u64 bytes)
 {
+    u8 room[256];
+    bytes = min<u64>(bytes, sizeof(room));
+    if (reads) {
+        const u64 got = copy_mapped(peer, other, room, bytes, false);
+        return got != 0 && copy_to_user(own, room, got) ? got : 0;
+    }
+    const u64 most = min(bytes, page_size - other % page_size);
+    return copy_from_user(room, own, most) ? copy_mapped(peer, other, room, most, true) : 0;
+}
+
+Served transfer(Process& to, Ranges& into, Process& from, Ranges& out_of, Image& peer, bool reads_peer)
+{
+    constexpr u32 tries = 64; // the page may go again at once
+    u32 again = 0;
     u64 sum = 0;
     for (;;) {
         const Vector target = TRY(into.now());
@@ -70,10 +86,21 @@ Served transfer(Process& to, Ranges& into, Process& from, Ranges& out_of)
         sum += done.bytes;
         if (done.bytes == bytes)
             continue;
+        const u64 moved =
+            move_shared(peer, reads_peer, (reads_peer ? target.base : source.base) + done.bytes,
+                        (reads_peer ? source.base : target.base) + done.bytes, bytes - done.bytes);
+        if (moved != 0) {
+            into.advance(moved);
+            out_of.advance(moved);
+            sum += moved;
+            continue;
+        }
         const bool is_target = done.missing == Transfer::Missing::target;
         const UserAddr at((is_target ? target.base : source.base) + done.bytes);
         const FaultError error =
             resolve_fault(is_target ? to : from, at, is_target ? Access::write : Access::read);
+        if (done.bytes == 0 && error.signo == 0 && again++ == tries)
+            return sum != 0 ? Served(sum) : fail(Errno::fault); // the caller's own is shared memory, say
         if (error.signo != 0 || current_task().owner->dying.load())
             return sum != 0 ? Served(sum) : fail(Errno::fault);
     }
@@ -93,7 +120,8 @@ Served move_memory(Client& client, const Args& a, bool reads)
     if (!held)
         return fail(Errno::srch);
     Process& own = *client.lwk;
-    return reads ? transfer(own, local, *held, remote) : transfer(*held, remote, own, local);
+    return reads ? transfer(own, local, *held, remote, *held.image(), true)
+                 : transfer(*held, remote, own, local, *held.image(), false);
 }
 
 } // namespace

@@ -97,7 +97,7 @@ TEST(Cpio, EachTruncationIsFound)
 
 TEST(Cpio, NoNumberInAField)
 {
-    std::string text = archive_of({{"a"}});
+    std::string text = archive_of({{"a", 0100644, ""}});
     text[10] = 'g';
     Errno end{};
     std::string why;
@@ -119,12 +119,12 @@ TEST(Cpio, FourGigabytesThatAreNotThere)
 
 TEST(Cpio, NamesWithoutAnEndOrTooLong)
 {
-    std::string text = archive_of({{"abc"}});
+    std::string text = archive_of({{"abc", 0100644, ""}});
     text[110 + 3] = 'd';
     Errno end{};
     EXPECT_TRUE(names_of(text, end).empty());
     EXPECT_EQ(end, Errno::inval);
-    text = archive_of({{"abc"}});
+    text = archive_of({{"abc", 0100644, ""}});
     text.replace(6 + 11 * 8, 8, "00001001");
     EXPECT_TRUE(names_of(text, end).empty());
     EXPECT_EQ(end, Errno::inval);
@@ -135,11 +135,12 @@ TEST(Cpio, NamesWithoutAnEndOrTooLong)
 
 TEST(Cpio, ArchivesBehindEachOtherWithZerosBetween)
 {
-    const std::string text = archive_of({{"a"}}) + std::string(512, '\0') + archive_of({{"b"}});
+    const std::string text =
+        archive_of({{"a", 0100644, ""}}) + std::string(512, '\0') + archive_of({{"b", 0100644, ""}});
     Errno end{};
     EXPECT_EQ(names_of(text, end), (std::vector<std::string>{"a", "b"}));
     EXPECT_EQ(end, Errno::noent);
-    EXPECT_EQ(names_of(archive_of({{"a"}}) + "garbage!", end), (std::vector<std::string>{"a"}));
+    EXPECT_EQ(names_of(archive_of({{"a", 0100644, ""}}) + "garbage!", end), (std::vector<std::string>{"a"}));
     EXPECT_EQ(end, Errno::inval);
 }
 
