@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A group's lock comes before a process's. Whoever makes a slot show something, or nothing, holds it, so all
-// members' slots agree. A member's memory is freed after it left (no slot leads there) and a shoot_down(), which
-// reaches all CPUs that run any member.
+// groups_lock comes before a group's lock, that before a process's. Whoever makes a slot show something, or nothing,
+// holds the group's, so all members' slots agree. A member's memory is freed after it left (no slot leads there) and a
+// shoot_down(), which reaches all CPUs that run any member.
 #include <arch/cpu.hpp>
 #include <exec/peers.hpp>
 #include <mm/object_cache.hpp>
@@ -147,6 +147,19 @@ void leave_peers(Process& p)
         return;
     show(*p.peers, p.peer_rank, nullptr, STILL_PEERS_NOTHING);
     p.peers->members[p.peer_rank] = nullptr;
+}
+
+bool has_peer(u32 id, u32 rank, u32 own_pid)
+{
+    LockGuard guard(groups_lock);
+    for (PeerGroup* group = groups; group != nullptr; group = group->next) {
+        if (group->id != id || rank >= STILL_MAX_PEERS)
+            continue;
+        LockGuard inner(group->lock);
+        const Process* peer = group->members[rank];
+        return peer != nullptr && peer->pid != own_pid && !peer->dying.load();
+    }
+    return false;
 }
 
 void vanish_from_peers(Process& p)

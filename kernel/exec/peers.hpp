@@ -17,6 +17,8 @@ Status join_peers(Process& p);
 void leave_peers(Process& p);
 // Likewise, and none has: whoever waits for its end in Linux finds its slot empty.
 void vanish_from_peers(Process& p);
+// Is that rank another process's, which is not on its way out?
+[[nodiscard]] bool has_peer(u32 group, u32 rank, u32 own_pid);
 // When no CPU has a translation of its memory: the group goes with its last member.
 void forget_peers(Process& p);
 
