@@ -97,6 +97,15 @@ void update_slice(Cpu& c)
     program_timer(c);
 }
 
+void end_slice(Cpu& c)
+{
+    c.slice_end = 0;
+    if (c.ready.empty())
+        arch::flush_user_tlb(); // see keep_slices_running()
+    else
+        c.need_resched = true;
+}
+
 void update_quick_slot(Cpu& c)
 {
     c.arch.quick_slot = c.ready.empty() && c.current != nullptr ? c.current->quick_slot : nullptr;
