@@ -67,7 +67,7 @@ def table(name, row):
 
 def section(rows):
     return ["## Memory of another process", "",
-            "`still bench peers_message peers_halo`. One CPU of the LWK's and one of Linux's; in brackets: times the limit,",
-            "which is the same copy within one process. XPMEM gets, attaches, detaches and releases for each message.",
-            "Shared memory is both copies.", "",
+            "`still bench peers_message peers_halo`. One CPU of the LWK's and one of Linux's; in brackets: times the",
+            "limit, which is the same copy within one process. XPMEM gets, attaches, detaches and releases for each",
+            "message. Shared memory is both copies.", "",
             *(line for name, row in rows.items() for line in (*table(name, row), ""))][:-1]
