@@ -72,5 +72,6 @@ def boot(archive, argv, smp=2, mem="512M", timeout=60, typed=(), options=()):
 def natively(script, cwd):
     """What this machine says to the same script: its output, and its status as a shell tells it."""
     done = subprocess.run(["bash", "-c", script], cwd=cwd, env={**os.environ, "LC_ALL": "C"},
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=60, check=False)
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace", timeout=60, check=False)
     return done.stdout, done.returncode if done.returncode >= 0 else 128 - done.returncode
