@@ -194,13 +194,14 @@ void continue_client(Client& client)
     tell_parent_locked(client, about_child(client, cld_continued, sig_cont), true);
 }
 
-// Has no member a parent in another group of its session? (setpgid(2))
+// Has no member a parent in another group of its session? (setpgid(2)) The initial task counts, other than on Linux: it
+// may be the shell that people work with.
 bool is_orphaned_group(u32 group)
 {
     LockGuard guard(clients_lock);
     for (Client* c = all_clients; c != nullptr; c = c->next)
         if (c->group == group && c->state == Client::State::alive && c->parent != nullptr &&
-            c->parent->group != group && c->parent->session == c->session && c->parent->pid != 1)
+            c->parent->group != group && c->parent->session == c->session)
             return false;
     return true;
 }
