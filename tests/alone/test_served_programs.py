@@ -103,8 +103,8 @@ print(os.waitpid(pid, 0)[1] >> 8, m[0:3], hashlib.sha256(b"x").hexdigest()[:8], 
 
 def test_python_with_its_library():
     archive = archive_with("/usr/bin/python3", "echo", files=[("t.py", 0o100644, PYTHON)])
-    library = subprocess.run(["/usr/bin/python3", "-c", "import os; print(os.path.dirname(os.__file__))"], capture_output=True,
-                             text=True, check=True).stdout.strip()
+    library = subprocess.run(["/usr/bin/python3", "-c", "import os; print(os.path.dirname(os.__file__))"],
+                             capture_output=True, text=True, check=True).stdout.strip()
     archive.put_tree(library, library.strip("/"))
     archive.put_from_host("/usr/lib/x86_64-linux-gnu/libcrypto.so.3")
     ended = boot(archive, ["/usr/bin/python3", "/t.py"], smp=4, mem="1G")
