@@ -194,13 +194,14 @@ void continue_client(Client& client)
     tell_parent_locked(client, about_child(client, cld_continued, sig_cont), true);
 }
 
-// Has no member a parent in another group of its session? (setpgid(2))
+// Has no member a parent in another group of its session? (setpgid(2)) The initial task counts, other than on Linux: it
+// may be the shell that people work with.
 bool is_orphaned_group(u32 group)
 {
     LockGuard guard(clients_lock);
     for (Client* c = all_clients; c != nullptr; c = c->next)
         if (c->group == group && c->state == Client::State::alive && c->parent != nullptr &&
-            c->parent->group != group && c->parent->session == c->session && c->parent->pid != 1)
+            c->parent->group != group && c->parent->session == c->session)
             return false;
     return true;
 }
@@ -209,15 +210,25 @@ bool is_orphaned_group(u32 group)
 
 namespace {
 
+// The nearest ancestor that asked for them (PR_SET_CHILD_SUBREAPER), or the initial task.
+Client* adopter_of(const Client& client) REQUIRES(clients_lock)
+{
+    for (Client* c = client.parent; c != nullptr; c = c->parent)
+        if (c->subreaper != 0 && c->state == Client::State::alive)
+            return c;
+    return initial_client != &client ? initial_client : nullptr;
+}
+
 void give_children_away(Client& client) REQUIRES(clients_lock)
 {
+    Client* const adopter = adopter_of(client);
     for (Client* c = all_clients; c != nullptr; c = c->next) {
         if (c->parent != &client)
             continue;
         if (c->death_signal != 0 && c->lwk != nullptr && c->state == Client::State::alive)
             (void)send_signal(*c->lwk, 0,
                               sent_signal(static_cast<u32>(c->death_signal), si_user, client.pid, 0));
-        c->parent = initial_client != &client ? initial_client : nullptr;
+        c->parent = adopter;
         if (c->parent != nullptr)
             c->parent->children.wake();
     }
