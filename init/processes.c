@@ -23,6 +23,8 @@ int act_as_child(int argc, char** argv)
 {
     if (argc == 3 && strcmp(argv[1], "--child") == 0)
         return atoi(argv[2]);
+    if (argc == 2 && strcmp(argv[1], "--peer") == 0)
+        return peer_main();
     return -1;
 }
 

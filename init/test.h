@@ -44,6 +44,8 @@ void test_processes(void);
 void test_peers(void);
 void test_timing(void);
 
+int peer_main(void); /* of a process of test_peers(): its status */
+
 /* What the program does when it is its own child (processes.c); -1: nothing. */
 int act_as_child(int argc, char** argv);
 

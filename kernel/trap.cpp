@@ -10,7 +10,7 @@
 #include <debug/log.hpp>
 #include <debug/panic.hpp>
 #include <debug/symbols.hpp>
-#include <exec/user_memory.hpp>
+#include <exec/peers.hpp>
 #include <exec/way_back.hpp>
 #include <offload/ikc.hpp>
 #include <sched/snapshot.hpp>
@@ -42,12 +42,15 @@ void signal_fault(Task& task, const arch::TrapFrame& frame, u32 signo, i32 code,
 
 // The protection key that forbids the current thread this access; -1: none does. Asked before a page is filled in, as
 // Linux does.
-i32 forbidding_key(AddressSpace& space, u64 address, Access access, u64 error)
+i32 forbidding_key(const Process& p, u64 address, Access access, u64 error)
 {
+    AddressSpace& space = p.space;
     const bool by_cpu = (error & error_key) != 0;
     if (!by_cpu && (access == Access::execute || !space.uses_keys()))
         return -1;
     const i32 key = space.key_at(UserAddr(address));
+    if (PeerAddress there; key < 0 && by_cpu && is_of_peer(p, address, there))
+        return 0; // some key of the peer's
     if (key < 0)
         return -1;
     const u32 rights = arch::read_pkru() >> (2 * key);
@@ -67,7 +70,7 @@ void page_fault(arch::TrapFrame& frame)
         Task& task = current_task();
         FaultError e{sig_segv, segv_maperr};
         const i32 key =
-            address < arch::user_limit ? forbidding_key(task.owner->space, address, access, frame.error) : -1;
+            address < arch::user_limit ? forbidding_key(*task.owner, address, access, frame.error) : -1;
         if (key >= 0)
             e.code = segv_pkuerr;
         else if (address < arch::user_limit)
@@ -83,7 +86,7 @@ void page_fault(arch::TrapFrame& frame)
     const u64 fixup = arch::user_copy_fixup(frame.rip);
     if (fixup == 0 || address >= arch::user_limit || c.current->process == nullptr)
         panic_text("page fault in the kernel", &frame);
-    const bool forbidden = forbidding_key(c.current->process->space, address, access, frame.error) >= 0;
+    const bool forbidden = forbidding_key(*c.current->process, address, access, frame.error) >= 0;
     if (!forbidden && !c.no_user_faults &&
         resolve_fault(*c.current->process, UserAddr(address), access).signo == 0)
         return;

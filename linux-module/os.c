@@ -81,6 +81,7 @@ static struct still_os *new_os(void)
 	INIT_LIST_HEAD(&os->zap_list);
 	init_waitqueue_head(&os->zap_wait);
 	INIT_LIST_HEAD(&os->zombies);
+	INIT_LIST_HEAD(&os->groups);
 	INIT_LIST_HEAD(&os->signal_files);
 	spin_lock_init(&os->signal_lock);
 	INIT_WORK(&os->death_work, still_os_death_work);

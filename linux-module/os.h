@@ -134,6 +134,7 @@ struct still_os {
 	struct still_proc *procs[STILL_MAX_PROCS];
 	u16 generations[STILL_MAX_PROCS];
 	unsigned int num_procs;
+	struct list_head groups;  /* peers.c */
 	struct list_head zombies; /* not released by a dead LWK: freed once its cores are stopped */
 };
 

@@ -18,6 +18,7 @@
 #include "ikc.h"
 #include "mirror.h"
 #include "os.h"
+#include "peers.h"
 #include "proxy.h"
 #include "zap.h"
 
@@ -53,6 +54,7 @@ static void free_proc(struct kref *ref)
 {
 	struct still_proc *proc = container_of(ref, struct still_proc, ref);
 
+	still_peers_put(proc);
 	still_proxy_files_free(proc);
 	still_slots_free(proc);
 	free_area(proc);
@@ -137,6 +139,7 @@ int still_proc_add(struct still_proc *proc)
 		if (!++os->generations[i])
 			os->generations[i] = 1;
 		proc->id = i | (u32)os->generations[i] << 16;
+		proc->window = (u64)i << STILL_WINDOW_SHIFT;
 		proc->dead = false;
 		os->procs[i] = proc;
 		os->num_procs++;
@@ -257,6 +260,7 @@ static void reap(struct work_struct *work)
 	int ret = 0;
 
 	still_mirror_stop(proc);
+	still_peers_leave(proc);
 	if (!was_dead && proc->stage >= STILL_STAGE_CREATED) {
 		while (still_proc_alive(proc) && still_quarantine_process(proc))
 			msleep(20);
@@ -299,6 +303,8 @@ void still_proc_closed(struct still_proc *proc)
 {
 	struct still_msg msg = { .kind = STILL_MSG_PROC_KILL, .proc = proc->id };
 
+	WRITE_ONCE(proc->closed, true);
+	still_peers_leave(proc);
 	if (still_proc_alive(proc) && proc->stage >= STILL_STAGE_CREATED)
 		still_ikc_send(proc->os, still_ikc_pick_cpu(proc->os), &msg);
 	if (still_proc_alive(proc) && proc->stage >= STILL_STAGE_STARTED)

@@ -18,6 +18,7 @@
 #include <stillcore/ikc.h>
 #include <stillcore/ioctl_proc.h>
 
+struct still_group;
 struct still_letter;
 struct still_os;
 struct still_watched;
@@ -64,6 +65,8 @@ struct still_proc {
 	struct still_os *os;
 	u32 id;    /* table index | generation << 16 */
 	bool dead; /* the LWK does not know it (any more): nothing is sent. procs_lock */
+	u64 window;
+	bool closed; /* the device's file is */
 	atomic_t holders;
 	struct work_struct reap_work;
 	struct list_head zombie;
@@ -93,6 +96,11 @@ struct still_proc {
 	spinlock_t fault_lock;
 	struct still_fault_error fault_errors[STILL_FAULT_ERRORS];
 
+	/* peers.c: under procs_lock */
+	struct still_group *group; /* or NULL; as long as it lives */
+	u32 rank;
+	bool left;
+
 	/* mirror.c */
 	struct mmu_interval_notifier notifier; /* if watched */
 	struct mutex mirror_mutex;
@@ -107,9 +115,10 @@ static inline u32 still_proc_index(const struct still_proc *proc)
 	return proc->id & 0xffff;
 }
 
+/* Where the pseudo file has the process's address 0. */
 static inline u64 still_proc_window(const struct still_proc *proc)
 {
-	return (u64)still_proc_index(proc) << STILL_WINDOW_SHIFT;
+	return proc->window;
 }
 
 /* What an open /dev/ihkN is. */

@@ -64,6 +64,11 @@ static struct still_proc *new_child(struct still_proc *parent)
 	child->page->flushed = 0;
 	child->page->stopped = 0;
 	child->page->ended = 0;
+	/* The rank is its parent's, and the slots with it. */
+	child->page->peers_group = 0;
+	child->page->peers_rank = 0;
+	child->page->peers_size = 0;
+	child->page->peers_right = 0;
 	still_proxy_files_copy(child, parent);
 	mutex_lock(&parent->lock);
 	if (parent->own_exe)

@@ -11,6 +11,7 @@
 
 #include "ikc.h"
 #include "os.h"
+#include "peers.h"
 #include "proxy.h"
 #include "proxy_mm.h"
 
@@ -113,6 +114,9 @@ static int create(struct still_handle *handle, struct still_proc_create __user *
 		still_proc_put(proc);
 		goto free;
 	}
+	ret = still_peers_join(proc, request);
+	if (ret)
+		goto drop;
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	ret = fd;
 	if (fd < 0)

@@ -23,6 +23,7 @@
 #include "ikc.h"
 #include "lwk_tables.h"
 #include "os.h"
+#include "peers.h"
 #include "proxy.h"
 #include "proxy_mm.h"
 
@@ -41,6 +42,20 @@ static struct still_proc *proc_of(const struct vm_area_struct *vma)
 static u64 address_of(struct still_proc *proc, struct vm_fault *vmf)
 {
 	return ((u64)vmf->pgoff << PAGE_SHIFT) - still_proc_window(proc);
+}
+
+/* What is faulted on: a page of that process's, by itself or by a peer. */
+struct wanted {
+	struct still_proc *proc;
+	u64 address;
+	bool by_peer;
+};
+
+static struct wanted wanted_of(struct vm_fault *vmf)
+{
+	struct still_proc *proc = proc_of(vmf->vma);
+
+	return (struct wanted){ proc, address_of(proc, vmf), false };
 }
 
 static bool allows(const struct still_leaf *leaf, bool write)
@@ -175,16 +190,25 @@ static vm_fault_t fault_in(struct still_proc *proc, struct vm_fault *vmf, u64 ad
 	return VM_FAULT_RETRY;
 }
 
-static vm_fault_t insert(struct vm_fault *vmf, bool write)
+/* The page is locked; see there. */
+static bool may_insert(const struct wanted *wanted, struct page *page, bool write)
 {
-	struct still_proc *proc = proc_of(vmf->vma);
-	u64 address = address_of(proc, vmf);
+	return mark_seen(wanted->proc, wanted->address, page, write) &&
+	       (!wanted->by_peer || still_peers_allow(wanted->proc, write));
+}
+
+static vm_fault_t insert(struct vm_fault *vmf, const struct wanted *wanted, bool write)
+{
+	struct still_proc *proc = wanted->proc;
+	u64 address = wanted->address;
 	struct page *page;
 	vm_fault_t ret;
 
 	for (;;) {
 		if (!still_os_check(proc->os) || fatal_signal_pending(current))
 			return VM_FAULT_SIGBUS;
+		if (wanted->by_peer && !still_peers_allow(proc, write))
+			return VM_FAULT_SIGSEGV;
 		page = find_page(proc, address, write);
 		if (IS_ERR(page))
 			return as_fault(PTR_ERR(page));
@@ -195,7 +219,7 @@ static vm_fault_t insert(struct vm_fault *vmf, bool write)
 			continue;
 		}
 		lock_page(page);
-		if (mark_seen(proc, address, page, write))
+		if (may_insert(wanted, page, write))
 			break;
 		unlock_page(page);
 		put_page(page);
@@ -207,24 +231,32 @@ static vm_fault_t insert(struct vm_fault *vmf, bool write)
 
 static vm_fault_t proxy_fault(struct vm_fault *vmf)
 {
-	return insert(vmf, vmf->flags & FAULT_FLAG_WRITE);
+	const struct wanted wanted = wanted_of(vmf);
+
+	return insert(vmf, &wanted, vmf->flags & FAULT_FLAG_WRITE);
 }
 
 /*
  * A store to a page that is mapped read-only. If the LWK's entry does not allow it as it is, the Linux
  * mapping is dropped and the store faults again, in proxy_fault(), where one can wait for the LWK.
  */
-static vm_fault_t proxy_mkwrite(struct vm_fault *vmf)
+static vm_fault_t make_writable(struct vm_fault *vmf, const struct wanted *wanted)
 {
-	struct still_proc *proc = proc_of(vmf->vma);
 	struct page *page = vmf->page;
 
 	lock_page(page);
-	if (mark_seen(proc, address_of(proc, vmf), page, true))
+	if (wanted->proc && may_insert(wanted, page, true))
 		return VM_FAULT_LOCKED;
-	unmap_mapping_pages(proc->os->inode->i_mapping, vmf->pgoff, 1, false);
+	unmap_mapping_pages(proc_of(vmf->vma)->os->inode->i_mapping, vmf->pgoff, 1, false);
 	unlock_page(page);
 	return VM_FAULT_NOPAGE;
+}
+
+static vm_fault_t proxy_mkwrite(struct vm_fault *vmf)
+{
+	const struct wanted wanted = wanted_of(vmf);
+
+	return make_writable(vmf, &wanted);
 }
 
 const struct vm_operations_struct still_proxy_vm_ops = {
@@ -245,9 +277,10 @@ static bool has_changed(struct still_proc *proc, unsigned int seen)
  */
 static vm_fault_t pinnable_fault(struct vm_fault *vmf)
 {
-	struct still_proc *proc = proc_of(vmf->vma);
-	u64 address = address_of(proc, vmf);
-	vm_fault_t ret = insert(vmf, true);
+	const struct wanted wanted = wanted_of(vmf);
+	struct still_proc *proc = wanted.proc;
+	u64 address = wanted.address;
+	vm_fault_t ret = insert(vmf, &wanted, true);
 	struct file *file;
 	unsigned int seen;
 
@@ -286,4 +319,41 @@ const struct vm_operations_struct still_disguised_vm_ops = {
 	.close = disguised_close,
 	.fault = proxy_fault,
 	.page_mkwrite = proxy_mkwrite,
+};
+
+/* With a reference, if there is one. */
+static struct wanted wanted_of_peer(struct vm_fault *vmf)
+{
+	struct wanted wanted = { .by_peer = true };
+
+	wanted.proc =
+		still_peers_find(proc_of(vmf->vma), (u64)vmf->pgoff << PAGE_SHIFT, &wanted.address);
+	return wanted;
+}
+
+static vm_fault_t peer_fault(struct vm_fault *vmf)
+{
+	const struct wanted wanted = wanted_of_peer(vmf);
+	vm_fault_t ret;
+
+	if (!wanted.proc)
+		return VM_FAULT_SIGSEGV;
+	ret = insert(vmf, &wanted, vmf->flags & FAULT_FLAG_WRITE);
+	still_proc_put(wanted.proc);
+	return ret;
+}
+
+static vm_fault_t peer_mkwrite(struct vm_fault *vmf)
+{
+	const struct wanted wanted = wanted_of_peer(vmf);
+	vm_fault_t ret = make_writable(vmf, &wanted);
+
+	if (wanted.proc)
+		still_proc_put(wanted.proc);
+	return ret;
+}
+
+const struct vm_operations_struct still_peers_vm_ops = {
+	.fault = peer_fault,
+	.page_mkwrite = peer_mkwrite,
 };

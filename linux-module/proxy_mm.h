@@ -15,6 +15,8 @@ extern const struct vm_operations_struct still_proxy_vm_ops;
 extern const struct vm_operations_struct still_pinnable_vm_ops;
 /* As the first, but vm_file is another: see pinnable.c. */
 extern const struct vm_operations_struct still_disguised_vm_ops;
+/* As the first, of the memory of peers: see peers.c. */
+extern const struct vm_operations_struct still_peers_vm_ops;
 
 /* Is it one of these? */
 bool still_is_pseudo(const struct vm_area_struct *vma);

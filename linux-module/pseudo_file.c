@@ -15,6 +15,7 @@
 
 #include "compat.h"
 #include "os.h"
+#include "peers.h"
 #include "proxy.h"
 #include "proxy_mm.h"
 
@@ -70,15 +71,23 @@ int still_pseudo_cover(struct file *file, struct vm_area_struct *vma,
 		       const struct vm_operations_struct *ops)
 {
 	struct still_proc *proc = file->private_data;
+	bool slots = proc->group && vma->vm_start >= 1ull << STILL_PEERS_SHIFT;
 
 	if (!(vma->vm_flags & VM_SHARED) || (vma->vm_flags & VM_EXEC) ||
 	    vma->vm_pgoff != vma->vm_start >> PAGE_SHIFT ||
-	    !still_proc_in_app_range(proc, vma->vm_start, vma->vm_end))
+	    (!slots && !still_proc_in_app_range(proc, vma->vm_start, vma->vm_end)))
 		return -EINVAL;
 	if (current->mm != proc->mm)
 		return -EPERM;
-	vma->vm_pgoff += still_proc_window(proc) >> PAGE_SHIFT;
-	vma->vm_ops = ops;
+	if (slots && still_peers_read_only(proc) && vma->vm_start >= still_peers_read_only(proc)) {
+		if (vma->vm_flags & VM_WRITE)
+			return -EACCES;
+		vm_flags_clear(vma, VM_MAYWRITE);
+		/* The same memory as that of the slots for writing: a zap reaches both. */
+		vma->vm_pgoff -= (u64)STILL_PEERS_READ_ONLY << (STILL_PEERS_SHIFT - PAGE_SHIFT);
+	}
+	vma->vm_pgoff += (slots ? still_peers_slots(proc) : still_proc_window(proc)) >> PAGE_SHIFT;
+	vma->vm_ops = slots ? &still_peers_vm_ops : ops;
 	vma->vm_private_data = file;
 	/* Not VM_DONTDUMP: a program's core is that of its proxy. By default Linux dumps no shared mapping. */
 	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND);

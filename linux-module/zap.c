@@ -68,6 +68,13 @@ static void wait_for_inserters(struct still_proc *proc, u64 start, u64 end)
 	}
 }
 
+void still_zap_all(struct still_proc *proc, u64 end)
+{
+	wait_for_inserters(proc, 0, end);
+	unmap_mapping_pages(proc->os->inode->i_mapping, still_proc_window(proc) >> PAGE_SHIFT,
+			    end >> PAGE_SHIFT, false);
+}
+
 static int zap(struct still_os *os, const struct still_msg *msg, u64 *pinned)
 {
 	u64 start = msg->arg[0], len = msg->arg[1];

@@ -11,6 +11,8 @@ struct still_os;
 struct still_proc;
 
 /* zap.c */
+/* All that Linux has mapped of a process below end; whoever inserts a page meanwhile finds out that he may not. */
+void still_zap_all(struct still_proc *proc, u64 end);
 int still_zapper_start(struct still_os *os);
 void still_zapper_stop(struct still_os *os);
 void still_zap_queue(struct still_os *os, struct still_letter *letter);

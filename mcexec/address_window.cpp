@@ -16,12 +16,12 @@ namespace still::mcexec {
 
 namespace {
 
-bool map_range(int fd, const still_range& range)
+bool map_range(int fd, const still_range& range, bool read_only)
 {
     // SAFETY: NOREPLACE: nothing that lies there is harmed.
     void* const want = reinterpret_cast<void*>(range.start);
     const void* got =
-        mmap(want, range.end - range.start, PROT_READ | PROT_WRITE,
+        mmap(want, range.end - range.start, read_only ? PROT_READ : PROT_READ | PROT_WRITE,
              MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_NORESERVE, fd, static_cast<off_t>(range.start));
     if (got != want && got != MAP_FAILED) {
         errno = EEXIST;
@@ -30,14 +30,15 @@ bool map_range(int fd, const still_range& range)
 }
 
 // Memory whose home is Linux: a forked child has it already.
-bool map_around(int fd, const still_range& range)
+bool map_around(int fd, const still_range& range, bool read_only)
 {
     const auto maps = read_maps();
     if (!maps) {
         return false;
     }
     const auto gaps = gaps_within(*maps, range);
-    return std::all_of(gaps.begin(), gaps.end(), [fd](const still_range& gap) { return map_range(fd, gap); });
+    return std::all_of(gaps.begin(), gaps.end(),
+                       [=](const still_range& gap) { return map_range(fd, gap, read_only); });
 }
 
 } // namespace
@@ -53,10 +54,10 @@ ihk::Result<std::string> read_maps()
     return text.str();
 }
 
-ihk::Result<> map_program_addresses(int fd, const std::vector<still_range>& app)
+ihk::Result<> map_program_addresses(int fd, const std::vector<still_range>& app, bool read_only)
 {
     for (const still_range& range : app) {
-        if (map_range(fd, range) || (errno == EEXIST && map_around(fd, range))) {
+        if (map_range(fd, range, read_only) || (errno == EEXIST && map_around(fd, range, read_only))) {
             continue;
         }
         const int number = errno;

@@ -14,6 +14,7 @@ namespace still::mcexec {
 // The text of /proc/self/maps, of mcexec itself.
 [[nodiscard]] ihk::Result<std::string> read_maps();
 // Maps the pseudo file over all of them, where nothing lies yet.
-[[nodiscard]] ihk::Result<> map_program_addresses(int pseudo_file, const std::vector<still_range>& app);
+[[nodiscard]] ihk::Result<> map_program_addresses(int pseudo_file, const std::vector<still_range>& app,
+                                                  bool read_only = false);
 
 } // namespace still::mcexec

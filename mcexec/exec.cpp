@@ -3,6 +3,7 @@
 
 #include "find_program.hpp"
 #include "limits.hpp"
+#include "peers.hpp"
 #include "process.hpp"
 #include "signal_relay.hpp"
 #include "user_memory.hpp"
@@ -111,6 +112,7 @@ std::vector<std::string> command_line(const Target& target, const ExecState& inh
     if (options.poll_us) {
         words.push_back(fmt::format("--poll-us={}", *options.poll_us));
     }
+    add_peers(words);
     if (options.stats) {
         words.emplace_back("--stats");
     }

@@ -6,6 +6,7 @@
 #include "ihk/device.hpp"
 #include "layout.hpp"
 #include "limits.hpp"
+#include "peers.hpp"
 #include "process.hpp"
 #include "show.hpp"
 #include "signal_relay.hpp"
@@ -95,6 +96,9 @@ ihk::Result<still_proc_create> create_process(const Options& options, const std:
     request.ignored_signals = signals.ignored;
     request.blocked_signals = signals.blocked;
     request.cpu_base_ns = options.cpu_ns;
+    if (const auto good = ask_for_peers(options, request); !good) {
+        return std::unexpected(good.error());
+    }
     const int result = process.device.create(request);
     if (result >= 0) {
         return request;
@@ -113,6 +117,9 @@ ihk::Result<still_proc_create> create_process(const Options& options, const std:
         error.hint = fmt::format("see 'ihkosctl {} kmsg'; 'ihkosctl up' or 'ihkosctl reboot {}' starts it",
                                  process.device.os(), process.device.os());
         break;
+    case EBUSY:
+    case ENOSPC:
+        return std::unexpected(no_place_among_peers(request));
     case EINVAL:
         error.hint = "does the instance have the CPUs that -c names?";
         break;
@@ -122,7 +129,7 @@ ihk::Result<still_proc_create> create_process(const Options& options, const std:
     return std::unexpected(error);
 }
 
-ihk::Result<> map_pseudo_file(int fd, const std::vector<still_range>& app)
+ihk::Result<> map_pseudo_file(int fd, const std::vector<still_range>& app, bool read_only = false)
 {
     const auto maps = read_maps();
     if (!maps) {
@@ -131,10 +138,12 @@ ihk::Result<> map_pseudo_file(int fd, const std::vector<still_range>& app)
     if (!ranges_are_free(*maps, app)) {
         return ihk::fail(ENOMEM, "something of mcexec lies among the program's addresses");
     }
-    if (const auto mapped = map_program_addresses(fd, app); !mapped) {
-        return mapped;
-    }
-    // What mcexec maps from now on (thread stacks) must land above the program's addresses.
+    return map_program_addresses(fd, app, read_only);
+}
+
+// What mcexec maps from now on (thread stacks) must land above the program's addresses.
+ihk::Result<> check_room_above(const std::vector<still_range>& app)
+{
     void* const probe = mmap(nullptr, page_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     const bool above =
         probe != MAP_FAILED && reinterpret_cast<uint64_t>(probe) >= app.back().end; // SAFETY: compared
@@ -202,6 +211,7 @@ std::vector<AuxEntry> auxiliary_vector(const ElfImage& main, const ElfImage* int
     aux.push_back({AT_BASE, interpreter != nullptr ? interpreter->low + place.interpreter_bias : 0});
     aux.push_back({AT_FLAGS, 0});
     aux.push_back({AT_ENTRY, main.entry + place.main_bias});
+    add_peers(aux);
     for (const uint64_t type : {AT_UID, AT_EUID, AT_GID, AT_EGID, AT_SECURE, AT_HWCAP2}) {
         inherit(type);
     }
@@ -273,15 +283,20 @@ ihk::Result<> launch(const Options& options, Program program, char** environment
     signals.blocked = options.blocked.value_or(signals.blocked);
     process.signals = signals;
     const auto maps = read_maps();
-    const auto app = maps ? find_app_ranges(*maps) : std::unexpected(maps.error());
+    auto app = maps ? find_app_ranges(*maps) : std::unexpected(maps.error());
     if (!app) {
         return std::unexpected(app.error());
+    }
+    const std::vector<still_range> all = *app;
+    if (options.smartmap) {
+        *app = {smartmap_range};
     }
     auto created = create_process(options, *app, signals);
     if (!created) {
         return std::unexpected(created.error());
     }
     process.app = *app;
+    keep_peers(*created);
     process.tsc_khz = created->tsc_khz;
     process.poll_limit = options.poll_us.value_or(default_poll_us) * created->tsc_khz / 1000;
     const still_limit stack_limit = limit_of(RLIMIT_STACK);
@@ -289,8 +304,17 @@ ihk::Result<> launch(const Options& options, Program program, char** environment
     if (process.device.map_slots() == nullptr) {
         return std::unexpected(in_step("cannot map the slots", -errno));
     }
-    const auto mapped = map_pseudo_file(created->mm_fd, *app);
+    auto mapped = map_pseudo_file(created->mm_fd, *app);
+    if (mapped && options.smartmap) {
+        mapped = map_pseudo_file(created->mm_fd, find_slots(all, created->peers_size));
+    }
+    if (mapped && options.smartmap) {
+        mapped = map_pseudo_file(created->mm_fd, find_read_only_slots(all, created->peers_size), true);
+    }
     close(created->mm_fd);
+    if (mapped) {
+        mapped = check_room_above(all);
+    }
     if (!mapped) {
         return mapped;
     }
@@ -312,8 +336,10 @@ ihk::Result<> launch(const Options& options, Program program, char** environment
         interpreter_elf = &interpreter.elf;
     }
 
-    const bool random = randomized();
-    const PlacementRequest wish{*app, main->elf, interpreter_elf, stack_limit.soft, created->vdso_size};
+    // What peers have in common shall lie at the same address in all of them.
+    const bool random = randomized() && !options.smartmap;
+    const PlacementRequest wish{
+        *app, main->elf, interpreter_elf, stack_limit.soft, created->vdso_size, options.smartmap.has_value()};
     const auto where = place(wish, [random](uint64_t bound) { return random ? random_below(bound) : 0; });
     if (!where) {
         return std::unexpected(where.error());

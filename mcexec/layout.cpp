@@ -15,6 +15,9 @@ constexpr uint64_t gib = 1ull << 30;
 constexpr uint64_t room_for_mcexec = 64 * gib;
 constexpr uint64_t lowest_sane_end = 0x600000000000;
 constexpr still_range pie_window = {0x558000000000, 0x568000000000};
+// What is at the same address in all members of a group can be found by it.
+constexpr still_range smartmap_pie_window = {16 * gib, 32 * gib};
+constexpr uint64_t largest_smartmap_stack = 64 * gib;
 // Room that is left for the stack to grow into: the least as on Linux, the most for `ulimit -s unlimited`.
 constexpr uint64_t least_stack = 128ull << 20;
 constexpr uint64_t largest_stack = 1024 * gib;
@@ -80,6 +83,47 @@ ihk::Result<std::vector<still_range>> find_app_ranges(std::string_view maps)
                                     {brk_hole.end, align_down(lowest - room_for_mcexec, gib)}};
 }
 
+namespace {
+
+// The parts of the range that lie among the program's addresses.
+std::vector<still_range> parts_of(const std::vector<still_range>& app, still_range range)
+{
+    std::vector<still_range> parts;
+    for (const still_range& own : app) {
+        const still_range part{std::max(own.start, range.start), std::min(own.end, range.end)};
+        if (part.start < part.end) {
+            parts.push_back(part);
+        }
+    }
+    return parts;
+}
+
+constexpr uint64_t slot_start(uint64_t rank)
+{
+    return (rank + 1) << STILL_PEERS_SHIFT;
+}
+
+uint64_t most_ranks(uint32_t size)
+{
+    return size == 0 ? STILL_PEERS_TWICE : size;
+}
+
+} // namespace
+
+std::vector<still_range> find_slots(const std::vector<still_range>& app, uint32_t size)
+{
+    return parts_of(app, {slot_start(0), slot_start(most_ranks(size))});
+}
+
+std::vector<still_range> find_read_only_slots(const std::vector<still_range>& app, uint32_t size)
+{
+    if (size > STILL_PEERS_TWICE) {
+        return {};
+    }
+    return parts_of(
+        app, {slot_start(STILL_PEERS_READ_ONLY), slot_start(STILL_PEERS_READ_ONLY + most_ranks(size))});
+}
+
 std::vector<still_range> gaps_within(std::string_view maps, still_range range)
 {
     std::vector<still_range> gaps;
@@ -124,23 +168,24 @@ ihk::Result<Placement> place(const PlacementRequest& request, const Random& rand
 {
     const auto pages = [&](uint64_t bytes) { return random(bytes / page_size) * page_size; };
     const still_range& upper = request.app.back();
+    const uint64_t stack_room = request.smartmap ? largest_smartmap_stack : largest_stack;
+    const still_range& window = request.smartmap ? smartmap_pie_window : pie_window;
     Placement p;
 
     p.stack_top = upper.end - 2 * vdso_window - pages(stack_random);
-    p.stack_start = p.stack_top - std::clamp(page_up(std::min(request.stack_limit, largest_stack)),
-                                             least_stack, largest_stack);
+    p.stack_start =
+        p.stack_top - std::clamp(page_up(std::min(request.stack_limit, stack_room)), least_stack, stack_room);
     p.vdso = p.stack_top + page_size + pages(vdso_window - page_size);
     p.mmap_top = p.stack_start - guard_gap - pages(mmap_random);
 
     const ElfImage& main = request.main;
     if (main.position_independent) {
         const uint64_t size = main.high - main.low;
-        if (size > pie_window.end - pie_window.start) {
+        if (size > window.end - window.start) {
             return ihk::fail(ENOMEM, "the program is larger than the room for it");
         }
-        const uint64_t base =
-            align_down(pie_window.start + pages(pie_window.end - pie_window.start - size), main.align);
-        p.main_bias = std::max(base, pie_window.start) - main.low;
+        const uint64_t base = align_down(window.start + pages(window.end - window.start - size), main.align);
+        p.main_bias = std::max(base, window.start) - main.low;
     }
     const uint64_t main_low = main.low + p.main_bias;
     const uint64_t main_high = main.high + p.main_bias;

@@ -11,6 +11,7 @@
 #include "elf_image.hpp"
 #include "ihk/error.hpp"
 
+#include <stillcore/peers.h>
 #include <stillcore/process.h>
 
 #include <cstdint>
@@ -26,6 +27,13 @@ inline constexpr uint64_t app_start = 0x10000;
 
 // From the text of /proc/self/maps: the two application ranges.
 [[nodiscard]] ihk::Result<std::vector<still_range>> find_app_ranges(std::string_view maps);
+// SMARTMAP: where the peers of a group are seen, of those that may be size (0: as many as there can be), if app are the
+// ranges of a program that is of no group. That of a member is smartmap_range.
+inline constexpr still_range smartmap_range = {app_start, STILL_PEERS_END};
+[[nodiscard]] std::vector<still_range> find_slots(const std::vector<still_range>& app, uint32_t size);
+// Those in which they are seen for reading only.
+[[nodiscard]] std::vector<still_range> find_read_only_slots(const std::vector<still_range>& app,
+                                                            uint32_t size);
 // The parts of the range that no mapping covers, ascending.
 [[nodiscard]] std::vector<still_range> gaps_within(std::string_view maps, still_range range);
 // Nothing of mcexec's own lies in them; to be asked again before the pseudo file covers them.
@@ -50,6 +58,7 @@ struct PlacementRequest {
     const ElfImage* interpreter; // or nullptr
     uint64_t stack_limit;        // RLIMIT_STACK's soft limit
     uint64_t vdso_size;          // 0: none
+    bool smartmap = false;
 };
 
 // Where the stack begins to be mapped when the program starts; a fault below extends it, up to its limit.

@@ -4,6 +4,7 @@
 #include "ihk/parse.hpp"
 
 #include <stillcore/ioctl_admin.h>
+#include <stillcore/peers.h>
 
 #include <fmt/format.h>
 
@@ -15,8 +16,8 @@
 namespace still::mcexec {
 
 const char* const usage =
-    "usage: mcexec [-c CPULIST] [-n SIZE [--rank R]] [--stats] [--os N | /dev/ihkN | N] [--poll-us N]\n"
-    "              [--] PROGRAM [ARG...]\n"
+    "usage: mcexec [-c CPULIST] [-n SIZE [--rank R]] [--smartmap[=NAME]] [--stats] [--os N | /dev/ihkN | N]\n"
+    "              [--poll-us N] [--] PROGRAM [ARG...]\n"
     "Runs an unmodified Linux program on the LWK of OS instance N (else $STILLCORE_OS, else 0).\n"
     "  -c CPULIST    the LWK CPUs that the program may use, numbered from 0, such as 0,2-3 (all)\n"
     "  -n SIZE       this is one of SIZE ranks, who divide the CPUs by topology; which one, the launcher "
@@ -24,6 +25,9 @@ const char* const usage =
     "                the environment. Under Open MPI's and MPICH's mpirun that needs no option; -n 1: all "
     "CPUs\n"
     "  --rank R      which rank it is, counted from 0, where no launcher says so\n"
+    "  --smartmap    the ranks of the same launcher, or the processes of the same user's that give the same "
+    "NAME,\n"
+    "                see each other's memory (<stillcore/smartmap.h>)\n"
     "  --stats       print at the end which system calls Linux served, how often, how long\n"
     "  --poll-us N   how long each side polls before it sleeps (20; 0: never)\n";
 
@@ -32,7 +36,8 @@ namespace {
 constexpr const char* see_help = "see mcexec --help";
 
 constexpr std::string_view with_value[] = {"-c",       "-n",     "--rank",    "--os",       "--poll-us",
-                                           "--cpu-ns", "--exec", "--blocked", "--close-fd", "--stack-limit"};
+                                           "--cpu-ns", "--exec", "--blocked", "--close-fd", "--stack-limit",
+                                           "--peer"};
 
 ihk::Result<uint32_t> number_of(std::string_view option, std::string_view text, uint64_t limit)
 {
@@ -76,6 +81,18 @@ ihk::Result<> set_value(std::string_view option, const char* value, Options& opt
     if (option == "--close-fd") {
         if (const auto fd = ihk::parse_decimal(value); fd && *fd <= INT_MAX) {
             options.close_fd = static_cast<int>(*fd);
+        }
+        return {};
+    }
+    if (option == "--peer") {
+        const std::string_view text = value;
+        const size_t slash = text.find('/');
+        const auto rank = ihk::parse_decimal(text.substr(0, slash));
+        const auto size =
+            slash == std::string_view::npos ? std::nullopt : ihk::parse_decimal(text.substr(slash + 1));
+        if (rank && size) {
+            options.peer_rank = static_cast<uint32_t>(*rank);
+            options.peers = static_cast<uint32_t>(*size);
         }
         return {};
     }
@@ -130,6 +147,14 @@ ihk::Result<Options> parse_options(int argc, const char* const* argv)
         if (word == "--help" || word == "-h") {
             options.help = true;
             return options;
+        }
+        if (word == "--smartmap" || word.starts_with("--smartmap=")) {
+            options.smartmap = word.substr(std::min(word.size(), std::string_view("--smartmap=").size()));
+            if (options.smartmap->size() >= STILL_PEERS_NAME) {
+                return ihk::fail(
+                    EINVAL, fmt::format("--smartmap: a name has at most {} bytes", STILL_PEERS_NAME - 1));
+            }
+            continue;
         }
         if (word == "--stats") {
             options.stats = true;

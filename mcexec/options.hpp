@@ -13,10 +13,13 @@ namespace still::mcexec {
 
 struct Options {
     uint32_t os = 0;
-    bool os_given = false;         // else the environment may say which (choose_instance)
-    std::vector<uint32_t> cpus;    // LWK CPUs; empty: all
-    std::optional<uint32_t> ranks; // among how many the CPUs are divided; none: as the launcher says
-    std::optional<uint32_t> rank;  // none: likewise
+    bool os_given = false;               // else the environment may say which (choose_instance)
+    std::vector<uint32_t> cpus;          // LWK CPUs; empty: all
+    std::optional<uint32_t> ranks;       // among how many the CPUs are divided; none: as the launcher says
+    std::optional<uint32_t> rank;        // none: likewise
+    std::optional<std::string> smartmap; // the group whose members see each other; "": the launcher's
+    std::optional<uint32_t> peer_rank; // set by mcexec itself, as is peers, when a member executes a program
+    uint32_t peers = 0;
     bool stats = false;
     bool help = false;
     std::optional<uint32_t> poll_us;

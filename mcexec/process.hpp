@@ -33,6 +33,7 @@ struct Process {
     Options options;
     SignalState signals;          // what mcexec was started with
     std::vector<still_range> app; // the program's addresses
+    int member = 0;               // the process that has options.peer_rank; what it forks has none
     uint64_t tsc_khz = 0;
     uint64_t poll_limit = 0; // TSC ticks
     ProgramStrings strings;

@@ -3,6 +3,10 @@
 
 #include "ihk/parse.hpp"
 
+#include <stillcore/peers.h>
+
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <numeric>
@@ -122,6 +126,37 @@ ihk::Result<Part> part_of(const Options& options, const std::function<const char
         return ihk::fail(EINVAL, "-n: the launcher started more ranks than that");
     }
     return Part{launched->rank, *options.ranks};
+}
+
+ihk::Result<Part> peer_of(const Options& options, const std::function<const char*(const char*)>& environment)
+{
+    if (options.peer_rank) {
+        return Part{*options.peer_rank, options.peers};
+    }
+    const auto launched = launched_as(environment);
+    Part part{STILL_PEERS_ANY_RANK, 0};
+    if (options.ranks && (options.rank || !launched)) {
+        part = {options.rank.value_or(0), *options.ranks};
+    } else if (launched) {
+        part = *launched;
+    }
+    if (part.size > STILL_MAX_PEERS) {
+        return ihk::fail(EINVAL,
+                         fmt::format("--smartmap: at most {} processes see each other", STILL_MAX_PEERS));
+    }
+    return part;
+}
+
+std::string group_of(const Options& options, int parent,
+                     const std::function<const char*(const char*)>& environment)
+{
+    if (!options.smartmap->empty()) {
+        return *options.smartmap;
+    }
+    const char* const job = environment("PMIX_NAMESPACE"); // Open MPI's
+    const std::string name =
+        job != nullptr && *job != 0 ? fmt::format("job {}", job) : fmt::format("of {}", parent);
+    return name.substr(0, STILL_PEERS_NAME - 1);
 }
 
 std::vector<uint32_t> share_of(const std::vector<ihk::CpuPlace>& places, const std::vector<uint32_t>& wanted,

@@ -15,6 +15,7 @@
 #ifndef STILLCORE_IOCTL_PROC_H
 #define STILLCORE_IOCTL_PROC_H
 
+#include "peers.h"
 #include "process.h"
 #include "report.h"
 #include "types.h"
@@ -50,6 +51,11 @@ struct still_proc_create {
 	struct still_limit limit_sigpending; /* in: like limit_as */
 	uint64_t cpu_base_ns;                /* in: what the process had used before its execve */
 	struct still_limit limit_cpu;        /* in: like limit_as */
+	/* in: the group of the same user's processes that it is to be a member of, "": none. Then its addresses end at
+	 * STILL_PEERS_END. EBUSY: there is one of that rank; ENOSPC: the group is full. */
+	char peers_name[STILL_PEERS_NAME];
+	uint32_t peers_rank; /* in: or STILL_PEERS_ANY_RANK; out */
+	uint32_t peers_size; /* in: how many there will be; 0: as many as come; out */
 };
 
 struct still_map_file {

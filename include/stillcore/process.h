@@ -76,7 +76,11 @@ struct still_proc_page {
 	uint64_t blocked_signals; /* signal mask of the first thread */
 	uint64_t flushed;         /* LWK: the last STILL_MSG_FLUSH that was carried out */
 	uint64_t cpu_base_ns;     /* CPU time of the same process before its execve */
-	uint64_t reserved1[3];
+	uint32_t peers_group;     /* 0: of no group (peers.h); else its number while it has members */
+	uint32_t peers_rank;
+	uint32_t peers_size;
+	uint32_t peers_right; /* LWK: enum still_peers_right */
+	uint64_t reserved1;
 	struct still_exec exec;
 	struct still_limit limit_sigpending;
 	struct still_limit limit_cpu;

@@ -141,7 +141,7 @@ Status fork_process(const still_msg& m, u64& root)
         return fail(admitted.error());
     }
     Process* child = *admitted;
-    root = child->space.root().raw();
+    root = child->space.tables().raw();
     Status done = fork_memory(*parent, *child);
     if (done)
         done = enter_process(*child);

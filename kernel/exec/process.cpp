@@ -7,6 +7,7 @@
 #include <debug/log.hpp>
 #include <debug/panic.hpp>
 #include <exec/fork.hpp>
+#include <exec/peers.hpp>
 #include <exec/process_table.hpp>
 #include <exec/report.hpp>
 #include <exec/timers.hpp>
@@ -36,8 +37,10 @@ Status create(const still_msg& m, u64& root)
             if ((copy.ignored_signals >> i & 1) != 0)
                 p->actions.of[i].handler = 1;
     }
-    root = p->space.root().raw();
-    const Status done = enter_process(*p);
+    root = p->space.tables().raw();
+    Status done = join_peers(*p);
+    if (done)
+        done = enter_process(*p);
     if (!done)
         dismiss_process(p);
     return done;
@@ -125,8 +128,10 @@ Status release(u32 handle)
 {
     {
         LockGuard guard(process_table_lock);
-        if (Process* p = lookup_process(handle); p != nullptr)
+        if (Process* p = lookup_process(handle); p != nullptr) {
             kill_process(*p);
+            leave_peers(*p); // nobody comes to hold it from there
+        }
     }
     Process* p = TRY(remove_process(handle));
     forget_guests(*p);
@@ -248,6 +253,7 @@ Result<Process*> admit_process(const still_msg& m)
 
 void dismiss_process(Process* p)
 {
+    leave_peers(*p);
     destroy_memory(*p);
     ikc::give_back(p->lent_start, p->lent_bytes);
     free_process(p);

@@ -12,6 +12,8 @@
 
 namespace still {
 
+struct PeerExports;
+struct PeerGroup;
 struct Process;
 struct Task;
 namespace futex {
@@ -138,6 +140,11 @@ struct Process {
     still_limit limit_memlock{};
     still_limit limit_sigpending{};
     still_limit limit_cpu{~0ull, ~0ull}; // seconds
+
+    PeerGroup* peers = nullptr; // exec/peers.hpp
+    u32 peer_rank = 0;
+    u64 peer_post = 0; // what it has for its peers to find
+    PeerExports* peer_exports = nullptr;
 };
 
 // A process of the LWK by its number, in the asker's PID namespace; it stays while this lives.

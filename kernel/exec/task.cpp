@@ -5,6 +5,7 @@
 #include <arch/page_table.hpp>
 #include <exec/core_file.hpp>
 #include <exec/futex.hpp>
+#include <exec/peers.hpp>
 #include <exec/process.hpp>
 #include <exec/rseq.hpp>
 #include <exec/user_memory.hpp>
@@ -360,6 +361,7 @@ namespace {
             }
         }
     }
+    vanish_from_peers(p);
     task.slot.tell(last_words);
     leave(task);
 }

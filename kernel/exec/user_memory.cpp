@@ -5,6 +5,7 @@
 #include <debug/panic.hpp>
 #include <exec/file_memory.hpp>
 #include <exec/linux_memory.hpp>
+#include <exec/peers.hpp>
 #include <mm/frame_allocator.hpp>
 #include <offload/ikc.hpp>
 #include <sched/clock.hpp>
@@ -209,6 +210,8 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
     case FaultKind::no_area:
         if (p.space.grow_down(a, p.limit_stack.soft))
             return resolve_fault(p, a, access, asker);
+        if (PeerAddress there; is_of_peer(p, a.raw(), there))
+            return resolve_peer_fault(p, there, a.raw(), access);
         return {sig_segv, segv_maperr};
     case FaultKind::no_right:
         return {sig_segv, segv_accerr};
@@ -360,6 +363,7 @@ Result<UserAddr> map_area(Process& p, MapRequest request, bool replace, bool eag
 void destroy_memory(Process& p)
 {
     shoot_down(p.space); // CPUs that idle on it let go
+    forget_peers(p);
     p.space.destroy();
     close_files(p, p.space.take_closed());
 }

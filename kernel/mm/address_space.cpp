@@ -68,7 +68,9 @@ Status AddressSpace::init(const still_proc_page& page, const u32* walkers)
     limit_as = page.limit_as;
     limit_data = page.limit_data;
     mmap_top = app_[num_app_ - 1].end;
-    return table_.create();
+    const Status made = table_.create();
+    loaded_root_ = table_.root();
+    return made;
 }
 
 bool AddressSpace::is_app_range(UserRange range) const
@@ -212,17 +214,6 @@ void AddressSpace::reap_departed(Departure& left)
     });
 }
 
-void AddressSpace::release_tables(Departure& left)
-{
-    // A walker that is inside now may have entered before the pages left the tree: then they wait for the next.
-    if (__atomic_load_n(walkers_, __ATOMIC_SEQ_CST) == 0) {
-        frames::release(left.tables);
-        return;
-    }
-    LockGuard guard(lock_);
-    retired_.splice(retired_.end(), left.tables);
-}
-
 void AddressSpace::end_unmap(Departure& left, bool keep)
 {
     {
@@ -358,6 +349,7 @@ void AddressSpace::destroy()
              it = areas_.first_behind(UserAddr(0)))
             if (MappedFile* file = areas_.erase(it); file != nullptr)
                 drop_file(file, closed_);
+        drop_slots();
         if (table_.root() != PhysAddr())
             table_.dismantle();
         all.splice(all.end(), retired_);

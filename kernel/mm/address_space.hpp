@@ -81,6 +81,8 @@ struct Transfer {
 
 class AddressSpace {
   public:
+    using CpuSet = std::atomic<u64>[STILL_MAX_CPUS / 64];
+
     AddressSpace();
     ~AddressSpace();
     AddressSpace(const AddressSpace&) = delete;
@@ -88,7 +90,9 @@ class AddressSpace {
 
     // walkers: the module's count of page-table walks under way (stillcore/pte.h).
     Status init(const still_proc_page& page, const u32* walkers);
-    [[nodiscard]] PhysAddr root() const { return table_.root(); }
+    // What a CPU loads, and where the process's own tables begin: these may be two, see address_space_peers.cpp.
+    [[nodiscard]] PhysAddr root() const { return loaded_root_; }
+    [[nodiscard]] PhysAddr tables() const { return table_.root(); }
     [[nodiscard]] bool is_app_range(UserRange range) const;
 
     // again: a place is to be reserved, as a leaving area, and a fork waits.
@@ -263,13 +267,23 @@ class AddressSpace {
     still_limit limit_as{};
     still_limit limit_data{};
 
-    // CPUs that may hold translations.
-    std::atomic<u64> active[STILL_MAX_CPUS / 64]{};
+    // Peers (address_space_peers.cpp), while no CPU has it loaded: a top-level table of its own for slots, and a mask
+    // of CPUs that all of the group have in common; which must live until no CPU can have it loaded again.
+    Status make_slots(CpuSet& cpus_of_group) EXCLUDES(lock_);
+    // The slot shows nothing, or what that table of another space, as its shared_table() says, leads to. CPUs may keep
+    // translations of what was there before.
+    void set_slot(u32 slot, PhysAddr table, bool writable);
+    [[nodiscard]] PhysAddr shared_table() const;
+    [[nodiscard]] bool has_slots() const { return loaded_root_ != table_.root(); }
+
+    // CPUs that may hold translations of its pages.
+    CpuSet* active = &own_active_;
 
   private:
     void drop_file(MappedFile* file, MappedFile*& chain) REQUIRES(lock_);
     void remove_leaf(arch::Leaf leaf, Departure& left) REQUIRES(lock_);
     void reap_departed(Departure& left) REQUIRES(lock_);
+    void drop_slots() REQUIRES(lock_);
     bool leads_to(UserAddr a, PhysAddr frame) const;
     Status copy_area(AddressSpace& child, const Vma& vma, Departure& left) REQUIRES(lock_);
     Status share_leaf(AddressSpace& child, arch::Leaf leaf, arch::Leaf& own, Departure& left) REQUIRES(lock_);
@@ -289,7 +303,9 @@ class AddressSpace {
     static void retire_table(void* self, PhysAddr page);
     void count_resident(u64 bytes) REQUIRES(lock_);
 
+    CpuSet own_active_{};
     SpinLock lock_;
+    PhysAddr loaded_root_;
     VmaMap areas_ GUARDED_BY(lock_);
     arch::PageTable table_;
     FrameChain retired_; // table pages, under lock_

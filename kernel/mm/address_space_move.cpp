@@ -49,6 +49,17 @@ void AddressSpace::take_retired(Departure& left)
     left.tables.splice(left.tables.end(), retired_);
 }
 
+void AddressSpace::release_tables(Departure& left)
+{
+    // A walker that is inside now may have entered before the pages left the tree: then they wait for the next.
+    if (__atomic_load_n(walkers_, __ATOMIC_SEQ_CST) == 0) {
+        frames::release(left.tables);
+        return;
+    }
+    LockGuard guard(lock_);
+    retired_.splice(retired_.end(), left.tables);
+}
+
 Status AddressSpace::begin_move(UserRange from, UserAddr to, Departure& left)
 {
     LockGuard guard(lock_);

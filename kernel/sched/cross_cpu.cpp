@@ -16,11 +16,11 @@ void load_space(Cpu& c, AddressSpace* space)
     const u64 bit = 1ull << (c.arch.id.value % 64);
     AddressSpace* old = c.loaded;
     if (space != nullptr)
-        space->active[word].fetch_or(bit);
+        (*space->active)[word].fetch_or(bit);
     c.loaded = space;
     arch::switch_root(space != nullptr ? space->root() : arch::kernel_root());
-    if (old != nullptr)
-        old->active[word].fetch_and(~bit);
+    if (old != nullptr && (space == nullptr || space->active != old->active))
+        (*old->active)[word].fetch_and(~bit);
 }
 
 namespace {
@@ -74,7 +74,7 @@ void wait_for(const Tickets& tickets)
 
 bool runs_in(u32 i, const AddressSpace& space)
 {
-    return (space.active[i / 64].load() >> (i % 64) & 1) != 0;
+    return ((*space.active)[i / 64].load() >> (i % 64) & 1) != 0;
 }
 
 } // namespace
@@ -86,7 +86,8 @@ void shoot_down(AddressSpace& space)
     for (u32 i = 0; i < num_cpus(); ++i)
         if (&cpu(CpuId(i)) != &self && runs_in(i, space))
             ask(i, tickets);
-    if (self.loaded == &space) {
+    // Its own, or one of a peer, who sees its pages too.
+    if (self.loaded != nullptr && self.loaded->active == space.active) {
         if (self.current->space == nullptr)
             load_space(self, nullptr);
         else

@@ -441,8 +441,7 @@ void on_timer_interrupt()
         make_ready(c, *t);
     }
     if (c.slice_end != 0 && c.slice_end <= now) {
-        c.slice_end = 0;
-        c.need_resched = true;
+        end_slice(c);
         // Is there a CPU that has become idle meanwhile? It will come and take one.
         for (u32 i = 0; i < cpu_count && !c.ready.empty(); ++i) {
             if (cpus[i]->current == &cpus[i]->idle && c.ready.back().may_run_on(CpuId(i))) {

@@ -115,6 +115,7 @@ Served serve_fork(Client& client, const Args& a)
         page.pid = child.pid;
         page.stopped = page.ended = 0;
         page.cpu_base_ns = 0;
+        page.peers_group = page.peers_rank = page.peers_size = page.peers_right = 0; // those are its parent's
         done = copy_image_files(*client.image, *image);
     }
     if (done)

@@ -8,7 +8,9 @@ namespace still::services {
 
 namespace {
 
-constexpr u64 pie_start = 0x558000000000, pie_end = 0x568000000000;
+// Where position-independent programs lie: as on Linux, and in a member of a group.
+constexpr still_range pie = {0x558000000000, 0x568000000000}, pie_of_member = {16 * GiB, 32 * GiB};
+constexpr u64 largest_stack_of_member = 64 * GiB;
 constexpr u64 least_stack = 128 * MiB, largest_stack = 1024 * GiB;
 constexpr u64 guard_gap = 1 * MiB;
 // Linux's own amounts of randomness: brk 32 MiB, stack 16 GiB, mmap 2^28 pages.
@@ -41,19 +43,24 @@ enum Aux : u64 {
 
 Status lay_out(const ElfImage& main, const ElfImage* interpreter, u64 stack_limit, bool random, Layout& l)
 {
-    const auto pages = [random](u64 bytes) {
+    const bool is_member = l.member.is_member;
+    const still_range& window = is_member ? pie_of_member : pie;
+    // What peers have in common shall lie at the same address in all of them.
+    const auto pages = [random = random && !is_member](u64 bytes) {
         return random ? random_below(bytes / page_size) * page_size : 0;
     };
-    l.stack_top = elf_user_end - page_size - pages(stack_random);
-    const u64 stack = min(stack_limit, largest_stack) & ~(page_size - 1);
+    l.stack_top = (is_member ? STILL_PEERS_END : elf_user_end) - page_size - pages(stack_random);
+    const u64 stack =
+        min(stack_limit, is_member ? largest_stack_of_member : largest_stack) & ~(page_size - 1);
     l.stack_start = l.stack_top - max(stack, least_stack);
     l.mmap_top = l.stack_start - guard_gap - pages(mmap_random);
     if (main.position_independent) {
         const u64 size = main.high - main.low;
-        if (size > pie_end - pie_start)
+        const u64 room = window.end - window.start;
+        if (size > room)
             return fail(Errno::nomem);
-        const u64 base = (pie_start + pages(pie_end - pie_start - size)) & ~(main.align - 1);
-        l.main_bias = max(base, pie_start) - main.low;
+        const u64 base = (window.start + pages(room - size)) & ~(main.align - 1);
+        l.main_bias = max(base, window.start) - main.low;
     }
     const u64 low = main.low + l.main_bias;
     const u64 high = main.high + l.main_bias;
@@ -134,7 +141,10 @@ Status build_stack(const ExecRequest& request, const ElfImage& main, const ElfIm
     random_bytes(random, sizeof(random));
     const u64 random_at = out.push(random, sizeof(random));
     constexpr u64 fsgsbase = 1ull << 16; // CR4
-    const u64 aux[][2] = {{at_minsigstksz, arch::fpu_size() + 1024},
+    const u64 aux[][2] = {{STILL_AT_PEERS_RANK, layout.member.rank},
+                          {STILL_AT_PEERS_SIZE, layout.member.size},
+                          {STILL_AT_PEERS_SHIFT, STILL_PEERS_SHIFT},
+                          {at_minsigstksz, arch::fpu_size() + 1024},
                           {at_hwcap, arch::cpuid(1).d},
                           {at_pagesz, page_size},
                           {at_clktck, 100},
@@ -155,12 +165,16 @@ Status build_stack(const ExecRequest& request, const ElfImage& main, const ElfIm
                           {at_platform, platform},
                           {at_null, 0}};
     static_assert(sizeof(aux) <= sizeof(out.auxv));
-    __builtin_memcpy(out.auxv, aux, sizeof(aux));
-    out.auxv_words = sizeof(aux) / sizeof(u64);
+    // The first three are a member's.
+    constexpr u64 of_member = 3;
+    const u64 left_out = layout.member.is_member ? 0 : of_member;
+    const u64 aux_bytes = sizeof(aux) - left_out * sizeof(aux[0]);
+    __builtin_memcpy(out.auxv, aux[left_out], aux_bytes);
+    out.auxv_words = static_cast<u32>(aux_bytes / sizeof(u64));
     out.align(16);
     if ((1 + arguments.count() + 1 + environment.count() + 1) % 2 != 0)
         out.push_word(0);
-    out.push(aux, sizeof(aux));
+    out.push(aux[left_out], aux_bytes);
     push_pointers(out, environment, env);
     push_pointers(out, arguments, arg);
     out.push_word(arguments.count());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <services/elf.hpp>
+#include <services/peers.hpp>
 #include <services/program.hpp>
 
 namespace still::services {
@@ -12,6 +13,7 @@ constexpr u64 stack_at_start = 128 * KiB; // mapped below the arguments
 constexpr u64 personality_no_randomize = 0x40000;
 
 struct Layout {
+    Membership member;
     u64 main_bias = 0; // added to the program's addresses
     u64 interpreter_bias = 0;
     u64 brk_start = 0;
@@ -19,7 +21,7 @@ struct Layout {
     u64 stack_start = 0; // as far down it may grow
     u64 stack_top = 0;
 };
-// noexec: it is linked to where it can't be; nomem: too large.
+// Of a member as its addresses are limited. noexec: it is linked to where it can't be; nomem: too large.
 Status lay_out(const ElfImage& main, const ElfImage* interpreter, u64 stack_limit, bool random,
                Layout& layout);
 

@@ -9,6 +9,7 @@
 #include <mm/frame_allocator.hpp>
 #include <services/elf.hpp>
 #include <services/layout.hpp>
+#include <services/peers.hpp>
 #include <services/program.hpp>
 
 namespace still::services {
@@ -210,9 +211,10 @@ void sort_segments(still_exec& exec)
             std::swap(exec.segments[n], exec.segments[n - 1]);
 }
 
-Status build(Client& client, ExecRequest& request, Prepared& out, ProgramFile& main, ProgramFile* interpreter)
+Status build(Client& client, ExecRequest& request, const Membership& member, Prepared& out, ProgramFile& main,
+             ProgramFile* interpreter)
 {
-    Layout layout;
+    Layout layout{.member = member};
     const bool random = (client.personality & personality_no_randomize) == 0;
     TRY_STATUS(lay_out(main.elf, interpreter != nullptr ? &interpreter->elf : nullptr,
                        client.limits[limit_stack].soft, random, layout));
@@ -274,6 +276,8 @@ Status prepare_into(Client& client, ExecRequest& request, Prepared& out)
     if (out.image == nullptr)
         return fail(Errno::nomem);
     describe_process(client, out.image->page());
+    const Membership member = find_membership(client, request);
+    describe_membership(member, out.image->page());
     TRY(tell_lwk(STILL_MSG_PROC_CREATE, out.image->handle, out.image->area->address().raw(),
                  STILL_PROC_SLOTS));
     {
@@ -287,7 +291,7 @@ Status prepare_into(Client& client, ExecRequest& request, Prepared& out)
         TRY_STATUS(find_interpreter(main, interpreter));
         TRY_STATUS(load(*out.image, interpreter));
     }
-    TRY_STATUS(build(client, request, out, main, is_dynamic ? &interpreter : nullptr));
+    TRY_STATUS(build(client, request, member, out, main, is_dynamic ? &interpreter : nullptr));
     // Who looks from outside sees the new program.
     const std::string_view name = request.path.view().substr(request.path.view().rfind('/') + 1);
     __builtin_memset(client.name, 0, sizeof(client.name));

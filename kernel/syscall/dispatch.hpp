@@ -46,6 +46,8 @@ void credentials_change();
 SyscallResult offload_unchanged(Task& task, const Call& call);
 // The same for calls after which processes may do other things to each other.
 SyscallResult offload_credentials(Task& task, const Call& call);
+// prctl(STILL_PR_PEERS).
+SyscallResult peers_call(Task& task, const Call& call);
 // futex or semtimedop, whose fourth argument is a relative timeout of ns. Interrupted, it goes on with what is left of
 // it, unless a handler ran.
 SyscallResult timed_in_linux(Task& task, const Call& call, u64 ns);

@@ -2,6 +2,7 @@
 // Limits and attributes of the process.
 #include <exec/timers.hpp>
 #include <exec/user_memory.hpp>
+#include <stillcore/peers.h>
 #include <syscall/dispatch.hpp>
 
 namespace still {
@@ -211,6 +212,8 @@ SyscallResult sys_prctl(Task& task, const Call& call)
         return offload_credentials(task, call);
     case set_tsc:
         return call.arg[1] == tsc_enable ? offload_unchanged(task, call) : fail(Errno::inval);
+    case STILL_PR_PEERS:
+        return peers_call(task, call);
     case get_tid_address:
         TRY_STATUS(UserOut<u64>(call.arg[1]).write(task.clear_tid));
         return 0;

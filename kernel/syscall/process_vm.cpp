@@ -6,7 +6,7 @@
 // depends on. Calls that are wrong in any way go there too, for the right error; and those that touch memory whose home
 // is Linux.
 #include <arch/cpu.hpp>
-#include <exec/user_memory.hpp>
+#include <exec/peers.hpp>
 #include <syscall/dispatch.hpp>
 
 namespace still {
@@ -72,6 +72,17 @@ class Vectors {
     UserRange now_;
 };
 
+// The page of that process shall be there. nosys: it is a peer's of its.
+[[gnu::noinline]] Status bring(Process& p, UserAddr at, Access access)
+{
+    if (PeerAddress where; is_of_peer(p, at.raw(), where))
+        return fail(Errno::nosys);
+    if (resolve_fault(p, at, access).signo != 0 ||
+        current_task().owner->dying.load(std::memory_order_relaxed))
+        return fail(Errno::fault);
+    return {};
+}
+
 // Copies until one list ends. The number of bytes; fault if there are none because one is not there.
 Result<u64> transfer(Process& to, Vectors& into, Process& from, Vectors& out_of)
 {
@@ -92,10 +103,9 @@ Result<u64> transfer(Process& to, Vectors& into, Process& from, Vectors& out_of)
             continue;
         const bool is_target = done.missing == Transfer::Missing::target;
         const UserAddr at = (is_target ? target->start : source->start) + done.bytes;
-        const FaultError error =
-            resolve_fault(is_target ? to : from, at, is_target ? Access::write : Access::read);
-        if (error.signo != 0 || current_task().owner->dying.load(std::memory_order_relaxed))
-            return sum != 0 ? Result<u64>(sum) : fail(Errno::fault);
+        const Status there = is_target ? bring(to, at, Access::write) : bring(from, at, Access::read);
+        if (!there)
+            return sum != 0 ? Result<u64>(sum) : fail(there.error());
         arch::interrupt_window();
     }
 }

@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-TOPS = ("arch/", "docs/", "ihk/", "include/", "kernel/", "linux-module/", "mcexec/", "tests/", "tools/", "cmake/")
+TOPS = ("arch/", "docs/", "ihk/", "include/", "kernel/", "linux-module/", "mcexec/", "tests/", "tools/", "cmake/",
+        "smartmap/")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9]*_[A-Za-z0-9_]*")
 
 

@@ -172,4 +172,22 @@ void PageTable::dismantle()
     root_ = PhysAddr();
 }
 
+void copy_top(PhysAddr to, PhysAddr from)
+{
+    for (u32 i = 0; i < entries; ++i)
+        table_at(to)[i].store(table_at(from)[i].load(std::memory_order_relaxed), std::memory_order_relaxed);
+}
+
+void set_top_entry(PhysAddr root, u32 index, PhysAddr table, bool writable)
+{
+    const u64 e =
+        table == PhysAddr() ? 0 : table.raw() | (writable ? table_bits : table_bits & ~STILL_PTE_WRITE);
+    table_at(root)[index].store(e, std::memory_order_release);
+}
+
+PhysAddr first_table(PhysAddr root)
+{
+    return PhysAddr(table_at(root)[0].load(std::memory_order_relaxed) & STILL_PTE_ADDRESS);
+}
+
 } // namespace still::arch

@@ -72,6 +72,45 @@ TEST(Layout, PlacesEverythingInsideAndApart)
     }
 }
 
+TEST(Layout, PutsAMemberOfAGroupBelowItsEnd)
+{
+    const auto zero = [](uint64_t) { return uint64_t{0}; };
+    const std::vector<still_range> app = {smartmap_range};
+    const ElfImage interpreter = image(true, 0, 0x40000);
+    for (const bool pie : {false, true}) {
+        const ElfImage main = image(pie, pie ? 0 : 0x400000, 0x600000);
+        const auto p = place({app, main, &interpreter, ~0ull, 0x6000, true}, zero);
+        ASSERT_TRUE(p);
+        EXPECT_EQ(p->main_bias, pie ? 16ull << 30 : 0u);
+        EXPECT_LT(p->interpreter_bias, p->mmap_top);
+        EXPECT_EQ(p->stack_top - p->stack_start, 64ull << 30); // no limit
+        EXPECT_LE(p->vdso + 0x6000, STILL_PEERS_END);
+    }
+}
+
+TEST(Layout, SlotsLieWhereTheProgramsAddressesWouldBe)
+{
+    const auto ranges = find_app_ranges(maps);
+    const auto two = find_slots(*ranges, 2);
+    ASSERT_EQ(two.size(), 1u);
+    EXPECT_EQ(two[0].start, 1ull << 39);
+    EXPECT_EQ(two[0].end, 3ull << 39);
+    const auto open = find_slots(*ranges, 0);
+    ASSERT_EQ(open.size(), 1u);
+    EXPECT_EQ(open[0].end, 128ull << 39);
+    const auto read_only = find_read_only_slots(*ranges, 2);
+    ASSERT_EQ(read_only.size(), 1u);
+    EXPECT_EQ(read_only[0].start, 129ull << 39);
+    EXPECT_EQ(read_only[0].end, 131ull << 39);
+    EXPECT_TRUE(find_read_only_slots(*ranges, 128).empty());
+    const auto all = find_slots(*ranges, 255);
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_EQ(all[0].end, brk_hole.start);
+    EXPECT_EQ(all[1].end, (*ranges)[1].end);
+    // No member has memory where the hole is in the slot that it lies in.
+    EXPECT_GE(brk_hole.start % (1ull << 39), STILL_PEERS_END);
+}
+
 TEST(Layout, KeepsLinkAddressesAndRefusesTakenOnes)
 {
     const auto ranges = find_app_ranges(maps);

@@ -47,6 +47,18 @@ TEST(Options, EndWhereTheProgramBegins)
     EXPECT_EQ(o->program, 7);
 }
 
+TEST(Options, NameTheGroup)
+{
+    EXPECT_FALSE(parse({"ls"})->smartmap);
+    EXPECT_EQ(parse({"--smartmap", "ls"})->smartmap, "");
+    EXPECT_EQ(parse({"--smartmap", "ls"})->program, 2);
+    EXPECT_EQ(parse({"--smartmap=job 7", "ls"})->smartmap, "job 7");
+    EXPECT_FALSE(parse({("--smartmap=" + std::string(64, 'x')).c_str(), "ls"}));
+    const auto o = parse({"--smartmap=a", "--peer=3/4", "ls"});
+    EXPECT_EQ(o->peer_rank, 3u);
+    EXPECT_EQ(o->peers, 4u);
+}
+
 TEST(Options, KnowMcKernelsInstanceNumber)
 {
     EXPECT_EQ(parse({"1", "ls"})->os, 1u);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "ranks.hpp"
 
+#include <stillcore/peers.h>
+
 #include <gtest/gtest.h>
 
 #include <map>
@@ -53,6 +55,41 @@ TEST(Ranks, ComeFromTheLauncher)
     expect_part(part({}, {{"MPI_LOCALRANKID", "2"}}), 0, 1);
     expect_part(part({}, {{"MPI_LOCALRANKID", "3"}, {"MPI_LOCALNRANKS", "3"}}), 0, 1);
     expect_part(part({}, {{"MPI_LOCALRANKID", "-1"}, {"MPI_LOCALNRANKS", ""}}), 0, 1);
+}
+
+TEST(Ranks, ArePeers)
+{
+    const auto peer = [](const Options& options, const Environment& environment) {
+        const auto found = peer_of(options, [&](const char* name) {
+            const auto entry = environment.find(name);
+            return entry == environment.end() ? nullptr : entry->second.c_str();
+        });
+        return found ? *found : Part{99, 0};
+    };
+    Options options;
+    options.smartmap = "";
+    options.cpus = {1}; // has nothing to do with it
+    expect_part(peer(options, {}), STILL_PEERS_ANY_RANK, 0);
+    expect_part(peer(options, second_of_four), 1, 4);
+    options.ranks = 3;
+    options.rank = 2;
+    expect_part(peer(options, second_of_four), 2, 3);
+    options.ranks = 256;
+    EXPECT_EQ(peer(options, {}).rank, 99u);
+    options.peer_rank = 5;
+    options.peers = 6;
+    expect_part(peer(options, second_of_four), 5, 6);
+
+    const auto name = [&](const char* job) {
+        return group_of(options, 77, [&](const char* variable) {
+            return std::string(variable) == "PMIX_NAMESPACE" ? job : nullptr;
+        });
+    };
+    EXPECT_EQ(name(nullptr), "of 77");
+    EXPECT_EQ(name("prte-7@1"), "job prte-7@1");
+    EXPECT_EQ(name(std::string(100, 'x').c_str()).size(), 63u);
+    options.smartmap = "mine";
+    EXPECT_EQ(name("prte"), "mine");
 }
 
 TEST(Ranks, ObeyTheOptions)

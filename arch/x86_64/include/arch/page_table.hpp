@@ -102,6 +102,12 @@ class PageTable {
     PhysAddr root_;
 };
 
+// Top-level tables with slots (mm/address_space_peers.cpp). A copy of all entries:
+void copy_top(PhysAddr to, PhysAddr from);
+// An entry of the user's half; address 0: none.
+void set_top_entry(PhysAddr root, u32 index, PhysAddr table, bool writable);
+[[nodiscard]] PhysAddr first_table(PhysAddr root);
+
 // Kernel mappings, shared by all address spaces.
 // From now on tables come from there: a zeroed page, or address 0.
 // The instance's own memory that comes and goes: [start, start + bytes), multiples of 2 MiB. After unmap_memory() CPUs

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "peers.hpp"
+
+#include "process.hpp"
+#include "ranks.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <unistd.h>
+
+namespace still::mcexec {
+
+ihk::Result<> ask_for_peers(const Options& options, still_proc_create& request)
+{
+    if (!options.smartmap) {
+        return {};
+    }
+    const auto part = peer_of(options, getenv);
+    if (!part) {
+        return std::unexpected(part.error());
+    }
+    const std::string name = group_of(options, getppid(), getenv);
+    memcpy(request.peers_name, name.c_str(), name.size());
+    request.peers_rank = part->rank;
+    request.peers_size = part->size;
+    return {};
+}
+
+void keep_peers(const still_proc_create& created)
+{
+    if (created.peers_name[0] == 0) {
+        return;
+    }
+    process.options.smartmap = std::string(created.peers_name);
+    process.options.peer_rank = created.peers_rank;
+    process.options.peers = created.peers_size;
+    process.member = getpid();
+}
+
+void add_peers(std::vector<AuxEntry>& aux)
+{
+    if (process.member != 0) {
+        aux.push_back({STILL_AT_PEERS_RANK, *process.options.peer_rank});
+        aux.push_back({STILL_AT_PEERS_SIZE, process.options.peers});
+        aux.push_back({STILL_AT_PEERS_SHIFT, STILL_PEERS_SHIFT});
+    }
+}
+
+void add_peers(std::vector<std::string>& options_of_mcexec)
+{
+    if (process.member != 0 && process.member == getpid()) {
+        options_of_mcexec.push_back(fmt::format("--smartmap={}", *process.options.smartmap));
+        options_of_mcexec.push_back(
+            fmt::format("--peer={}/{}", *process.options.peer_rank, process.options.peers));
+    }
+}
+
+ihk::Error no_place_among_peers(const still_proc_create& request)
+{
+    return {EBUSY,
+            fmt::format("the group '{}' has a process of that rank already, or as many as there can be",
+                        request.peers_name),
+            "give the group another name: --smartmap=NAME"};
+}
+
+} // namespace still::mcexec

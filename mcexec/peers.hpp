@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// SMARTMAP: the group that the program is to be a member of (stillcore/peers.h).
+#pragma once
+
+#include "options.hpp"
+#include "stack_image.hpp"
+
+#include <stillcore/ioctl_proc.h>
+
+#include <vector>
+
+namespace still::mcexec {
+
+[[nodiscard]] ihk::Result<> ask_for_peers(const Options& options, still_proc_create& request);
+// The LWK has made it a member: for the next program that this process executes.
+void keep_peers(const still_proc_create& created);
+// Nothing, if it is none.
+void add_peers(std::vector<AuxEntry>& aux);
+void add_peers(std::vector<std::string>& options_of_mcexec);
+[[nodiscard]] ihk::Error no_place_among_peers(const still_proc_create& request);
+
+} // namespace still::mcexec

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""SMARTMAP: processes of one group, each with the others' memory in its slots (docs/smartmap.md)."""
+import signal
+from pathlib import Path
+
+import pytest
+from stilllib.shell_out import wait_until
+
+PEERS = str(Path(__file__).resolve().parents[2] / "build/gcc/tests/guest/peers")
+
+
+def run_ranks(lwk, count, *words, name="tests", timeout=90):
+    ranks = [lwk.spawn(["mcexec", "-n", str(count), "--rank", str(rank), f"--smartmap={name}", *words])
+             for rank in range(count)]
+    return [rank.wait(timeout) for rank in ranks]
+
+
+def expect_ok(results):
+    for rank, result in enumerate(results):
+        assert result.status == 0, result
+        assert result.stdout.splitlines()[-1] == f"ok peers {rank}", result
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_peers_see_each_other(lwk, count):
+    expect_ok(run_ranks(lwk, count, PEERS, "0"))
+
+
+def test_what_a_member_executes_has_its_rank(lwk):
+    expect_ok(run_ranks(lwk, 2, PEERS, "0", "exec"))
+    expect_ok(run_ranks(lwk, 2, "bash", "-c", f"exec {PEERS} 0"))
+
+
+def test_no_stale_page_is_seen(lwk):
+    free = lwk.status()["nodes"][0]["free_bytes"] + lwk.status()["kept_bytes"]
+    expect_ok(run_ranks(lwk, 3, PEERS, "5"))
+    wait_until(lambda: lwk.status()["processes"] == 0, 10)
+    now = lwk.status()
+    assert now["nodes"][0]["free_bytes"] + now["kept_bytes"] >= free - (1 << 20)
+
+
+def test_a_group_is_one_users_and_a_rank_one_processs(lwk):
+    sleeper = lwk.spawn(["mcexec", "-n", "2", "--rank", "0", "--smartmap=tests", "sleep", "60"])
+    wait_until(lambda: lwk.status()["processes"] == 1, 10)
+    again = lwk.run(["mcexec", "-n", "2", "--rank", "0", "--smartmap=tests", "true"])
+    assert again.status == 125 and "has a process of that rank already" in again.stderr, again
+    assert lwk.run(["mcexec", "-n", "2", "--rank", "0", "--smartmap=others", "true"]).status == 0
+    lwk.run(["pkill", "-KILL", "-x", "sleep"])
+    assert sleeper.wait(10).status == 128 + signal.SIGKILL
+    assert lwk.run(["mcexec", "-n", "2", "--rank", "0", "--smartmap=tests", "true"]).status == 0
+
+
+def test_ranks_of_an_open_group_are_given_as_they_come(lwk):
+    ask = ["env", "LD_SHOW_AUXV=1", "true"]
+    result = lwk.run(["mcexec", "--smartmap=open", *ask])
+    assert result.status == 0 and "0x53544c03" in result.stdout.lower(), result
+    assert "0x53544c03" not in lwk.mcexec(*ask).stdout.lower()
+
+
+def test_memory_is_exported_and_attached(lwk):
+    xpmem = str(Path(PEERS).with_name("xpmem"))
+    results = run_ranks(lwk, 2, xpmem)
+    assert [(r.status, r.stdout) for r in results] == [(0, f"ok xpmem {rank}\n") for rank in range(2)], results
+    assert lwk.mcexec(xpmem).stdout == "ok xpmem: not here\n"
