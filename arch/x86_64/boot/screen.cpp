@@ -36,7 +36,8 @@ void set_pixel(u64 address, u8 shade)
     if (bytes_of_pixel == 4)
         *direct<volatile u32>(PhysAddr(address)) = shade * 0x10101u;
     else
-        bytes[0] = bytes[1] = bytes[2] = shade;
+        for (u32 i = 0; i < 3; ++i)
+            bytes[i] = shade;
 }
 
 void draw(u32 y, u32 x)
