@@ -158,6 +158,10 @@ def _parser():
     sub.add_argument("--take", metavar="MEM", help="memory of the instance: 2g or more for entries of 1 GiB, with a "
                                                    "--mem of twice as much (default: a quarter)")
 
+    sub = add("cg", _run_module("cg"), "a conjugate-gradient program on Linux, beside it and alone: the same digits")
+    sub.add_argument("size", nargs="?", default="A", choices=["S", "W", "A"], help="NAS's class (default A)")
+    sub.add_argument("--threads", type=int, default=4, metavar="N", help="of OpenMP (default 4)")
+
     add("demo", _run_module("demo"), "unmodified Debian programs on cores that Linux gave up")
 
     sub = add("lint", _run_module("lint"), "format, style, layers and static checks")
