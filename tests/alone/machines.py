@@ -89,7 +89,7 @@ def verdicts(console):
     return dict(re.findall(r"^TEST END: (.*?): (\w+)", console, re.MULTILINE))
 
 
-def assert_passed(ran, tests=("task management", "memory", "processes", "timing")):
+def assert_passed(ran, tests=("task management", "memory", "processes", "SMARTMAP and XPMEM", "timing")):
     found = verdicts(ran.console)
     for name in tests:
         assert found.get(name) == "PASSED", f"{name}: {found.get(name)}\n{ran.console}"

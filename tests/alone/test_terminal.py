@@ -10,10 +10,14 @@ def test_a_line_is_edited_and_ctrl_d_ends_the_input():
     assert ended.text.count("abc bar\n") == 1 and "\nkept\n" in ended.text and "end" in ended.text
 
 
+# What is typed must find the program waiting for it: the word comes a second after that.
+SOON = "(sleep 1; echo ready)& "
+
+
 def test_ctrl_c_ends_the_foreground_and_not_the_shell():
-    ended = boot(archive_with("bash", "sleep"), ["/bin/bash", "-c", "trap 'echo caught' INT; echo ready; sleep 60;"
-                                                 "echo $?; exit 4"],
-                 typed=[("ready", "\x03")], options=["quiet"])
+    script = f"trap 'echo caught' INT; {SOON} sleep 60; echo $?; exit 4"
+    ended = boot(archive_with("bash", "sleep"), ["/bin/bash", "-c", script], typed=[("ready", "\x03")],
+                 options=["quiet"])
     assert ended.status == 4
     assert "^C" in ended.text and "caught" in ended.text and "130" in ended.text
 
@@ -25,6 +29,7 @@ def test_what_is_typed_while_it_boots_is_read():
 
 
 def test_raw_mode_gives_single_bytes():
-    ended = boot(archive_with("bash"), ["/bin/bash", "-c", "echo ready; read -rsn3 x; printf '<%s>\\n' \"$x\""],
-                 typed=[("ready", "a\x7fb")], options=["quiet"])
+    script = f"{SOON} read -rsn3 x; printf '<%s>\\n' \"$x\""
+    ended = boot(archive_with("bash", "sleep"), ["/bin/bash", "-c", script], typed=[("ready", "a\x7fb")],
+                 options=["quiet"])
     assert ended.status == 0 and "<a\x7fb>" in ended.text

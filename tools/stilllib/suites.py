@@ -230,7 +230,8 @@ def main(arguments):
     beside = [] if arguments.names else list(BESIDE)
     outcomes = []
     if beside:
-        packages.need("build", "unit", "clang", "lint", "vm", "e2e", "iso", "menuconfig")  # nobody installs anything while others run
+        # Nobody installs anything while others run.
+        packages.need("build", "unit", "clang", "lint", "vm", "e2e", "iso", "menuconfig")
     worker = threading.Thread(target=_run_beside, args=(beside, arguments, outcomes), daemon=True)
     for name in names:
         if beside and name == GUESTS_FROM:
