@@ -158,6 +158,12 @@ def _parser():
     sub.add_argument("--take", metavar="MEM", help="memory of the instance: 2g or more for entries of 1 GiB, with a "
                                                    "--mem of twice as much (default: a quarter)")
 
+    sub = add("starve", _run_module("starve"), "each thing that the module asks of Linux is refused once; nothing is lost")
+    _machine_options(sub)
+    sub.add_argument("names", nargs="*", metavar="NAME", help="operations (default: all): up, reboot, memory, dump, true, "
+                                                              "program")
+    sub.add_argument("--verbose", action="store_true", help="tell what was said to each refusal")
+
     add("demo", _run_module("demo"), "unmodified Debian programs on cores that Linux gave up")
 
     sub = add("lint", _run_module("lint"), "format, style, layers and static checks")
