@@ -3,18 +3,19 @@
 #include <mm/frame_allocator.hpp>
 #include <services/calls.hpp>
 #include <services/shared_memory.hpp>
+#include <services/transfer.hpp>
 
 namespace still::services {
 
 namespace {
 
-constexpr u64 max_transfer = 0x7ffff000; // as Linux
 constexpr u32 max_vectors = 1024;
-constexpr u64 no_offset = ~0ull;
 
 struct Vector {
     u64 base, bytes;
 };
+
+} // namespace
 
 Result<FileRef> readable(Client& client, u64 fd)
 {
@@ -36,7 +37,10 @@ Result<FileRef> writable(Client& client, u64 fd)
     return file;
 }
 
-using Transfer = Result<u64> (*)(OpenFile&, const Buffer&, u64, u64);
+u32 poll_of(OpenFile& file)
+{
+    return file.ops->poll != nullptr ? file.ops->poll(file) : poll_in | poll_out;
+}
 
 // At the file's own offset, which moves; or at a given one.
 Result<u64> transfer(OpenFile& file, Transfer move, const Buffer& buffer, u64 bytes, u64 offset)
@@ -52,6 +56,8 @@ Result<u64> transfer(OpenFile& file, Transfer move, const Buffer& buffer, u64 by
     file.offset.fetch_add(done);
     return done;
 }
+
+namespace {
 
 Status check_offset(const OpenFile& file, u64 offset)
 {
@@ -76,6 +82,8 @@ Result<u64> limited(Client& client, OpenFile& file, u64 offset, u64 bytes)
     }
     return min(bytes, limit - at);
 }
+
+} // namespace
 
 Served vectors(OpenFile& file, Transfer move, u64 list, u64 count, u64 offset)
 {
@@ -106,8 +114,6 @@ Served vectors(OpenFile& file, Transfer move, u64 list, u64 count, u64 offset)
     }
     return done;
 }
-
-} // namespace
 
 Served serve_read(Client& client, const Args& a)
 {
@@ -283,77 +289,23 @@ Served serve_fallocate(Client& client, const Args& a)
 
 namespace {
 
-// From one file to another, by way of a page or a few.
-Served copy_bytes(OpenFile& in, OpenFile& out, u64& in_offset, u64& out_offset, u64 bytes)
-{
-    constexpr u64 piece_bytes = 16 * page_size;
-    Scratch room(piece_bytes);
-    if (!room)
-        return fail(Errno::nomem);
-    u64 done = 0;
-    while (done < bytes) {
-        const auto got =
-            in.ops->read(in, Buffer::of_kernel(room.data()), min(bytes - done, piece_bytes), in_offset);
-        if (!got || *got == 0)
-            return done != 0 || got ? Served(done) : fail(got.error());
-        const auto put = transfer(out, out.ops->write, Buffer::of_kernel(room.data()), *got, out_offset);
-        if (!put)
-            return done != 0 ? Served(done) : fail(put.error());
-        in_offset += *put;
-        if (out_offset != no_offset)
-            out_offset += *put;
-        done += *put;
-        if (*put < *got)
-            break;
-    }
-    return done;
-}
+constexpr u64 current_offset = ~0ull; // of preadv2 and pwritev2: -1
+constexpr u64 known_rw_flags = 0x1f, rw_append = 0x10;
 
 } // namespace
 
-Served serve_sendfile(Client& client, const Args& a)
+Served serve_preadv2(Client& client, const Args& a)
 {
-    const FileRef out = TRY(writable(client, a[0]));
-    const FileRef in = TRY(readable(client, a[1]));
-    if (!in->ops->seekable)
-        return fail(a[2] != 0 ? Errno::spipe : Errno::inval);
-    if ((out->flags.load() & o_append) != 0)
-        return fail(Errno::inval);
-    u64 at = a[2] != 0 ? TRY(UserIn<u64>(a[2]).read()) : in->offset.load();
-    u64 own = no_offset;
-    const u64 done = TRY(copy_bytes(*in, *out, at, own, min(a[3], max_transfer)));
-    if (a[2] != 0)
-        TRY_STATUS(UserOut<u64>(a[2]).write(at));
-    else
-        in->offset.store(at);
-    return done;
+    if ((a[5] & ~known_rw_flags) != 0 || (a[5] & rw_append) != 0)
+        return fail(Errno::opnotsupp);
+    return a[3] == current_offset ? serve_readv(client, a) : serve_preadv(client, a);
 }
 
-Served serve_copy_file_range(Client& client, const Args& a)
+Served serve_pwritev2(Client& client, const Args& a)
 {
-    const FileRef in = TRY(readable(client, a[0]));
-    const FileRef out = TRY(writable(client, a[2]));
-    if (in->node->is_directory() || out->node->is_directory())
-        return fail(Errno::isdir);
-    if (!in->node->is(mode_file) || !out->node->is(mode_file) || a[5] != 0)
-        return fail(Errno::inval);
-    if ((out->flags.load() & o_append) != 0)
-        return fail(Errno::badf);
-    u64 from = a[1] != 0 ? TRY(UserIn<u64>(a[1]).read()) : in->offset.load();
-    u64 to = a[3] != 0 ? TRY(UserIn<u64>(a[3]).read()) : out->offset.load();
-    const u64 bytes = min(a[4], max_transfer);
-    if (in->node.get() == out->node.get() && from < to + bytes && to < from + bytes)
-        return fail(Errno::inval);
-    const u64 done = TRY(copy_bytes(*in, *out, from, to, bytes));
-    if (a[1] != 0)
-        TRY_STATUS(UserOut<u64>(a[1]).write(from));
-    else
-        in->offset.store(from);
-    if (a[3] != 0)
-        TRY_STATUS(UserOut<u64>(a[3]).write(to));
-    else
-        out->offset.store(to);
-    return done;
+    if ((a[5] & ~known_rw_flags) != 0 || (a[5] & rw_append) != 0)
+        return fail(Errno::opnotsupp);
+    return a[3] == current_offset ? serve_writev(client, a) : serve_pwritev(client, a);
 }
 
 Served serve_fadvise64(Client& client, const Args& a)

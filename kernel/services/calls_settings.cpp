@@ -21,6 +21,16 @@ constexpr Setting settings[] = {
     {41, 42, 1, &Client::no_thp, false},
 };
 
+bool is_thread_of(Client& client, u32 tid)
+{
+    bool found = false;
+    with_process(client, [&](Process& p) {
+        LockGuard guard(p.lock);
+        found = find_task(p, tid) != nullptr;
+    });
+    return found;
+}
+
 } // namespace
 
 Served serve_prctl(Client& client, const Args& a)
@@ -106,6 +116,8 @@ Served serve_setpriority(Client& client, const Args& a)
         return fail(Errno::inval);
     const i32 nice = max(-20, min(19, static_cast<i32>(a[2])));
     const ClientRef other = a[0] == 0 && a[1] != 0 ? hold_client(static_cast<u32>(a[1])) : ClientRef();
+    if (a[0] == 0 && a[1] != 0 && !other && !is_thread_of(client, static_cast<u32>(a[1])))
+        return fail(Errno::srch);
     (other ? *other : client).nice = nice;
     return 0;
 }
@@ -129,6 +141,32 @@ Served serve_sched_get_priority_max(Client&, const Args& a)
 Served serve_sched_get_priority_min(Client&, const Args& a)
 {
     return a[0] == 1 || a[0] == 2 ? Served(1) : a[0] <= 6 && a[0] != 4 ? Served(0) : fail(Errno::inval);
+}
+
+// Scheduling of another process's threads: there is nobody to be asked for it.
+Served serve_sched_of_other(Client&, const Args& a)
+{
+    const auto tid = static_cast<u32>(a[0]);
+    for (u32 pid = 0;;) {
+        ClientRef next;
+        {
+            LockGuard guard(clients_lock);
+            for (Client* c = all_clients; c != nullptr; c = c->next)
+                if (c->pid > pid && (!next || c->pid < next->pid))
+                    next = ClientRef::share(c);
+        }
+        if (!next)
+            return fail(Errno::srch);
+        if (is_thread_of(*next, tid))
+            return fail(Errno::nosys);
+        pid = next->pid;
+    }
+}
+
+// With a clock that is none of those that there are.
+Served serve_clock_nanosleep(Client&, const Args&)
+{
+    return fail(Errno::inval);
 }
 
 Served serve_set_robust_list(Client&, const Args&)

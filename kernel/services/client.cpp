@@ -145,8 +145,10 @@ void set_stopped(Client& client, bool stopped) REQUIRES(clients_lock)
     if (client.is_guest) { // its host's page is not its own
         client.lwk->stopped.store(stopped);
         LockGuard guard(client.lwk->lock);
-        for (Task* t = client.lwk->tasks; t != nullptr; t = t->next_task)
+        for (Task* t = client.lwk->tasks; t != nullptr; t = t->next_task) {
             unpark(*t);
+            kick(*t);
+        }
         return;
     }
     __atomic_store_n(&client.image->page().stopped, stopped ? 1u : 0u, __ATOMIC_RELEASE);
@@ -192,13 +194,14 @@ void continue_client(Client& client)
     tell_parent_locked(client, about_child(client, cld_continued, sig_cont), true);
 }
 
-// Has no member a parent in another group of its session? (setpgid(2))
+// Has no member a parent in another group of its session? (setpgid(2)) The initial task counts, other than on Linux: it
+// may be the shell that people work with.
 bool is_orphaned_group(u32 group)
 {
     LockGuard guard(clients_lock);
     for (Client* c = all_clients; c != nullptr; c = c->next)
         if (c->group == group && c->state == Client::State::alive && c->parent != nullptr &&
-            c->parent->group != group && c->parent->session == c->session && c->parent->pid != 1)
+            c->parent->group != group && c->parent->session == c->session)
             return false;
     return true;
 }
@@ -207,12 +210,25 @@ bool is_orphaned_group(u32 group)
 
 namespace {
 
+// The nearest ancestor that asked for them (PR_SET_CHILD_SUBREAPER), or the initial task.
+Client* adopter_of(const Client& client) REQUIRES(clients_lock)
+{
+    for (Client* c = client.parent; c != nullptr; c = c->parent)
+        if (c->subreaper != 0 && c->state == Client::State::alive)
+            return c;
+    return initial_client != &client ? initial_client : nullptr;
+}
+
 void give_children_away(Client& client) REQUIRES(clients_lock)
 {
+    Client* const adopter = adopter_of(client);
     for (Client* c = all_clients; c != nullptr; c = c->next) {
         if (c->parent != &client)
             continue;
-        c->parent = initial_client != &client ? initial_client : nullptr;
+        if (c->death_signal != 0 && c->lwk != nullptr && c->state == Client::State::alive)
+            (void)send_signal(*c->lwk, 0,
+                              sent_signal(static_cast<u32>(c->death_signal), si_user, client.pid, 0));
+        c->parent = adopter;
         if (c->parent != nullptr)
             c->parent->children.wake();
     }
@@ -280,7 +296,8 @@ void become_zombie(Client& client)
                    (is_chld && (parent->ignores_children || (parent->sigchld_flags & sa_nocldwait) != 0));
         if (&client == initial_client)
             unwanted = false;
-        if (client.exit_signal != 0 && parent != nullptr) {
+        // A number that is no signal only says how the child is to be waited for.
+        if (client.exit_signal != 0 && client.exit_signal <= num_signals && parent != nullptr) {
             SignalInfo info = about_child(client, code, signo == 0 ? client.status >> 8 : signo);
             info.signo = client.exit_signal;
             if (!(is_chld && parent->ignores_children))

@@ -51,6 +51,15 @@ constexpr u64 align4(u64 at)
 
 Result<CpioMember> CpioReader::next()
 {
+    for (;;) {
+        const auto member = read_member();
+        if (!member || member->name != "TRAILER!!!")
+            return member;
+    }
+}
+
+Result<CpioMember> CpioReader::read_member()
+{
     // Zeros may fill an archive up, and archives may follow each other.
     while (at_ < bytes_ && archive_[at_] == 0)
         ++at_;
@@ -90,8 +99,6 @@ Result<CpioMember> CpioReader::next()
     member.bytes = fields[size];
     const u64 end = align4(data_at + member.bytes);
     at_ = end < bytes_ ? end : bytes_;
-    if (member.name == "TRAILER!!!")
-        return next();
     return member;
 }
 

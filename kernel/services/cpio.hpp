@@ -24,6 +24,7 @@ class CpioReader {
     [[nodiscard]] u64 offset() const { return at_; }
 
   private:
+    Result<CpioMember> read_member();
     std::unexpected<Errno> bad(const char* why)
     {
         why_ = why;

@@ -213,7 +213,7 @@ Status open_fifo(OpenFile& file)
         return fail(Errno::nxio);
     pipe.join(reads, writes);
     file.ops = &pipe_ops;
-    if (file.is_nonblocking())
+    if (file.is_nonblocking() || node.links == 0) // by /proc/self/fd: one without a name waits for nobody
         return {};
     return pipe.wait_for_peer(reads, writes); // interrupted, the description goes, and leaves
 }

@@ -49,6 +49,8 @@ constexpr Handlers make_handlers()
         set(nr, nr == 53 ? serve_socket : serve_on_socket);
     for (u32 nr = 188; nr <= 199; ++nr) // setxattr to fremovexattr, by path, by link and by descriptor
         set(nr, (nr - 188) % 3 == 2 ? serve_file_attribute : serve_path_attribute);
+    for (const u32 nr : {143u, 144u, 145u, 148u, 314u, 315u}) // sched_getparam to sched_getattr
+        set(nr, serve_sched_of_other);
     set(150, serve_mlock); // munlock
     set(325, serve_mlock); // mlock2
     return h;

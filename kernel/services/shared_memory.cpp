@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <arch/layout.hpp>
 #include <exec/process_table.hpp>
 #include <mm/frame_allocator.hpp>
 #include <services/shared_memory.hpp>
@@ -99,11 +100,8 @@ bool split_at(Image& image, UserAddr a, MappedRange*& spare) REQUIRES(maps_lock)
         return false;
     MappedRange* upper = std::exchange(spare, nullptr);
     upper->range = {a, r->range.end};
-    upper->node = r->node;
-    upper->offset = r->offset + (a - r->range.start);
-    upper->prot = r->prot;
-    upper->may_write = r->may_write;
-    upper->image = &image;
+    upper->take_after(*r, image);
+    upper->offset += a - r->range.start;
     r->range.end = a;
     link_range(*upper);
     return true;
@@ -220,11 +218,8 @@ Result<u64> remap_shared(Image& image, u64 old, u64 old_bytes, u64 new_bytes, u6
             destroy(fresh);
             return fail(Errno::fault);
         }
-        fresh->node = r->node;
-        fresh->prot = r->prot;
-        fresh->may_write = r->may_write;
-        fresh->image = &image;
-        fresh->offset = r->offset + (UserAddr(old) - r->range.start);
+        fresh->take_after(*r, image);
+        fresh->offset += UserAddr(old) - r->range.start;
         if (target == 0) { // what follows is free: one range more behind it
             fresh->range = {UserAddr(old + old_bytes), UserAddr(old + new_bytes)};
             fresh->offset += old_bytes;
@@ -292,11 +287,7 @@ Status copy_shared(const Image& from, Image& to)
                 MappedRange* copy = fresh;
                 fresh = copy->next;
                 copy->range = r->range;
-                copy->node = r->node;
-                copy->offset = r->offset;
-                copy->prot = r->prot;
-                copy->may_write = r->may_write;
-                copy->image = &to;
+                copy->take_after(*r, to);
                 link_range(*copy);
             }
             if (now == count)
@@ -360,6 +351,23 @@ Status resize_file(Node& node, u64 size)
     }
     frames::release(unused);
     return {};
+}
+
+u64 copy_mapped(Image& image, u64 address, void* kernel, u64 bytes, bool is_write)
+{
+    // Under the lock nobody takes the page away.
+    LockGuard guard(maps_lock);
+    const MappedRange* r = find_range(image, UserAddr(address));
+    if (r == nullptr || (r->prot & (is_write ? prot_write : prot_read)) == 0)
+        return 0;
+    const u64 at = r->offset + (UserAddr(address) - r->range.start);
+    const auto page = r->node->data.page_for_mapping(at / page_size);
+    if (!page || *page == PhysAddr())
+        return 0;
+    bytes = min(bytes, page_size - at % page_size);
+    auto* place = arch::direct<u8>(*page) + at % page_size;
+    __builtin_memcpy(is_write ? place : kernel, is_write ? kernel : place, bytes);
+    return bytes;
 }
 
 NodeRef node_of_mapping(Image& image, UserAddr a)

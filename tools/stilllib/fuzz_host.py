@@ -15,6 +15,8 @@ TARGETS = {
     "config": ["ihk/lib/src/config.cpp", "ihk/lib/src/parse.cpp"],
     "image": ["ihk/lib/src/image.cpp"],
     "ring": [],
+    "cpio": ["kernel/services/cpio.cpp"],
+    "elf": ["kernel/services/elf.cpp"],
     "acpi": ["kernel/base/acpi.cpp", "kernel/base/acpi_nodes.cpp"],
 }
 FLAGS = ["-std=c++23", "-g", "-O1", "-D_GNU_SOURCE", "-DFMT_HEADER_ONLY", "-fsanitize=fuzzer,address,undefined",

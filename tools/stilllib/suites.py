@@ -133,6 +133,8 @@ def _pytest(directory, *selection):
     def suite(arguments):
         packages.need("e2e", "vm")
         options = []
+        if directory == "tests/alone":
+            build("gcc")
         if directory == "tests/e2e":
             build("gcc", arguments.kernel)
             options += [f"--kernel={arguments.kernel}"] if arguments.kernel else []
@@ -182,6 +184,7 @@ SUITES = {
     "tsan": _ctest("tsan", "-L", "tsan"),
     "lwk": _lwk,
     "iso": _iso,
+    "alone": _pytest("tests/alone"),
     "e2e": _pytest("tests/e2e", "-m", "not numa"),
     "conform": _conform,
     "numa": _pytest("tests/e2e", "-m", "numa"),
