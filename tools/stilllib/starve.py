@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""still starve: each thing that the module asks of Linux (memory, a thread, a mapping, a CPU) is refused once, one after
-the other, while the tools and programs need it (tests/starve/starve.c). What fails says so, and nothing is lost."""
+"""still starve: each thing that the module asks of Linux (memory, a thread, a mapping, a CPU) is refused once, one by
+one, while the tools and programs need it (tests/starve/starve.c). What fails says so, and nothing is lost."""
 import re
 import shutil
 
