@@ -71,7 +71,7 @@ static bool faults(volatile char* at, bool store)
         }                                                                                                    \
     } while (0)
 
-int peer_main(void)
+static int act(void)
 {
     struct still_peers_info info;
 
@@ -124,6 +124,14 @@ int peer_main(void)
     return 0;
 }
 
+int peer_main(void)
+{
+    return act() == 0 ? (int)smartmap_shift() : 1;
+}
+
+/* Its exit status is what a peer was wrong with, or by how much its rank is shifted. */
+static int slot_bits;
+
 static pid_t start(unsigned of)
 {
     const pid_t child = fork();
@@ -150,8 +158,10 @@ void test_peers(void)
 
         CHECK("a peer was started", child[r] > 0);
         CHECK("it ends", waitpid(child[r], &status, 0) == child[r]);
-        if (!CHECK("it found its peers as they should be", WIFEXITED(status) && WEXITSTATUS(status) == 0))
+        if (!CHECK("it found its peers as they should be", WIFEXITED(status) && WEXITSTATUS(status) > 1))
             printf("  rank %u: status %#x\n", r, (unsigned)status);
+        slot_bits = WEXITSTATUS(status);
     }
-    printf("  %d processes saw each other's memory\n", RANKS);
+    printf("  %d processes saw each other's memory, in slots of %llu GiB\n", RANKS,
+           1ull << ((unsigned)slot_bits - 30));
 }

@@ -234,6 +234,8 @@ extern "C" void still_main(unsigned long info_phys, unsigned long loader_magic, 
 
     arch::adopt_linux_state(block.linux_state);
     arch::init_early_pages(block);
+    if (!beside && BootLine(block.cmdline).has("la57") && arch::has_five_levels())
+        block.boot_cr3 = arch::begin_five_levels().raw();
     arch::build_kernel_map(block, image);
     if (beside)
         join_linux();
@@ -261,6 +263,8 @@ extern "C" void still_main(unsigned long info_phys, unsigned long loader_magic, 
     if (block.initramfs_size != 0)
         log("archive: {} bytes at {:x}", block.initramfs_size, block.initramfs_phys);
     arch::log_hardware();
+    if (BootLine(block.cmdline).has("la57"))
+        log("page tables of {} levels", arch::five_levels() ? 5 : 4);
     compare_with_linux();
     ikc::init(shared, {handle_immediate, deferred});
     const std::string_view skip = beside ? std::string_view() : BootLine(block.cmdline).value("no-start");

@@ -70,21 +70,21 @@ void page_fault(arch::TrapFrame& frame)
         Task& task = current_task();
         FaultError e{sig_segv, segv_maperr};
         const i32 key =
-            address < arch::user_limit ? forbidding_key(*task.owner, address, access, frame.error) : -1;
+            address < arch::user_end ? forbidding_key(*task.owner, address, access, frame.error) : -1;
         if (key >= 0)
             e.code = segv_pkuerr;
-        else if (address < arch::user_limit)
+        else if (address < arch::user_end)
             e = resolve_fault(*task.owner, UserAddr(address), access);
         if (e.signo != 0) {
             // Of the kernel's addresses a program learns only that it may not touch them.
-            frame.error |= error_user | (address >= arch::user_limit ? error_present : 0);
+            frame.error |= error_user | (address >= arch::user_end ? error_present : 0);
             task.signals.trap_address = address;
             signal_fault(task, frame, e.signo, e.code, address, key >= 0 ? static_cast<u64>(key) : 0);
         }
         return;
     }
     const u64 fixup = arch::user_copy_fixup(frame.rip);
-    if (fixup == 0 || address >= arch::user_limit || c.current->process == nullptr)
+    if (fixup == 0 || address >= arch::user_end || c.current->process == nullptr)
         panic_text("page fault in the kernel", &frame);
     const bool forbidden = forbidding_key(*c.current->process, address, access, frame.error) >= 0;
     if (!forbidden && !c.no_user_faults &&

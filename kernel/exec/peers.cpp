@@ -3,6 +3,8 @@
 // holds the group's, so all members' slots agree. A member's memory is freed after it left (no slot leads there) and a
 // shoot_down(), which reaches all CPUs that run any member.
 #include <arch/cpu.hpp>
+#include <arch/layout.hpp>
+#include <arch/page_table.hpp>
 #include <exec/peers.hpp>
 #include <mm/object_cache.hpp>
 
@@ -200,16 +202,20 @@ HeldPeer::~HeldPeer()
         process_->holders.fetch_sub(1);
 }
 
+u32 peers_shift()
+{
+    return arch::five_levels() ? STILL_PEERS_SHIFT_5 : STILL_PEERS_SHIFT;
+}
+
 bool is_of_peer(const Process& p, u64 address, PeerAddress& where)
 {
-    if (!p.space.has_slots() || address >> STILL_PEERS_SHIFT == 0 ||
-        address >> STILL_PEERS_SHIFT > STILL_MAX_PEERS)
+    if (!p.space.has_slots() || address >> peers_shift() == 0 || address >> peers_shift() > STILL_MAX_PEERS)
         return false;
-    u32 rank = static_cast<u32>(address >> STILL_PEERS_SHIFT) - 1;
+    u32 rank = static_cast<u32>(address >> peers_shift()) - 1;
     const bool read_only = rank >= STILL_PEERS_READ_ONLY && sees_twice(p);
     if (read_only)
         rank -= STILL_PEERS_READ_ONLY;
-    where = {rank, UserAddr(address & ((1ull << STILL_PEERS_SHIFT) - 1)), read_only};
+    where = {rank, UserAddr(address & ((1ull << peers_shift()) - 1)), read_only};
     return true;
 }
 
@@ -228,9 +234,9 @@ FaultError resolve_peer_fault(Process& p, const PeerAddress& where, u64 address,
 Result<u32> export_to_peers(Process& p, const still_peers_export& part)
 {
     const bool is_all = part.start == 0 && part.bytes == ~0ull;
-    if (part.bytes == 0 ||
-        (!is_all && (((part.start | part.bytes) & (page_size - 1)) != 0 || part.start >= STILL_PEERS_END ||
-                     part.bytes > STILL_PEERS_END - part.start)))
+    const u64 end = arch::five_levels() ? arch::user_limit : STILL_PEERS_END;
+    if (part.bytes == 0 || (!is_all && (((part.start | part.bytes) & (page_size - 1)) != 0 ||
+                                        part.start >= end || part.bytes > end - part.start)))
         return fail(Errno::inval);
     PeerExports* fresh = exports_cache.make();
     LockGuard guard(p.peers->lock);

@@ -45,6 +45,8 @@ struct PeerAddress {
     UserAddr address;
     bool read_only;
 };
+// By how much a rank is shifted.
+[[nodiscard]] u32 peers_shift();
 // false: it lies in none of this process's slots.
 [[nodiscard]] bool is_of_peer(const Process& p, u64 address, PeerAddress& where);
 // A fault there: the peer's page is made present as for the peer itself.

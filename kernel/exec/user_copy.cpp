@@ -10,7 +10,7 @@ namespace {
 
 bool is_user_range(u64 address, u64 bytes)
 {
-    return address < arch::user_limit && bytes <= arch::user_limit - address;
+    return address < arch::user_end && bytes <= arch::user_end - address;
 }
 
 } // namespace

@@ -68,9 +68,8 @@ Status AddressSpace::init(const still_proc_page& page, const u32* walkers)
     limit_as = page.limit_as;
     limit_data = page.limit_data;
     mmap_top = app_[num_app_ - 1].end;
-    const Status made = table_.create();
-    loaded_root_ = table_.root();
-    return made;
+    TRY_STATUS(table_.create());
+    return make_loaded_root();
 }
 
 bool AddressSpace::is_app_range(UserRange range) const
@@ -349,7 +348,7 @@ void AddressSpace::destroy()
              it = areas_.first_behind(UserAddr(0)))
             if (MappedFile* file = areas_.erase(it); file != nullptr)
                 drop_file(file, closed_);
-        drop_slots();
+        drop_loaded_root();
         if (table_.root() != PhysAddr())
             table_.dismantle();
         all.splice(all.end(), retired_);

@@ -274,7 +274,7 @@ class AddressSpace {
     // translations of what was there before.
     void set_slot(u32 slot, PhysAddr table, bool writable);
     [[nodiscard]] PhysAddr shared_table() const;
-    [[nodiscard]] bool has_slots() const { return loaded_root_ != table_.root(); }
+    [[nodiscard]] bool has_slots() const { return active != &own_active_; }
 
     // CPUs that may hold translations of its pages.
     CpuSet* active = &own_active_;
@@ -283,7 +283,8 @@ class AddressSpace {
     void drop_file(MappedFile* file, MappedFile*& chain) REQUIRES(lock_);
     void remove_leaf(arch::Leaf leaf, Departure& left) REQUIRES(lock_);
     void reap_departed(Departure& left) REQUIRES(lock_);
-    void drop_slots() REQUIRES(lock_);
+    Status make_loaded_root();
+    void drop_loaded_root() REQUIRES(lock_);
     bool leads_to(UserAddr a, PhysAddr frame) const;
     Status copy_area(AddressSpace& child, const Vma& vma, Departure& left) REQUIRES(lock_);
     Status share_leaf(AddressSpace& child, arch::Leaf leaf, arch::Leaf& own, Departure& left) REQUIRES(lock_);

@@ -18,7 +18,7 @@ void load_space(Cpu& c, AddressSpace* space)
     if (space != nullptr)
         (*space->active)[word].fetch_or(bit);
     c.loaded = space;
-    arch::switch_root(space != nullptr ? space->root() : arch::kernel_root());
+    arch::switch_root(space != nullptr ? space->root() : arch::kernel_top());
     if (old != nullptr && (space == nullptr || space->active != old->active))
         (*old->active)[word].fetch_and(~bit);
 }

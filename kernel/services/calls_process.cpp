@@ -24,7 +24,7 @@ Served serve_thread_exit(Client&, const Args&)
 
 namespace {
 
-constexpr u64 csignal = 0xff, clone_parent = 0x8000, clone_files = 0x400, clone_fs = 0x200;
+constexpr u64 csignal = 0xff, clone_parent = 0x8000, clone_files = 0x400;
 constexpr u64 namespaces = 0x7e020000;
 
 // What a child has of its parent.

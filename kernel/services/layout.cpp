@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arch/context.hpp>
 #include <arch/cpu.hpp>
+#include <arch/page_table.hpp>
+#include <exec/peers.hpp>
 #include <services/layout.hpp>
 #include <services/random.hpp>
 
@@ -43,15 +45,15 @@ enum Aux : u64 {
 
 Status lay_out(const ElfImage& main, const ElfImage* interpreter, u64 stack_limit, bool random, Layout& l)
 {
-    const bool is_member = l.member.is_member;
-    const still_range& window = is_member ? pie_of_member : pie;
+    // With five levels of page tables a slot has room for all of it.
+    const bool is_small = l.member.is_member && !arch::five_levels();
+    const still_range& window = is_small ? pie_of_member : pie;
     // What peers have in common shall lie at the same address in all of them.
-    const auto pages = [random = random && !is_member](u64 bytes) {
+    const auto pages = [random = random && !l.member.is_member](u64 bytes) {
         return random ? random_below(bytes / page_size) * page_size : 0;
     };
-    l.stack_top = (is_member ? STILL_PEERS_END : elf_user_end) - page_size - pages(stack_random);
-    const u64 stack =
-        min(stack_limit, is_member ? largest_stack_of_member : largest_stack) & ~(page_size - 1);
+    l.stack_top = (is_small ? STILL_PEERS_END : elf_user_end) - page_size - pages(stack_random);
+    const u64 stack = min(stack_limit, is_small ? largest_stack_of_member : largest_stack) & ~(page_size - 1);
     l.stack_start = l.stack_top - max(stack, least_stack);
     l.mmap_top = l.stack_start - guard_gap - pages(mmap_random);
     if (main.position_independent) {
@@ -143,7 +145,7 @@ Status build_stack(const ExecRequest& request, const ElfImage& main, const ElfIm
     constexpr u64 fsgsbase = 1ull << 16; // CR4
     const u64 aux[][2] = {{STILL_AT_PEERS_RANK, layout.member.rank},
                           {STILL_AT_PEERS_SIZE, layout.member.size},
-                          {STILL_AT_PEERS_SHIFT, STILL_PEERS_SHIFT},
+                          {STILL_AT_PEERS_SHIFT, peers_shift()},
                           {at_minsigstksz, arch::fpu_size() + 1024},
                           {at_hwcap, arch::cpuid(1).d},
                           {at_pagesz, page_size},

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <arch/page_table.hpp>
 #include <exec/peers.hpp>
 #include <services/peers.hpp>
 
@@ -50,7 +51,8 @@ void describe_membership(const Membership& wanted, still_proc_page& page)
 {
     if (!wanted.is_member)
         return;
-    page.app[0].end = STILL_PEERS_END;
+    if (!arch::five_levels())
+        page.app[0].end = STILL_PEERS_END;
     page.peers_group = the_group;
     page.peers_rank = wanted.rank;
     page.peers_size = wanted.size;

@@ -56,7 +56,7 @@ SyscallResult peers_call(Task& task, const Call& call)
     switch (call.arg[1]) {
     case STILL_PEERS_INFO:
         TRY_STATUS(UserOut<still_peers_info>(call.arg[2])
-                       .write({p.peer_rank, p.page->peers_size, count_peers(p), STILL_PEERS_SHIFT}));
+                       .write({p.peer_rank, p.page->peers_size, count_peers(p), peers_shift()}));
         return 0;
     case STILL_PEERS_WAIT:
         return wait_for_peer(task, rank, static_cast<i64>(call.arg[3]));

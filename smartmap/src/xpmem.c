@@ -68,14 +68,12 @@ int xpmem_remove(xpmem_segid_t segid)
 xpmem_apid_t xpmem_get(xpmem_segid_t segid, int flags, int permit_type, void* permit_value)
 {
     struct get wanted = {.used = 1, .rank = (unsigned)(segid >> 32), .writes = (flags & XPMEM_RDWR) != 0};
-    if (!is_member())
-        return fail(ENOSYS);
     if (segid <= 0 || (flags != XPMEM_RDONLY && flags != XPMEM_RDWR) || permit_type != XPMEM_PERMIT_MODE ||
         permit_value != NULL)
         return fail(EINVAL);
     if (prctl(STILL_PR_PEERS, STILL_PEERS_IMPORT, (unsigned long)wanted.rank,
               (unsigned long)(segid & 0xffffffff), &wanted.segment) != 0)
-        return -1;
+        return fail(errno == EINVAL || errno == ENXIO ? ENOSYS : errno);
     const unsigned long needed = wanted.writes ? 0600 : 0400;
     if ((wanted.segment.mode & needed) != needed)
         return fail(EACCES);
@@ -112,10 +110,6 @@ void* xpmem_attach(struct xpmem_addr addr, size_t size, void* vaddr)
 {
     struct get from;
     const uint64_t offset = (uint64_t)addr.offset;
-    if (!is_member()) {
-        fail(ENOSYS);
-        return (void*)-1;
-    }
     if (!find(addr.apid, &from, 0) || addr.offset < 0 || addr.offset % (off_t)PAGE != 0 || size == 0 ||
         vaddr != NULL || offset > from.segment.bytes || size > from.segment.bytes - offset) {
         fail(EINVAL);

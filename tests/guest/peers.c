@@ -151,9 +151,13 @@ static void offloaded(void)
     /* process_vm_readv of one's own process, into a slot. */
     meet();
     struct iovec to = {OF(next(), shared)->text, 8}, from = {"straight", 8};
-    CHECK(process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 8);
+    const int alone = getenv("STILLCORE_SMARTMAP") != NULL; /* docs/smartmap.md */
+    if (alone)
+        CHECK_ERRNO(process_vm_readv(getpid(), &to, 1, &from, 1, 0), EFAULT);
+    else
+        CHECK(process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 8);
     meet();
-    CHECK(memcmp(shared.text, "straight", 8) == 0);
+    CHECK(alone || memcmp(shared.text, "straight", 8) == 0);
     close(fds[0]);
     close(fds[1]);
 }

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("stillcore", "stillcore-dkms", "libihk0", "libihk-dev")
+PACKAGES = ("stillcore", "stillcore-dkms", "libihk0", "libihk-dev", "libxpmem-stillcore0",
+            "libxpmem-stillcore-dev")
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,7 @@ def test_each_pattern_takes_something(installed):
 def test_programs_image_library_and_pages_are_there(installed):
     wanted = {"usr/bin/ihkosctl", "usr/bin/ihkconfig", "usr/bin/mcexec", "usr/sbin/ihkmond",
               "usr/lib/stillcore/stillcore.elf", "usr/include/ihk.h", "usr/share/man/man8/ihkmond.8",
+              "usr/include/xpmem.h", "usr/include/stillcore/smartmap.h",
               "usr/src/stillcore-0.1/linux-module/Kbuild", "usr/src/stillcore-0.1/include/stillcore/types.h"}
     assert wanted - set(installed) == set()
 

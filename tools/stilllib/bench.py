@@ -11,7 +11,7 @@ import statistics
 import time
 import tomllib
 
-from . import bench_apps, bench_plots, bench_programs, instance, packages
+from . import bench_apps, bench_peers, bench_plots, bench_programs, instance, packages
 from .bench_many import Many
 from .bench_programs import ratios
 from .build import build
@@ -25,6 +25,7 @@ PAGE = ROOT / "docs" / "measurements.md"
 ROWS = ROOT / "bench" / "rows.toml"
 MANY_ROWS = ROOT / "bench" / "many.toml"
 APP_ROWS = ROOT / "bench" / "apps.toml"
+PEER_ROWS = ROOT / "bench" / "peers.toml"
 MICRO = GCC / "bench" / "micro"
 SAMPLES = 15
 ON_LINUX = ("taskset", "-c", "0")
@@ -208,7 +209,7 @@ def _many_section(rows):
     return lines + ["", *said, *missed] if said or missed else lines
 
 
-def _page(rows, many, apps, sections, kernel, pairs):
+def _page(rows, many, apps, peers, sections, kernel, pairs):
     qemu = (output_of(["qemu-system-x86_64", "--version"]) or "?").splitlines()[0]
     cpu = re.search(r"model name\s*: (.*)", (output_of(["cat", "/proc/cpuinfo"]) or ""))
     lines = [
@@ -220,6 +221,7 @@ def _page(rows, many, apps, sections, kernel, pairs):
         "", f"{time.strftime('%Y-%m-%d')}, host: {platform.machine()}, {cpu[1] if cpu else '?'}; {qemu}; guest: Debian "
         f"{kernel.release} ({kernel.version}), two CPUs: one for Linux, one for the LWK.", "",
         *_micro_section(rows), "", *_apps_section(apps, pairs), "", *_many_section(many), *_pictures(),
+        "", *bench_peers.section(peers),
     ]
     for title, table in sections:
         lines += ["", f"## {title}", "| what | median | spread | runs | command |", "|---|---|---|---|---|",
@@ -229,7 +231,7 @@ def _page(rows, many, apps, sections, kernel, pairs):
 
 def _wanted(names):
     """The rows of each kind."""
-    kinds = [tomllib.loads(path.read_text()) for path in (ROWS, MANY_ROWS, APP_ROWS)]
+    kinds = [tomllib.loads(path.read_text()) for path in (ROWS, MANY_ROWS, APP_ROWS, PEER_ROWS)]
     for name in names:
         if not any(name in kind for kind in kinds):
             raise StillError(f"no row '{name}': still bench --list tells them", status=2)
@@ -256,9 +258,9 @@ def _json(rows, many, apps):
 
 
 def main(arguments):
-    rows, many, apps = _wanted(arguments.names)
+    rows, many, apps, peers = _wanted(arguments.names)
     if arguments.list:
-        for name, row in (rows | many | apps).items():
+        for name, row in (rows | many | apps | peers).items():
             print(f"{name:20} {row['what']}")
         return 0
     packages.need("vm", "demo", "bench")
@@ -271,8 +273,12 @@ def main(arguments):
     if apps and arguments.pairs:
         packages.need("apps")
         _in_guest(f"Time {arguments.pairs} pairs of programs", {"mem": "4G"}, bench_apps.measure(apps, arguments.pairs))
+    if peers:
+        in_counting_guest("Count messages between processes", bench_peers.measure(peers))
     for name, row in rows.items():
         note("  ".join(_cells(name, row)))
+    for name, row in peers.items():
+        note("\n".join(bench_peers.table(name, row)))
     for name, row in apps.items() if arguments.pairs else ():
         note("  ".join(_app_cells(name, row)))
     for name, row in many.items():
@@ -284,6 +290,6 @@ def main(arguments):
         bench_plots.fwq(series["fwq"])
         bench_plots.scaling(series["offload"], series["boot"])
         sections, kernel = bench_programs.measure()
-        PAGE.write_text(_page(rows, many, apps, sections, kernel, arguments.pairs))
+        PAGE.write_text(_page(rows, many, apps, peers, sections, kernel, arguments.pairs))
         note(f"written: {shown(PAGE)}")
     return 0

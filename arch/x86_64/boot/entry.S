@@ -126,12 +126,69 @@ enter_high: /* RDI: information, RSI: loader's magic or 0 */
 	pushq $0
 	jmp *%rax
 
+/*
+ * Alone: EDI: physical address, below 4 GiB, of a top-level table of five levels that maps what is mapped now. LA57 can
+ * be set only without paging, so from 32-bit code (SDM vol. 3, 4.1.2).
+ */
+.section .text
+.globl still_enter_five_levels
+still_enter_five_levels:
+	pushq %rbx
+	pushq %rbp
+	pushq %r12
+	pushq %r13
+	pushq %r14
+	pushq %r15
+	movq $five_levels_stack, %rax
+	movq %rsp, (%rax)
+	movq $low_gdt_pointer, %rax
+	lgdt (%rax)
+	pushq $0x18
+	movq $five_levels_32, %rax
+	pushq %rax
+	lretq
+.section .boot.text, "ax"
+.code32
+five_levels_32:
+	movl $0x10, %eax
+	movw %ax, %ds
+	movw %ax, %ss
+	movl %cr0, %eax
+	andl $0x7fffffff, %eax
+	movl %eax, %cr0
+	movl %cr4, %eax
+	orl $0x1000, %eax
+	movl %eax, %cr4
+	movl %edi, %cr3
+	movl %cr0, %eax
+	orl $0x80000000, %eax
+	movl %eax, %cr0
+	ljmp $8, $five_levels_64
+.code64
+five_levels_64:
+	movq five_levels_stack, %rsp
+	movq $five_levels_done, %rax
+	jmp *%rax
+.section .text
+five_levels_done:
+	popq %r15
+	popq %r14
+	popq %r13
+	popq %r12
+	popq %rbp
+	popq %rbx
+	ret
+.section .boot.text, "ax"
+
 /* Another CPU, in long mode on the low tables. R8: physical address of the kernel's root (from the trampoline). */
 .globl entry64_ap
 entry64_ap:
+	movq %cr4, %rax
+	testl $0x1000, %eax /* five levels: the low tables have the image, too */
+	jnz 1f
 	leaq boot_pml4(%rip), %rax /* low memory and the image: valid before and after the jump */
 	movq %rax, %cr3
-	movq $ap_high, %rax
+1:	movq $ap_high, %rax
 	jmp *%rax
 
 .section .text
@@ -148,7 +205,7 @@ ap_high:
 /* The trampoline page: copied below 1 MiB. Real mode, CS = page >> 4. */
 .section .rodata
 .balign 16
-.globl ap_trampoline, ap_trampoline_end, ap_trampoline_cr3, ap_trampoline_root, ap_trampoline_entry
+.globl ap_trampoline, ap_trampoline_end, ap_trampoline_cr3, ap_trampoline_root, ap_trampoline_entry, ap_trampoline_cr4
 .globl ap_trampoline_far32, ap_trampoline_far64, ap_trampoline_gdt_pointer
 #define T(x) ((x) - ap_trampoline)
 .code16
@@ -172,7 +229,7 @@ ap_32:
 	movw %ax, %es
 	movw %ax, %ss
 	movl %cr4, %eax
-	orl $0x620, %eax
+	orl T(ap_trampoline_cr4)(%ebx), %eax
 	movl %eax, %cr4
 	movl T(ap_trampoline_cr3)(%ebx), %eax
 	movl %eax, %cr3
@@ -195,6 +252,7 @@ ap_64:
 ap_trampoline_cr3: .quad 0
 ap_trampoline_root: .quad 0
 ap_trampoline_entry: .quad 0
+ap_trampoline_cr4: .quad 0x620 /* PAE, OSFXSR, OSXMMEXCPT */
 ap_trampoline_far32: .long T(ap_32) /* += page */
 	.word 0x18, 0
 ap_trampoline_far64: .long T(ap_64) /* += page */
@@ -208,17 +266,20 @@ ap_trampoline_end:
 
 .section .boot.data, "aw"
 .balign 16
-low_gdt: .quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff
-low_gdt_pointer: .short 23
+low_gdt: .quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff
+low_gdt_pointer: .short 31
 	.long low_gdt, 0
+.balign 8
+five_levels_stack: .quad 0
 .balign 4096
-.globl low_pml4
+.globl low_pml4, boot_pml4, boot_pml5
 low_pml4: .skip 4096
 low_pdpt: .skip 4096
 low_pd: .skip 4 * 4096
 boot_pml4: .skip 4096
 boot_pdpt: .skip 4096
 boot_pd: .skip 4096
+boot_pml5: .skip 4096
 
 .section .bss
 .balign 4096

@@ -9,7 +9,8 @@
 
 extern "C" {
 extern const char ap_trampoline[], ap_trampoline_end[], ap_trampoline_cr3[], ap_trampoline_root[],
-    ap_trampoline_entry[], ap_trampoline_far32[], ap_trampoline_far64[], ap_trampoline_gdt_pointer[];
+    ap_trampoline_entry[], ap_trampoline_cr4[], ap_trampoline_far32[], ap_trampoline_far64[],
+    ap_trampoline_gdt_pointer[];
 extern char entry64_ap[];
 extern still::u64 ap_stacks[256], ap_ticket;
 }
@@ -45,7 +46,9 @@ u32 start_secondaries(const still_boot_block& block, PhysAddr image, const u64* 
     auto* page = direct<u8>(at);
     __builtin_memcpy(page, ap_trampoline, static_cast<usize>(ap_trampoline_end - ap_trampoline));
     field<u32>(page, ap_trampoline_cr3) = static_cast<u32>(block.boot_cr3);
-    field<u64>(page, ap_trampoline_root) = kernel_root().raw();
+    field<u64>(page, ap_trampoline_root) = kernel_top().raw();
+    if (five_levels())
+        field<u32>(page, ap_trampoline_cr4) |= static_cast<u32>(cr4::la57);
     field<u64>(page, ap_trampoline_entry) =
         image.raw() + (reinterpret_cast<u64>(entry64_ap) - image_link_offset);
     field<u32>(page, ap_trampoline_far32) += static_cast<u32>(at.raw());

@@ -97,6 +97,7 @@ void set_control_registers()
         c4 = (c4 & ~visible) | (wanted.cr4 & visible);
     }
     (void)f1;
+    c4 |= read_cr4() & cr4::la57;
     write_cr0(c0);
     write_cr4(c4);
     write_xcr0(wanted.xcr0 != 0 ? wanted.xcr0 : 7);

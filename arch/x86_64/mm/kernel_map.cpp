@@ -15,7 +15,7 @@ namespace still::arch {
 namespace {
 
 constexpr u64 present_rw = STILL_PTE_PRESENT | STILL_PTE_WRITE | STILL_PTE_ACCESSED | STILL_PTE_DIRTY;
-PhysAddr root;
+PhysAddr root, top;
 SpinLock lent_lock; // kernel tables change after boot only for lent pages
 bool early = true;  // tables are reached through low memory, which is mapped one to one
 
@@ -163,13 +163,29 @@ void build_kernel_map(const still_boot_block& block, PhysAddr image)
     map_image_part(still_text_start, still_text_end, image, read_only);
     map_image_part(still_rodata_start, still_rodata_end, image, read_only | STILL_PTE_NO_EXECUTE);
     map_image_part(still_data_start, still_data_end, image, direct_bits);
-    write_cr3(root.raw());
+    top = root;
+    if (five_levels()) {
+        top = early_page();
+        table_at(top)[511] = root.raw() | present_rw;
+    }
+    write_cr3(top.raw());
     early = false;
 }
 
 PhysAddr kernel_root()
 {
     return root;
+}
+
+PhysAddr kernel_top()
+{
+    return top;
+}
+
+void fill_top(PhysAddr to, PhysAddr own)
+{
+    table_at(to)[0] = own.raw() | present_rw | STILL_PTE_USER;
+    table_at(to)[511] = table_at(top)[511];
 }
 
 void switch_root(PhysAddr to)

@@ -54,6 +54,8 @@ Status PageTable::create()
     root_ = pages_.allocate(pages_.context);
     if (root_ == PhysAddr())
         return fail(Errno::nomem);
+    if (five_levels())
+        return {}; // the kernel is an entry of the table above
     Entry* own = table_at(root_);
     const Entry* kernel = table_at(kernel_root());
     for (u32 i = entries / 2; i < entries; ++i)

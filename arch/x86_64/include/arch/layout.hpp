@@ -13,6 +13,9 @@ constexpr u64 kernel_base = 0xffffffff80000000ull;
 constexpr u64 image_link_offset = 0x200000;       // kernel.ld
 constexpr u64 user_limit = 0x0000800000000000ull; // first address that is not the user's
 
+// The same for whatever a program may name: with five levels of page tables it sees peers behind its own memory.
+extern u64 user_end;
+
 // SAFETY: valid for memory that map_direct() or the boot code mapped.
 template <class T = void> T* direct(PhysAddr a)
 {

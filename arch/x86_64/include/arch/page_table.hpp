@@ -119,5 +119,10 @@ Status map_lent(PhysAddr start, u64 bytes, bool device = false); // into the dir
 void unmap_lent(PhysAddr start, u64 bytes);                      // the caller flushes all CPUs' kernel TLB
 void switch_root(PhysAddr root);
 [[nodiscard]] PhysAddr kernel_root();
+// What a CPU without a process loads: that, or with five levels the table above it.
+[[nodiscard]] PhysAddr kernel_top();
+[[nodiscard]] bool five_levels();
+// A top-level table for them: the kernel, and a process's own tables.
+void fill_top(PhysAddr to, PhysAddr own);
 
 } // namespace still::arch
