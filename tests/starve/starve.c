@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: BSD-2-Clause
 /*
  * For tests: lets one call fail that stillcore.ko makes to get something of Linux (memory, a thread, a mapping, a CPU),
  * as if Linux were short of it. Which one, `nth` says, counted from when it is written; `failed` then names it.
@@ -129,4 +129,4 @@ static void __exit starve_exit(void)
 module_init(starve_init);
 module_exit(starve_exit);
 MODULE_DESCRIPTION("Failure injection for tests of Stillcore");
-MODULE_LICENSE("GPL");
+MODULE_LICENSE("Dual BSD/GPL");
