@@ -8,7 +8,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 
-from . import alone, conform, iso, lint, packages
+from . import alone, conform, lint, packages
 from .build import build
 from .paths import BUILD, LOGS, ROOT, shown
 from .progress import StillError, paint
@@ -120,20 +120,12 @@ def _lwk(_):
     return outcome
 
 
-def _iso(_):
-    iso.make()
-    outcome = Outcome()
-    tap, wrong, log = iso.boot()
-    # Its tests were counted when PVH booted them; here the way to boot is what is tested.
-    outcome.add("boots from GRUB and passes its tests", not wrong and not tap.failed, log, wrong or tail_of(log))
-    return outcome
-
-
 def _pytest(directory, *selection):
     def suite(arguments):
         packages.need("e2e", "vm")
         options = []
         if directory == "tests/alone":
+            packages.need("iso")
             build("gcc")
         if directory == "tests/e2e":
             build("gcc", arguments.kernel)
@@ -183,7 +175,6 @@ SUITES = {
     "unit": _ctest("asan", "-L", "unit"),
     "tsan": _ctest("tsan", "-L", "tsan"),
     "lwk": _lwk,
-    "iso": _iso,
     "alone": _pytest("tests/alone"),
     "e2e": _pytest("tests/e2e", "-m", "not numa"),
     "conform": _conform,
@@ -239,7 +230,8 @@ def main(arguments):
     beside = [] if arguments.names else list(BESIDE)
     outcomes = []
     if beside:
-        packages.need("build", "unit", "clang", "lint", "vm", "e2e", "iso")  # nobody installs anything while others run
+        # Nobody installs anything while others run.
+        packages.need("build", "unit", "clang", "lint", "vm", "e2e", "iso", "menuconfig")
     worker = threading.Thread(target=_run_beside, args=(beside, arguments, outcomes), daemon=True)
     for name in names:
         if beside and name == GUESTS_FROM:

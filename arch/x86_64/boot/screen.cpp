@@ -5,6 +5,7 @@
 #include <arch/layout.hpp>
 #include <arch/page_table.hpp>
 #include <arch/screen.hpp>
+#include <debug/log.hpp>
 
 namespace still::arch {
 
@@ -14,7 +15,8 @@ constexpr u32 cell_width = 8, cell_height = 16;
 constexpr u32 most_columns = 160, most_rows = 64;
 constexpr u64 vga_text = 0xb8000;
 constexpr u16 grey_on_black = 0x700;
-constexpr u32 grey = 0xaaaaaa;
+constexpr u8 grey = 0xaa;
+u32 bytes_of_pixel = 4;
 
 enum class Kind : u8 { none, vga, pixels };
 Kind kind = Kind::none;
@@ -27,6 +29,16 @@ char shown[most_rows][most_columns];
 enum class Escape : u8 { none, began, inside };
 Escape escape = Escape::none;
 u32 parameter = 0;
+
+void set_pixel(u64 address, u8 shade)
+{
+    auto* bytes = direct<volatile u8>(PhysAddr(address));
+    if (bytes_of_pixel == 4)
+        *direct<volatile u32>(PhysAddr(address)) = shade * 0x10101u;
+    else
+        for (u32 i = 0; i < 3; ++i)
+            bytes[i] = shade;
+}
 
 void draw(u32 y, u32 x)
 {
@@ -41,10 +53,10 @@ void draw(u32 y, u32 x)
     for (u32 line = 0; line < cell_height; ++line) {
         // Each of the letter's rows is two pixels high, below one that is empty.
         const u64 bits = line == 0 || line == cell_height - 1 ? 0 : letter >> ((line - 1) / 2);
-        auto* pixels = direct<volatile u32>(
-            PhysAddr(frame.address + u64{y * cell_height + line} * frame.pitch + u64{x} * cell_width * 4));
+        const u64 start = frame.address + u64{y * cell_height + line} * frame.pitch;
         for (u32 i = 0; i < cell_width; ++i)
-            pixels[i] = i >= 1 && i <= 5 && (bits >> 8 * (i - 1) & 1) != 0 ? grey : 0;
+            set_pixel(start + (u64{x} * cell_width + i) * bytes_of_pixel,
+                      i >= 1 && i <= 5 && (bits >> 8 * (i - 1) & 1) != 0 ? grey : 0);
     }
 }
 
@@ -160,12 +172,13 @@ bool find_vga()
 bool find_pixels()
 {
     const u64 bytes = u64{frame.pitch} * frame.height;
-    if (frame.address == 0 || frame.bits != 32 || frame.pitch < u64{frame.width} * 4 || frame.width > 16384 ||
-        frame.height > 16384)
+    if (frame.address == 0 || (frame.bits != 32 && frame.bits != 24) ||
+        frame.pitch < u64{frame.width} * (frame.bits / 8) || frame.width > 16384 || frame.height > 16384)
         return false;
     const u64 start = frame.address & ~(page_size - 1);
     if (!map_lent(PhysAddr(start), (frame.address + bytes - start + page_size - 1) & ~(page_size - 1), true))
         return false;
+    bytes_of_pixel = frame.bits / 8;
     columns = min(frame.width / cell_width, most_columns);
     rows = min(frame.height / cell_height, most_rows);
     return columns > 0 && rows > 0;
@@ -184,10 +197,16 @@ void init_screen()
         kind = Kind::pixels;
     else if (frame.address == 0 && find_vga())
         kind = Kind::vga;
-    if (kind == Kind::none)
+    if (kind == Kind::none) {
+        if (frame.address != 0)
+            log("screen: a frame buffer of {} by {} pixels of {} bits is not used", frame.width, frame.height,
+                frame.bits);
         return;
+    }
     for (u32 y = 0; y < rows; ++y)
         clear_line(y, 0);
+    log("screen: {} by {} characters, {} at {:x}", columns, rows,
+        kind == Kind::vga ? "VGA text" : "frame buffer", kind == Kind::vga ? vga_text : frame.address);
 }
 
 void write_screen(std::string_view text)
