@@ -174,13 +174,13 @@ int still_ikc_create(struct still_os *os)
 		channel->cpu = i;
 		spin_lock_init(&channel->tx_lock);
 		spin_lock_init(&channel->rx_lock);
+		spin_lock_init(&channel->call_lock);
 		INIT_LIST_HEAD(&channel->backlog);
 	}
 	spin_lock_init(&os->letter_lock);
 	INIT_LIST_HEAD(&os->free_letters);
 	INIT_WORK(&os->drain_work, still_ikc_drain_work);
 	INIT_DELAYED_WORK(&os->flush_work, flush_backlogs);
-	xa_init_flags(&os->calls, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_IRQ);
 	return 0;
 }
 
@@ -200,6 +200,9 @@ int still_ikc_start(struct still_os *os)
 	unsigned int i;
 	int ret;
 
+	for (i = 0; i < os->num_cores; i++)
+		if (still_ikc_make_places(&os->channels[i]))
+			return -ENOMEM;
 	ret = still_letters_init(os);
 	if (ret)
 		return ret;
@@ -222,7 +225,6 @@ int still_ikc_start(struct still_os *os)
 		channel->same_entries = 0;
 		channel->condition = STILL_CONDITION_FINE;
 		channel->rip = 0;
-		atomic_set(&channel->calls, 0);
 		still_ring_init(&pairs[i].to_lwk);
 		still_ring_init(&pairs[i].to_linux);
 		channel->tx.index = 0;
@@ -270,6 +272,9 @@ void still_ikc_stop(struct still_os *os)
 
 void still_ikc_destroy(struct still_os *os)
 {
-	xa_destroy(&os->calls);
+	unsigned int i;
+
+	for (i = 0; i < STILL_MAX_CPUS && os->channels; i++)
+		kfree(os->channels[i].pending);
 	kvfree(os->channels);
 }

@@ -9,12 +9,15 @@
 #include <stillcore/ikc.h>
 
 struct still_os;
+struct still_pending;
 
 struct still_channel {
 	struct still_os *os;
 	u32 cpu; /* the LWK's number */
 	u32 apic_id;
 	atomic_t calls; /* requests without an answer yet */
+	spinlock_t call_lock;
+	struct still_pending *pending; /* [STILL_MAX_CALLS], see ikc_call.c */
 
 	spinlock_t tx_lock;
 	struct still_ring_end tx; /* ring is NULL once the instance is down */
@@ -72,5 +75,6 @@ int still_ikc_ask(struct still_os *os, u32 cpu, struct still_msg *msg, u64 args[
 int still_ikc_call(struct still_os *os, u32 cpu, struct still_msg *msg, u64 *arg1, bool killable);
 void still_ikc_answered(struct still_channel *channel, const struct still_msg *reply);
 void still_ikc_fail_calls(struct still_os *os);
+int still_ikc_make_places(struct still_channel *channel);
 
 #endif

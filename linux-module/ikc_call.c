@@ -1,89 +1,134 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Requests to the LWK and their answers. A request lies on its asker's stack; the table maps its token to
- * it, and only under the table's lock may an answer touch it. When an asker has given up, the LWK still has
- * its request: the table keeps a value in its place, the number of the channel, until the answer comes.
+ * Requests to the LWK and their answers. A request lies on its asker's stack; the channel's table maps its token to
+ * it, and only under the table's lock may an answer touch it. When an asker has given up, the LWK still has its
+ * request: its place stays taken until the answer comes. A request needs no memory: what is asked for may be that
+ * the LWK lets go of some.
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 
 #include "ikc.h"
 #include "os.h"
 
 struct call {
 	struct completion done;
-	struct still_channel *channel;
 	s64 result;
 	u64 arg[5];
 };
 
+/* One of the STILL_MAX_CALLS that may be under way on a channel. */
+struct still_pending {
+	struct call *call; /* NULL: given up */
+	u32 generation;    /* of the place: an old token finds nothing */
+	bool is_taken;
+};
+
+/* The caller counted itself in: there is a free place. */
+static u64 take_place(struct still_channel *channel, struct call *call)
+{
+	struct still_pending *place = channel->pending;
+	unsigned long flags;
+	u64 token;
+
+	spin_lock_irqsave(&channel->call_lock, flags);
+	while (place->is_taken)
+		place++;
+	*place = (struct still_pending){ call, place->generation + 1, true };
+	token = (u64)place->generation << 32 | (place - channel->pending + 1);
+	spin_unlock_irqrestore(&channel->call_lock, flags);
+	return token;
+}
+
+/* call_lock held. */
+static struct still_pending *place_of(struct still_channel *channel, u64 token)
+{
+	u32 number = (u32)token - 1;
+	struct still_pending *place;
+
+	if (number >= STILL_MAX_CALLS || !channel->pending)
+		return NULL;
+	place = &channel->pending[number];
+	return place->is_taken && place->generation == token >> 32 ? place : NULL;
+}
+
+static void free_place(struct still_channel *channel, struct still_pending *place)
+{
+	place->is_taken = false;
+	atomic_dec(&channel->calls);
+}
+
 /* args: behind the result, or NULL */
-static void finish(struct still_os *os, unsigned long id, struct call *call, s64 result,
+static void finish(struct still_channel *channel, struct still_pending *place, s64 result,
 		   const u64 *args)
 {
+	struct call *call = place->call;
+
+	free_place(channel, place);
+	if (!call)
+		return;
 	call->result = result;
 	if (args)
 		memcpy(call->arg, args, sizeof(call->arg));
-	__xa_erase(&os->calls, id);
-	atomic_dec(&call->channel->calls);
 	complete(&call->done);
 }
 
 void still_ikc_answered(struct still_channel *channel, const struct still_msg *reply)
 {
-	struct still_os *os = channel->os;
+	struct still_pending *place;
 	unsigned long flags;
-	struct call *call;
-	void *entry;
 
 	if (reply->token == STILL_TOKEN_PING) {
 		WRITE_ONCE(channel->pinged, false);
 		return;
 	}
-	xa_lock_irqsave(&os->calls, flags);
-	entry = reply->token <= U32_MAX ? xa_load(&os->calls, reply->token) : NULL;
-	call = xa_is_value(entry) ? NULL : entry;
-	if (call && call->channel == channel) {
-		finish(os, reply->token, call, (s64)reply->arg[0], &reply->arg[1]);
-	} else if (!call && entry == xa_mk_value(channel->cpu)) {
-		__xa_erase(&os->calls, reply->token);
-		atomic_dec(&channel->calls);
-	}
-	xa_unlock_irqrestore(&os->calls, flags);
+	spin_lock_irqsave(&channel->call_lock, flags);
+	place = place_of(channel, reply->token);
+	if (place)
+		finish(channel, place, (s64)reply->arg[0], &reply->arg[1]);
+	spin_unlock_irqrestore(&channel->call_lock, flags);
 }
 
 void still_ikc_fail_calls(struct still_os *os)
 {
-	unsigned long id, flags;
-	void *entry;
+	unsigned long flags;
+	unsigned int cpu, i;
 
-	xa_lock_irqsave(&os->calls, flags);
-	xa_for_each(&os->calls, id, entry) {
-		if (xa_is_value(entry))
-			__xa_erase(&os->calls, id);
-		else
-			finish(os, id, entry, -EIO, NULL);
+	for (cpu = 0; cpu < os->num_channels; cpu++) {
+		struct still_channel *channel = &os->channels[cpu];
+
+		spin_lock_irqsave(&channel->call_lock, flags);
+		for (i = 0; i < STILL_MAX_CALLS; i++)
+			if (channel->pending[i].is_taken)
+				finish(channel, &channel->pending[i], -EIO, NULL);
+		spin_unlock_irqrestore(&channel->call_lock, flags);
 	}
-	xa_unlock_irqrestore(&os->calls, flags);
 }
 
 /* False: it was answered meanwhile. sent: the LWK has it, or had it. */
-static bool give_up(struct still_os *os, u32 id, struct call *call, bool sent)
+static bool give_up(struct still_channel *channel, u64 token, bool sent)
 {
+	struct still_pending *place;
 	unsigned long flags;
-	bool mine;
 
-	xa_lock_irqsave(&os->calls, flags);
-	mine = xa_load(&os->calls, id) == call;
-	if (mine && sent) {
-		__xa_store(&os->calls, id, xa_mk_value(call->channel->cpu), GFP_ATOMIC);
-	} else if (mine) {
-		__xa_erase(&os->calls, id);
-		atomic_dec(&call->channel->calls);
-	}
-	xa_unlock_irqrestore(&os->calls, flags);
-	return mine;
+	spin_lock_irqsave(&channel->call_lock, flags);
+	place = place_of(channel, token);
+	if (place && sent)
+		place->call = NULL;
+	else if (place)
+		free_place(channel, place);
+	spin_unlock_irqrestore(&channel->call_lock, flags);
+	return place;
+}
+
+/* Once for each CPU that an instance ever had. */
+int still_ikc_make_places(struct still_channel *channel)
+{
+	if (!channel->pending)
+		channel->pending = kcalloc(STILL_MAX_CALLS, sizeof(*channel->pending), GFP_KERNEL);
+	return channel->pending ? 0 : -ENOMEM;
 }
 
 /* At most STILL_MAX_CALLS are under way on a channel. */
@@ -107,36 +152,30 @@ static int enter(struct still_channel *channel, bool killable)
  */
 int still_ikc_ask(struct still_os *os, u32 cpu, struct still_msg *msg, u64 args[5], bool killable)
 {
-	struct call call = { .channel = &os->channels[cpu] };
+	struct still_channel *channel = &os->channels[cpu];
+	struct call call = {};
 	long left;
 	int ret;
-	u32 id;
 
 	init_completion(&call.done);
-	ret = enter(call.channel, killable);
+	ret = enter(channel, killable);
 	if (ret)
 		return ret;
-	ret = xa_alloc_cyclic_irq(&os->calls, &id, &call, XA_LIMIT(1, U32_MAX), &os->next_call,
-				  GFP_KERNEL);
-	if (ret < 0) {
-		atomic_dec(&call.channel->calls);
-		return ret;
-	}
-	msg->token = id;
+	msg->token = take_place(channel, &call);
 	ret = still_ikc_send(os, cpu, msg);
 	if (ret) {
-		give_up(os, id, &call, false);
+		give_up(channel, msg->token, false);
 		return ret;
 	}
 	/* Death fails all calls that it finds in the table; look again in case ours came after that. */
 	do {
-		if (!still_os_check(os) && give_up(os, id, &call, false))
+		if (!still_os_check(os) && give_up(channel, msg->token, false))
 			return -EIO;
 		if (killable)
 			left = wait_for_completion_killable_timeout(&call.done, HZ);
 		else
 			left = wait_for_completion_io_timeout(&call.done, HZ);
-		if (left == -ERESTARTSYS && give_up(os, id, &call, true))
+		if (left == -ERESTARTSYS && give_up(channel, msg->token, true))
 			return -EINTR;
 	} while (!left);
 	/* left < 0 here: killed, but answered before we could give up. */

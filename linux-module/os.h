@@ -9,7 +9,7 @@
  *   os->report_lock           the report area: one question at a time
  *   channel->rx_lock          spin, irqs off; inside it:
  *     os->procs_lock -> proc->slot_lock -> Linux's sighand lock
- *     channel->tx_lock, os->letter_lock, xa_lock of os->calls, os->zap_lock: leaves
+ *     channel->tx_lock, channel->call_lock, os->letter_lock, os->zap_lock: leaves
  *   os->state_lock            spin, irqs off, a leaf
  *   proc->mirror_mutex        outside mmap_lock; proc->mirror_lock: spin, a leaf, inside all of Linux's
  * page lock -> i_mmap lock in proxy_mm.c and zap.c, as in Linux's own truncate; nothing of the above is
@@ -24,7 +24,6 @@
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
-#include <linux/xarray.h>
 #include <stillcore/ioctl_admin.h>
 
 #include "ikc.h"
@@ -96,8 +95,6 @@ struct still_os {
 	bool starved;
 	struct work_struct drain_work;
 	struct delayed_work flush_work;
-	struct xarray calls;
-	u32 next_call; /* xa_lock of calls */
 	struct workqueue_struct *workers;
 	struct workqueue_struct *mirror_workers;
 	atomic_t next_cpu;

@@ -184,6 +184,9 @@ int64_t execute_anew(const Request& request, const ExecState& inherited)
         return asked;
     }
     const int own = process.device.own_exe();
+    if (own < 0 && own != -ENOENT) {
+        return own; // what /proc/self/exe names is the program
+    }
     const bool leaves = is_mcexec(*program, own);
     auto words = leaves ? std::move(*argv) : command_line(*target, inherited, facts.cpu_ns, std::move(*argv));
     const auto argv_pointers = pointers(words);

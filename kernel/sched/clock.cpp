@@ -10,6 +10,7 @@ namespace {
 u64 khz = 1;
 u64 boot_tsc = 0;
 const still_time* linux_time = nullptr;
+u64 real_minus_boot = 0; // alone
 
 struct Snapshot {
     u64 mono;
@@ -21,7 +22,7 @@ Snapshot now()
 {
     const u64 since_boot = tsc_to_ns(arch::read_tsc() - boot_tsc);
     if (linux_time == nullptr)
-        return {since_boot, since_boot, since_boot};
+        return {since_boot, since_boot + real_minus_boot, since_boot};
     // Linux's sequence counter (include/linux/seqlock.h describes the protocol); bounded by Linux being alive.
     for (;;) {
         const u32 seq = __atomic_load_n(&linux_time->seq, __ATOMIC_ACQUIRE);
@@ -49,6 +50,11 @@ void init_clock(u64 tsc_khz, const still_time* shared)
     khz = tsc_khz != 0 ? tsc_khz : 1;
     boot_tsc = arch::read_tsc();
     linux_time = shared;
+}
+
+void set_realtime(u64 ns)
+{
+    real_minus_boot = ns - monotonic_ns();
 }
 
 u64 us_to_tsc(u64 us)

@@ -9,6 +9,8 @@ namespace still {
 
 // linux_time: nullptr when alone; the TSC then counts from boot.
 void init_clock(u64 tsc_khz, const still_time* linux_time);
+// Alone: what time it is now, ns since 1970.
+void set_realtime(u64 ns);
 [[nodiscard]] u64 us_to_tsc(u64 us);
 [[nodiscard]] u64 tsc_to_ns(u64 ticks);
 [[nodiscard]] u64 monotonic_ns();

@@ -110,17 +110,26 @@ u32 Pipe::poll(bool reads, bool writes) const
     return events;
 }
 
-void Pipe::join(bool reads, bool writes)
+Pipe::Peers Pipe::join(bool reads, bool writes)
 {
-    if (reads) {
-        readers_.fetch_add(1);
-        reader_count_.fetch_add(1);
-    }
-    if (writes) {
-        writers_.fetch_add(1);
-        writer_count_.fetch_add(1);
+    Peers found;
+    {
+        // Of two that come at once one finds the other.
+        LockGuard guard(ends_);
+        found = reads ? Peers{writers_.load() != 0, writer_count_.load()}
+                      : Peers{readers_.load() != 0, reader_count_.load()};
+        found.are_there |= reads && writes;
+        if (reads) {
+            readers_.fetch_add(1);
+            reader_count_.fetch_add(1);
+        }
+        if (writes) {
+            writers_.fetch_add(1);
+            writer_count_.fetch_add(1);
+        }
     }
     changed_.wake();
+    return found;
 }
 
 void Pipe::leave(bool reads, bool writes)
@@ -133,13 +142,11 @@ void Pipe::leave(bool reads, bool writes)
 }
 
 // Who opens one end waits until somebody has opened the other, even if that has gone again.
-Status Pipe::wait_for_peer(bool reads, bool writes)
+Status Pipe::wait_for_peer(bool reads, const Peers& found)
 {
-    const u32 before = reads ? writer_count_.load() : reader_count_.load();
-    return wait_until(changed_, [&] {
-        return reads == writes || (reads ? writers_.load() != 0 || writer_count_.load() != before
-                                         : readers_.load() != 0 || reader_count_.load() != before);
-    });
+    if (found.are_there)
+        return {};
+    return wait_until(changed_, [&] { return (reads ? writer_count_ : reader_count_).load() != found.ever; });
 }
 
 namespace {
@@ -211,11 +218,11 @@ Status open_fifo(OpenFile& file)
     Pipe& pipe = pipe_of(file);
     if (writes && !reads && file.is_nonblocking() && !pipe.has_readers())
         return fail(Errno::nxio);
-    pipe.join(reads, writes);
+    const Pipe::Peers found = pipe.join(reads, writes);
     file.ops = &pipe_ops;
     if (file.is_nonblocking() || node.links == 0) // by /proc/self/fd: one without a name waits for nobody
         return {};
-    return pipe.wait_for_peer(reads, writes); // interrupted, the description goes, and leaves
+    return pipe.wait_for_peer(reads, found); // interrupted, the description goes, and leaves
 }
 
 Result<PipeEnds> make_pipe(u32 flags)
@@ -232,7 +239,7 @@ Result<PipeEnds> make_pipe(u32 flags)
     if (!ends.reads || !ends.writes)
         return fail(Errno::nfile);
     ends.reads->ops = ends.writes->ops = &pipe_ops;
-    node->pipe.load()->join(true, true);
+    (void)node->pipe.load()->join(true, true);
     return ends;
 }
 

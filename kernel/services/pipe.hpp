@@ -21,9 +21,14 @@ class Pipe {
         return tail_.load() + head_.load() + writers_.load() + readers_.load();
     }
     // An end comes, or goes with its description.
-    void join(bool reads, bool writes);
+    // The peers that a new end found, at one moment: is there one, and how many there ever were.
+    struct Peers {
+        bool are_there;
+        u32 ever;
+    };
+    Peers join(bool reads, bool writes) EXCLUDES(ends_);
     void leave(bool reads, bool writes);
-    Status wait_for_peer(bool reads, bool writes);
+    Status wait_for_peer(bool reads, const Peers& found);
     [[nodiscard]] bool has_readers() const { return readers_.load() != 0; }
 
   private:
@@ -32,6 +37,7 @@ class Pipe {
     u8* const ring_;
     Mutex reading_, writing_;
     WaitQueue changed_;
+    SpinLock ends_;
     std::atomic<u64> head_{0}, tail_{0};
     std::atomic<u32> readers_{0}, writers_{0};
     std::atomic<u32> reader_count_{0}, writer_count_{0}; // ever opened

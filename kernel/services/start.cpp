@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The services come up, and the initial task.
+#include <arch/rtc.hpp>
 #include <debug/log.hpp>
+#include <sched/clock.hpp>
 #include <services/archive.hpp>
 #include <services/devices.hpp>
 #include <services/proc.hpp>
@@ -48,6 +50,8 @@ void set_limits(Client& client)
 const char* start(const u8* archive, u64 archive_bytes, const u64 (&seed)[4])
 {
     seed_random(seed);
+    if (const u64 seconds = arch::read_rtc(); seconds != 0)
+        set_realtime(seconds * 1'000'000'000);
     answer_locally();
     if (!start_helper())
         return "no memory for the services' thread";

@@ -158,6 +158,12 @@ def _parser():
     sub.add_argument("--take", metavar="MEM", help="memory of the instance: 2g or more for entries of 1 GiB, with a "
                                                    "--mem of twice as much (default: a quarter)")
 
+    sub = add("starve", _run_module("starve"), "what the module asks of Linux is refused, one by one; nothing is lost")
+    _machine_options(sub)
+    sub.add_argument("names", nargs="*", metavar="NAME", help="operations (default: all): up, reboot, memory, dump, "
+                                                              "true, program")
+    sub.add_argument("--verbose", action="store_true", help="tell what was said to each refusal")
+
     sub = add("cg", _run_module("cg"), "a conjugate-gradient program on Linux, beside it and alone: the same digits")
     sub.add_argument("size", nargs="?", default="A", choices=["S", "W", "A"], help="NAS's class (default A)")
     sub.add_argument("--threads", type=int, default=4, metavar="N", help="of OpenMP (default 4)")
