@@ -273,8 +273,8 @@ extern "C" void still_main(unsigned long info_phys, unsigned long loader_magic, 
         shared->cpus_up = num_cpus();
         publish_memory();
     }
-    if (BootLine(block.cmdline).value("slices") == "always")
-        keep_slices_running();
+    if (BootLine(block.cmdline).value("flush") == "always")
+        keep_flushing();
     log("{} CPUs up, {} MiB free", num_cpus(), frames::free_bytes() / MiB);
     if (!beside)
         run_alone(block);

@@ -1,11 +1,23 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <arch/cpu.hpp>
+#include <debug/log.hpp>
 #include <mm/object_cache.hpp>
+#include <sched/clock.hpp>
 #include <sched/scheduler.hpp>
 
 namespace still {
 
 namespace {
 ObjectCache<Thread> kernel_threads;
+
+void flush_for_ever(void*)
+{
+    constexpr u64 period_us = 10'000;
+    for (;;) {
+        arch::flush_user_tlb();
+        park_until(arch::read_tsc() + us_to_tsc(period_us));
+    }
+}
 } // namespace
 
 Thread* make_kernel_thread(Cpu& c, const char* name, void (*entry)(void*), void* argument)
@@ -31,6 +43,17 @@ Thread* make_helper_thread(Cpu& c, const char* name, void (*entry)(void*), void*
     t->sched = {Policy::fifo, 255, 0, false}; // before every program
     t->on_reap = [](Thread* dead) { discard_helper_thread(*dead); };
     return t;
+}
+
+void keep_flushing()
+{
+    for (u32 i = 0; i < num_cpus(); ++i) {
+        Thread* t = make_helper_thread(cpu(CpuId(i)), "flush", flush_for_ever, nullptr);
+        if (t == nullptr)
+            log("no memory to flush CPU {}", i);
+        else
+            unpark(*t);
+    }
 }
 
 void discard_helper_thread(Thread& t)

@@ -11,7 +11,6 @@ namespace still {
 namespace {
 constexpr u64 rr_slice_us = 100'000; // as Linux's
 constexpr u64 shortest_slice_us = 1'000;
-bool slices_always = false;
 } // namespace
 
 u64 slice_of(const Scheduling& s)
@@ -74,19 +73,12 @@ bool keeps_cpu(const Thread& t)
 
 bool wants_slice(Cpu& c) REQUIRES(c.lock)
 {
-    if (c.current == &c.idle)
+    if (c.ready.empty() || c.current == &c.idle)
         return false;
-    if (c.ready.empty())
-        return slices_always && !keeps_cpu(*c.current);
     return rank(c.ready.front()) >= rank(*c.current) && !keeps_cpu(*c.current);
 }
 
 } // namespace
-
-void keep_slices_running()
-{
-    slices_always = true;
-}
 
 void update_slice(Cpu& c)
 {
@@ -95,15 +87,6 @@ void update_slice(Cpu& c)
         return;
     c.slice_end = wanted ? arch::read_tsc() + us_to_tsc(slice_of(c.current->sched)) : 0;
     program_timer(c);
-}
-
-void end_slice(Cpu& c)
-{
-    c.slice_end = 0;
-    if (c.ready.empty())
-        arch::flush_user_tlb(); // see keep_slices_running()
-    else
-        c.need_resched = true;
 }
 
 void update_quick_slot(Cpu& c)

@@ -12,8 +12,6 @@ void program_timer(Cpu& c) REQUIRES(c.lock);
 void update_quick_slot(Cpu& c) REQUIRES(c.lock);
 // A slice runs only while somebody waits who may have the CPU.
 void update_slice(Cpu& c) REQUIRES(c.lock);
-// On the CPU itself: somebody else is to run, if anybody waits.
-void end_slice(Cpu& c) REQUIRES(c.lock);
 void insert_timer(Cpu& c, Thread& t) REQUIRES(c.lock);
 void remove_timer(Cpu& c, Thread& t) REQUIRES(c.lock);
 

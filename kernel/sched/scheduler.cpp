@@ -441,7 +441,8 @@ void on_timer_interrupt()
         make_ready(c, *t);
     }
     if (c.slice_end != 0 && c.slice_end <= now) {
-        end_slice(c);
+        c.slice_end = 0;
+        c.need_resched = true;
         // Is there a CPU that has become idle meanwhile? It will come and take one.
         for (u32 i = 0; i < cpu_count && !c.ready.empty(); ++i) {
             if (cpus[i]->current == &cpus[i]->idle && c.ready.back().may_run_on(CpuId(i))) {

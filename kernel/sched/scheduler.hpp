@@ -57,10 +57,10 @@ void kick(Thread& t);
 
 void on_reschedule_interrupt();
 void on_timer_interrupt();
-// Boot option "slices=always": a slice runs also where nobody waits, and its end flushes the CPU's translations. For
-// QEMU, whose TLB in software only grows when it is flushed: without it a program that computes alone keeps the
-// smallest one, of 256 entries. Costs an interrupt every 10 ms; hardware has no use for it.
-void keep_slices_running();
+// Boot option "flush=always": every CPU drops its programs' translations each 10 ms. For QEMU, whose TLB in software only
+// grows when it is flushed: without it a program that computes alone keeps the smallest one, of 256 entries. Costs an
+// interrupt and two switches each time; hardware has no use for it.
+void keep_flushing();
 
 // Makes space (nullptr: none but the kernel's) the one that this CPU translates by.
 void load_space(Cpu& c, AddressSpace* space);

@@ -183,7 +183,7 @@ def _apps_section(rows, pairs):
     lines = ["## Whole programs", "",
              f"On one CPU, {pairs} alternating pairs, from the start of the program, or of mcexec, to its end. The",
              "bound is above the median of the ratios with 95 %, and what the goal is for. The LWK was booted with",
-             "slices=always: QEMU's TLB in software grows only when it is flushed, which a CPU of the LWK never needs",
+             "flush=always: QEMU's TLB in software grows only when it is flushed, which a CPU of the LWK never needs",
              "by itself; without it a program that computes alone keeps one of 256 entries, and takes up to half as",
              "long again as natively.",
              "", "| " + " | ".join(APP_HEADS) + " |", "|" + "---|" * len(APP_HEADS)]

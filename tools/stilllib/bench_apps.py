@@ -3,7 +3,7 @@
 
 Times of alternating pairs, from the start of the program, or of mcexec, to its end. They are not counted in
 instructions: the programs read files of the host's, and a clock of instructions leaps while all CPUs wait for that.
-The LWK has slices=always: QEMU's TLB in software grows only at a flush, which a CPU of the LWK never needs by itself.
+The LWK has flush=always: QEMU's TLB in software grows only at a flush, which a CPU of the LWK never needs by itself.
 """
 import math
 import shlex
@@ -15,7 +15,7 @@ from .progress import StillError
 PLACE = "/tmp/bench"
 CONFORM = ROOT / "tests" / "conform"
 ON = {"native": ("taskset", "-c", "0"), "lwk": ("mcexec",)}
-FAST = "slices=always"
+FAST = "flush=always"
 
 
 def prepare(guest, name, row):

@@ -97,7 +97,7 @@ def _round_trips(guest):
 
 
 def _programs(guest):
-    """One program on one Linux CPU and on one LWK CPU, one after the other; with slices=always (bench_apps)."""
+    """One program on one Linux CPU and on one LWK CPU, one after the other; with flush=always (bench_apps)."""
     guest.down()
     guest.up("--cpus=1", "--mem=512m", "--kargs", FAST)
     guest.check(["sh", "-c", f"head -c 67108864 /dev/urandom > {NOISE}; head -c 4194304 {NOISE} > {NOISE}4"])

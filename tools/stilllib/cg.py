@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """still cg: the conjugate-gradient kernel of NAS on Linux, beside it on the LWK, and on the LWK alone: the same digits?
-The LWK has slices=always, as in bench_apps.py."""
+The LWK has flush=always, as in bench_apps.py."""
 import re
 import subprocess
 import tempfile
