@@ -152,12 +152,14 @@ void fault(void)
 int main(int argc, char** argv)
 {
     int failed = 0, num_skipped = 0, ran = 0;
+    const uint64_t start = ticks();
     const int as_child = act_as_child(argc, argv);
 
     if (as_child >= 0)
         return as_child;
     setvbuf(stdout, NULL, _IOLBF, 0);
     printf("Hello from the initial task of Stillcore.\n");
+    printf("Its first instruction was at TSC tick %llu.\n", (unsigned long long)start);
     look_at_machine();
     show_machine();
     if (argc > 1 && strcmp(argv[1], "--fault") == 0)
