@@ -5,6 +5,7 @@
 #include "limits.hpp"
 #include "offload.hpp"
 #include "options.hpp"
+#include "peers.hpp"
 #include "process.hpp"
 #include "ranks.hpp"
 
@@ -102,9 +103,13 @@ int run(int argc, char** argv, char** environment)
     if (const auto good = choose_instance(*options, getenv("STILLCORE_OS")); !good) {
         return fail_with(good.error(), exit_failed);
     }
+    if (const auto good = lie_above_slots(*options, argc, argv); !good) {
+        return fail_with(good.error(), exit_failed);
+    }
     if (const auto good = ensure_bounded_stack(*options, argc, argv); !good) {
         return fail_with(good.error(), exit_failed);
     }
+    restore_personality(*options);
     std::vector<std::string> words(argv + options->program, argv + argc);
     const std::string name = words.empty() ? std::string() : words.front();
     auto program =

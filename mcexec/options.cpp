@@ -35,9 +35,9 @@ namespace {
 
 constexpr const char* see_help = "see mcexec --help";
 
-constexpr std::string_view with_value[] = {"-c",       "-n",     "--rank",    "--os",       "--poll-us",
-                                           "--cpu-ns", "--exec", "--blocked", "--close-fd", "--stack-limit",
-                                           "--peer"};
+constexpr std::string_view with_value[] = {
+    "-c",     "-n",        "--rank",     "--os",          "--poll-us", "--cpu-ns",
+    "--exec", "--blocked", "--close-fd", "--stack-limit", "--peer",    "--personality"};
 
 ihk::Result<uint32_t> number_of(std::string_view option, std::string_view text, uint64_t limit)
 {
@@ -68,6 +68,10 @@ ihk::Result<> set_value(std::string_view option, const char* value, Options& opt
 {
     if (option == "--stack-limit") {
         options.stack_limit = ihk::parse_decimal(value);
+        return {};
+    }
+    if (option == "--personality") {
+        options.personality = ihk::parse_decimal(value);
         return {};
     }
     if (option == "--cpu-ns") {

@@ -18,6 +18,8 @@ struct Options {
     std::optional<uint32_t> ranks;       // among how many the CPUs are divided; none: as the launcher says
     std::optional<uint32_t> rank;        // none: likewise
     std::optional<std::string> smartmap; // the group whose members see each other; "": the launcher's
+    // Set by mcexec itself when it started itself anew to lie higher: what to have again (lie_above_slots()).
+    std::optional<uint64_t> personality;
     std::optional<uint32_t> peer_rank; // set by mcexec itself, as is peers, when a member executes a program
     uint32_t peers = 0;
     bool stats = false;

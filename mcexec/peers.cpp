@@ -9,9 +9,34 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <sys/personality.h>
 #include <unistd.h>
 
 namespace still::mcexec {
+
+ihk::Result<> lie_above_slots(const Options& options, int argc, char** argv)
+{
+    constexpr unsigned long question = 0xffffffff;
+    const int now = personality(question);
+    if (!options.smartmap || options.personality || (now & ADDR_NO_RANDOMIZE) != 0) {
+        return {};
+    }
+    if (personality(static_cast<unsigned long>(now) | ADDR_NO_RANDOMIZE) < 0) {
+        return ihk::fail(errno, "cannot have mcexec laid out above the slots of its peers");
+    }
+    const std::string before = fmt::format("--personality={}", now);
+    std::vector<char*> longer{argv[0], const_cast<char*>(before.c_str())}; // SAFETY: execv() does not write
+    longer.insert(longer.end(), argv + 1, argv + argc + 1);
+    execv("/proc/self/exe", longer.data());
+    return ihk::fail(errno, fmt::format("cannot start /proc/self/exe again: {}", strerror(errno)));
+}
+
+void restore_personality(const Options& options)
+{
+    if (options.personality) {
+        personality(*options.personality);
+    }
+}
 
 ihk::Result<> ask_for_peers(const Options& options, still_proc_create& request)
 {

@@ -11,6 +11,10 @@
 
 namespace still::mcexec {
 
+// Of a member mcexec itself lies as high as can be, above all slots: it starts itself anew without random layout.
+[[nodiscard]] ihk::Result<> lie_above_slots(const Options& options, int argc, char** argv);
+// In that one, once its layout is settled: programs that it starts are laid out as ever.
+void restore_personality(const Options& options);
 [[nodiscard]] ihk::Result<> ask_for_peers(const Options& options, still_proc_create& request);
 // The LWK has made it a member: for the next program that this process executes.
 void keep_peers(const still_proc_create& created);

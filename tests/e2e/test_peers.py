@@ -62,3 +62,32 @@ def test_memory_is_exported_and_attached(lwk):
     results = run_ranks(lwk, 2, xpmem)
     assert [(r.status, r.stdout) for r in results] == [(0, f"ok xpmem {rank}\n") for rank in range(2)], results
     assert lwk.mcexec(xpmem).stdout == "ok xpmem: not here\n"
+
+
+FAR = """
+import ctypes, os, sys, time
+libc, other, calls = ctypes.CDLL(None, use_errno=True), int(sys.argv[1]), 0x53544c50
+mine, post = ctypes.create_string_buffer(b"from afar", 16), ctypes.c_uint64()
+libc.prctl(calls, 3, ctypes.c_void_p(ctypes.addressof(mine)), 0, 0)
+assert libc.prctl(calls, 1, ctypes.c_ulong(other), ctypes.c_long(30000), 0) == 0
+while libc.prctl(calls, 4, ctypes.c_ulong(other), ctypes.byref(post), 0) != 0:
+    time.sleep(0.01)
+at = (other + 1 << 39) + post.value
+assert ctypes.string_at(at) == b"from afar"
+out, into = os.pipe()
+assert libc.write(into, ctypes.c_void_p(at), ctypes.c_size_t(9)) == 9 and os.read(out, 9) == b"from afar"
+os.write(into, b"seen")
+assert libc.read(out, ctypes.c_void_p(at), ctypes.c_size_t(4)) == 4
+while mine.raw[:9] != b"seen afar":
+    time.sleep(0.01)
+print("ok")
+time.sleep(2)
+"""
+
+
+@pytest.mark.parametrize("rank", [169, 253, 254])  # where mcexec's own heap and mcexec itself might lie
+def test_the_highest_slots_are_seen_by_linux_too(lwk, rank):
+    ranks = [lwk.spawn(["mcexec", "-n", "255", "--rank", str(own), "--smartmap=far", "python3", "-c", FAR, str(other)])
+             for own, other in ((0, rank), (rank, 0))]
+    for result in [rank.wait(60) for rank in ranks]:
+        assert (result.status, result.stdout) == (0, "ok\n"), result
