@@ -15,8 +15,9 @@ Served serve_clone(Client&, const Args&)
     return take_id();
 }
 
-Served serve_thread_exit(Client&, const Args&)
+Served serve_thread_exit(Client& client, const Args&)
 {
+    forget_thread_names(client, current_task().tid);
     return 0; // with it the slot may be given to a new thread
 }
 
@@ -42,7 +43,6 @@ Result<ClientRef> copy_client(Client& parent, u64 flags)
         child->descriptors = parent.descriptors;
         child->descriptors->retain();
         __builtin_memcpy(child->limits, parent.limits, sizeof(child->limits));
-        __builtin_memcpy(child->name, parent.name, sizeof(child->name));
         __builtin_memcpy(child->auxv, parent.auxv, sizeof(child->auxv));
         child->auxv_words = parent.auxv_words;
         child->stack_start = parent.stack_start;
@@ -60,6 +60,7 @@ Result<ClientRef> copy_client(Client& parent, u64 flags)
         child->ignored_tty = parent.ignored_tty;
         child->location.umask = parent.location.umask;
     }
+    get_thread_name(parent, current_task().tid, child->name);
     if (!child->arguments.assign(parent.arguments.view()) ||
         !child->environment.assign(parent.environment.view()))
         return fail(Errno::nomem);
@@ -93,6 +94,24 @@ void drop_copy(Client& child)
 {
     if (child.descriptors != nullptr)
         std::exchange(child.descriptors, nullptr)->release();
+}
+
+} // namespace
+
+namespace {
+
+// Whoever learns the child's number may send it signals, also before it has asked who it is.
+void know_process(Client& child)
+{
+    LockGuard guard(clients_lock);
+    if (child.state != Client::State::alive || child.lwk != nullptr || child.image == nullptr)
+        return; // it was quicker
+    LockGuard table(process_table_lock);
+    Process* p = lookup_process(child.image->handle);
+    if (p == nullptr)
+        return;
+    child.lwk = p;
+    p->served = &child;
 }
 
 } // namespace
@@ -142,6 +161,7 @@ Served serve_fork(Client& client, const Args& a)
         forget_client(child);
         return fail(forked.error());
     }
+    know_process(child);
     return child.pid;
 }
 
@@ -182,19 +202,18 @@ Client* find_unborn(const Task& task) REQUIRES(clients_lock)
 
 Result<u64> identify(Task& task)
 {
-    if (task.owner->served != nullptr)
-        return current_client().pid;
-    Client* found = nullptr;
     TRY_STATUS(wait_quietly(releases, [&] {
         LockGuard guard(clients_lock);
-        found = find_unborn(task);
+        if (task.owner->served != nullptr)
+            return true;
+        Client* found = find_unborn(task);
         if (found != nullptr) {
             found->lwk = task.owner;
             task.owner->served = found;
         }
         return found != nullptr;
     }));
-    return found->pid;
+    return current_client().pid;
 }
 
 // --- execve ---
@@ -308,6 +327,7 @@ Served serve_exec(Client& client, const Args& a)
         return fail(done.error());
     }
     client.descriptors->close_range(0, max_descriptors - 1, true, false);
+    forget_thread_names(client, 0);
     replace_program(client, *next, *release);
     return fail(unanswered);
 }

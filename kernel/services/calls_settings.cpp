@@ -60,13 +60,14 @@ Served serve_prctl(Client& client, const Args& a)
             if (name[i] == '\0')
                 break;
         }
-        LockGuard guard(client.lock);
-        __builtin_memcpy(client.name, name, sizeof(name));
+        return set_thread_name(client, current_task().tid, name) ? Served(0) : fail(Errno::nomem);
+    }
+    case get_name: {
+        char name[16];
+        get_thread_name(client, current_task().tid, name);
+        TRY_STATUS(copy_to_user(a[1], name, sizeof(name)));
         return 0;
     }
-    case get_name:
-        TRY_STATUS(copy_to_user(a[1], client.name, sizeof(client.name)));
-        return 0;
     case get_seccomp:
     case get_timing:
     case get_securebits:

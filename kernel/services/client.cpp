@@ -261,6 +261,7 @@ void end_client(Client& client, u32 status)
     if (files != nullptr)
         files->release();
     release_all_locks(client);
+    forget_thread_names(client, 0);
     auto* release = make<Release>();
     while (release == nullptr) { // nobody else would free what it has
         wait_a_moment();

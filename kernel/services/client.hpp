@@ -50,6 +50,13 @@ enum Limit : u32 {
     limit_as = 9
 };
 
+// Of a thread that gave itself another name than its process has (prctl(2)).
+struct ThreadName {
+    u32 tid = 0;
+    char name[16] = {};
+    ThreadName* next = nullptr;
+};
+
 // Where a process's paths start, and what new files may not have.
 struct Location {
     NodeRef directory;
@@ -95,7 +102,8 @@ struct Client {
     still_limit limits[num_limits];
     Text exe_path, arguments, environment;
     NodeRef exe;
-    char name[16] = {};
+    char name[16] = {}; // of the main thread
+    ThreadName* thread_names = nullptr;
     u64 auxv[64] = {};
     u32 auxv_words = 0;
     u64 stack_start = 0, start_code = 0, end_code = 0;
@@ -120,6 +128,10 @@ extern WaitQueue releases; // a client has become a zombie, or the machine is ab
 {
     return *static_cast<Client*>(current_task().owner->served);
 }
+// A thread's name; it takes one of its own; it has none any more. tid 0: all of them.
+void get_thread_name(Client& client, u32 tid, char (&name)[16]);
+bool set_thread_name(Client& client, u32 tid, const char (&name)[16]); // false: no memory
+void forget_thread_names(Client& client, u32 tid);
 [[nodiscard]] Client* find_client(u32 pid) REQUIRES(clients_lock);
 [[nodiscard]] ClientRef hold_client(u32 pid) EXCLUDES(clients_lock);
 [[nodiscard]] u32 take_id() EXCLUDES(clients_lock); // of a process or a thread

@@ -111,7 +111,9 @@ bool put_comm(Node& node, TextBuffer& out)
     const ClientRef client = client_of(node);
     if (!client)
         return false;
-    out.put(client->name);
+    char name[16];
+    get_thread_name(*client, static_cast<u32>(node.extra != 0 ? node.extra : node.id), name);
+    out.put(name);
     out.put('\n');
     return true;
 }

@@ -32,7 +32,7 @@ SCRIPTS = {
 }
 # Programs of tests/conform that say alone what they say on Linux.
 PROGRAMS = ("bad_changed", "first_errno", "futex_ops", "futex_waitv", "io_dup2_race", "io_locks", "io_restart_after",
-            "io_wait_masks", "mem_file_changes", "mem_fork", "process_vfork", "process_wait")
+            "io_wait_masks", "mem_file_changes", "mem_fork", "process_wait")
 MARK = "=== the case "
 
 

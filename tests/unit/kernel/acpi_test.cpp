@@ -305,10 +305,11 @@ TEST(Acpi, DistancesGoWithTheirNodes)
     Tables t = f.read();
     EXPECT_EQ(t.num_notes, 0u);
     auto block = std::make_unique<still_boot_block>();
-    block->ranges[0] = {0, 2 * GiB, 0, 0};
+    block->ranges[0] = {0, 3 * GiB, 0, 0}; // what lies behind the nodes is the first one's
     block->num_ranges = 1;
     fill_block(*block, t, 0, 254);
     ASSERT_EQ(block->num_nodes, 2u);
+    EXPECT_EQ(block->num_ranges, 3u);
     EXPECT_EQ(block->distance[0][1], 12);
     EXPECT_EQ(block->distance[1][0], 31);
 }
