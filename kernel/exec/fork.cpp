@@ -44,8 +44,8 @@ template <class Use> bool with_forking_task(Process& p, u32 tid, Use&& use) NO_T
     return false;
 }
 
-// The child's only task, as the forking one was when it called.
-Result<Task*> copy_task(Process& child, Process& parent, u32 tid)
+// Starts the child's only task, as the forking one was when it called.
+Status copy_task(Process& child, Process& parent, u32 tid)
 {
     Task* task = make_task(child, 0, ~0u, this_cpu().arch.node);
     if (task == nullptr)
@@ -63,8 +63,8 @@ Result<Task*> copy_task(Process& child, Process& parent, u32 tid)
         return fail(Errno::srch);
     }
     task->unborn = true;
-    link_task(child, *task);
-    return task;
+    start_task(child, *task, choose_cpu(task->affinity)); // it waits for the proxy that is yet to be forked
+    return {};
 }
 
 // While it lives the task's request can be found by the module's message.
@@ -150,15 +150,13 @@ Status fork_process(const still_msg& m, u64& root)
         dismiss_process(child);
         return done;
     }
-    const auto task = copy_task(*child, *parent, static_cast<u32>(m.arg[3]));
+    const Status copied = copy_task(*child, *parent, static_cast<u32>(m.arg[3]));
     let_process_go(*parent);
-    if (!task) {
+    if (!copied) {
         STILL_ASSERT(remove_process(child->handle)); // nobody knows it yet
         dismiss_process(child);
-        return fail(task.error());
+        return copied;
     }
-    // It waits for the proxy that is yet to be forked, and asks it for its pid.
-    start_thread(**task, choose_cpu((*task)->affinity));
     (void)watch_cpu_limit(*child); // without memory it goes unwatched
     return {};
 }
@@ -210,13 +208,12 @@ Result<u32> vfork_task(Task& task, const CloneRequest& request, u64 flags)
         LockGuard guard(parent.lock);
         inherit_process(*guest, parent, request.clear_handlers);
     }
-    link_task(*guest, *child);
     {
         LockGuard guard(host.lock);
         guest->next_guest = host.guests;
         host.guests = guest;
+        start_task(*guest, *child, c);
     }
-    start_thread(*child, c);
     const auto answer = offload_quickly(task, STILL_CALL_VFORK, slot, flags);
     if (!answer)
         return fail(answer.error()); // the process ends, and its guest with it: forget_guests()

@@ -117,8 +117,7 @@ Status start(Process& p, u64 entry, u64 stack)
     task->start.ss = arch::user_data;
     task->start.rflags = arch::flag_if;
     p.started = true;
-    link_task(p, *task);
-    start_thread(*task, c);
+    start_task(p, *task, c);
     return watch_cpu_limit(p);
 }
 

@@ -191,7 +191,8 @@ Task* make_task(Process& p, u32 slot, u32 tid, NodeId node);
 // Policy and priority of a new task, of the same process or another.
 void inherit_scheduling(Thread& child, const Thread& parent);
 [[nodiscard]] still_slot& slot_at(Process& p, u32 index) EXCLUDES(p.lock);
-void link_task(Process& p, Task& task) EXCLUDES(p.lock);
+// From here on others find it, and wake it: it is in the process's list and in a run queue at the same moment.
+void start_task(Process& p, Task& task, Cpu& c) EXCLUDES(p.lock);
 void free_task(Task* task); // one that never ran
 // Registers, mask and affinity for a task that is made by another, whose segments and FPU state are saved.
 void inherit(Task& child, const Task& parent, const CloneRequest& request);

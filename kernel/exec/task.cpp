@@ -143,12 +143,13 @@ void free_process(Process* p)
     process_cache.destroy(p);
 }
 
-void link_task(Process& p, Task& task)
+void start_task(Process& p, Task& task, Cpu& c)
 {
     LockGuard guard(p.lock);
     task.next_task = p.tasks;
     p.tasks = &task;
     ++p.num_tasks;
+    start_thread(task, c);
 }
 
 Task* find_task(Process& p, u32 tid)
@@ -287,8 +288,7 @@ Result<u32> clone_task(Task& parent, const CloneRequest& request)
         (void)copy_to_user(request.parent_tid, &number, sizeof(number));
     if (request.child_tid_set != 0)
         (void)copy_to_user(request.child_tid_set, &number, sizeof(number));
-    link_task(p, *task);
-    start_thread(*task, c);
+    start_task(p, *task, c);
     return number;
 }
 

@@ -57,9 +57,9 @@ void kick(Thread& t);
 
 void on_reschedule_interrupt();
 void on_timer_interrupt();
-// Boot option "flush=always": every CPU drops its programs' translations each 10 ms. For QEMU, whose TLB in software only
-// grows when it is flushed: without it a program that computes alone keeps the smallest one, of 256 entries. Costs an
-// interrupt and two switches each time; hardware has no use for it.
+// Boot option "flush=always": every CPU drops its programs' translations each 10 ms. For QEMU, whose TLB in software
+// only grows when it is flushed: without it a program that computes alone keeps the smallest one, of 256 entries. Costs
+// an interrupt and two switches each time; hardware has no use for it.
 void keep_flushing();
 
 // Makes space (nullptr: none but the kernel's) the one that this CPU translates by.

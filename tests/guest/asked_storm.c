@@ -88,6 +88,8 @@ static void* has_it_filled(void* program)
         long entered = syscall(SYS_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0);
         CHECK(entered == 1);
         const int result = cqes[*cq_head & (p.cq_entries - 1)].res;
+        if (result <= 0 && result != -EFAULT)
+            fprintf(stderr, "io_uring's read: %d\n", result);
         CHECK(result > 0 || result == -EFAULT);
         (*cq_head)++;
         result > 0 ? filled++ : refused++;

@@ -96,8 +96,7 @@ STILL_TEST(program_makes_local_calls_and_ends)
     task->start.cs = arch::user_code;
     task->start.ss = arch::user_data;
     task->start.rflags = arch::flag_if;
-    link_task(*local.p, *task);
-    start_thread(*task, where);
+    start_task(*local.p, *task, where);
 
     park_until(arch::read_tsc() + us_to_tsc(30'000)); // this CPU sleeps meanwhile
     const u64 end = arch::read_tsc() + us_to_tsc(5'000'000);
