@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Threads are made while their process ends: by an exit or a fault of another thread, or by SIGKILL. All ends.
 // born_dying ROUNDS
-#define _GNU_SOURCE
 #include "check.h"
 
 #include <pthread.h>
