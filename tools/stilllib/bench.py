@@ -217,7 +217,8 @@ def _page(rows, many, apps, peers, sections, kernel, pairs):
         "Made by `./tools/still bench`, which writes this page; `still bench NAME...` measures rows alone. QEMU",
         "emulates the CPUs (TCG, no hardware was measured): a time says more about the host than about the LWK, so",
         f"runs come in pairs ({pairs} here), one after the other in the same guest, and the ratio of a pair is what",
-        "counts. Instructions are counted in a guest of QEMU 10's whose clock they drive (icount).",
+        "counts. Instructions are counted in a guest of QEMU 10's whose clock they drive (icount). What other commands",
+        "measure stands in [measured.md](measured.md).",
         "", f"{time.strftime('%Y-%m-%d')}, host: {platform.machine()}, {cpu[1] if cpu else '?'}; {qemu}; guest: Debian "
         f"{kernel.release} ({kernel.version}), two CPUs: one for Linux, one for the LWK.", "",
         *_micro_section(rows), "", *_apps_section(apps, pairs), "", *_many_section(many), *_pictures(),

@@ -39,6 +39,21 @@ def _feed(stdin):
         pass
 
 
+def copy_lines(source, write):
+    """For a pipe or a file: the console's lines end as a terminal wants it, with a carriage return."""
+    kept = b""
+    while data := source.read1(65536):
+        data = kept + data
+        kept = b"\r" if data.endswith(b"\r") else b""
+        write(data[:len(data) - len(kept)].replace(b"\r\n", b"\n"))
+    write(kept)
+
+
+def _write_out(data):
+    while data:
+        data = data[os.write(1, data):]
+
+
 def _status(told):
     match = re.search(r"status (\d+)", told)
     return int(match[1]) if match else None
@@ -53,7 +68,11 @@ def run(argv, timeout=None):
         is_terminal = os.isatty(0)
         saved = termios.tcgetattr(0) if is_terminal else None
         try:
-            with subprocess.Popen(argv, stdin=None if is_terminal else subprocess.PIPE) as qemu:
+            with subprocess.Popen(argv, stdin=None if is_terminal else subprocess.PIPE,
+                                  stdout=None if os.isatty(1) else subprocess.PIPE) as qemu:
+                if qemu.stdout:
+                    reader = threading.Thread(target=copy_lines, args=(qemu.stdout, _write_out))
+                    reader.start()
                 if not is_terminal:
                     threading.Thread(target=_feed, args=(qemu.stdin,), daemon=True).start()
                 try:
@@ -63,6 +82,9 @@ def run(argv, timeout=None):
                     if isinstance(error, KeyboardInterrupt):
                         raise
                     raise StillError(f"no end within {timeout} s", status=124) from error
+                finally:
+                    if qemu.stdout:
+                        reader.join()
         finally:
             if saved is not None:
                 termios.tcsetattr(0, termios.TCSANOW, saved)
