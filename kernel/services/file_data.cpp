@@ -16,6 +16,13 @@ PhysAddr* table_of(PhysAddr page)
     return arch::direct<PhysAddr>(page);
 }
 
+// Where files have taken all, whoever would say or mend that gets no page for it.
+u64 left_to_programs()
+{
+    constexpr u64 most = 64 * MiB;
+    return min(frames::total_bytes() / 16, most);
+}
+
 } // namespace
 
 FileData::~FileData()
@@ -79,6 +86,8 @@ Result<PhysAddr> FileData::own_page(u64 index)
     PhysAddr* at = TRY(slot(index, true));
     if (*at != PhysAddr())
         return *at;
+    if (frames::free_bytes() < left_to_programs())
+        return fail(Errno::nospc);
     Frame* frame = frames::allocate(this_cpu().arch.node, 0);
     if (frame == nullptr)
         return fail(Errno::nospc);
