@@ -220,8 +220,9 @@ void find_s5(Tables& out, Bytes aml)
         if (!named)
             continue;
         u64 at = i + 5 + (aml[i + 5] >> 6) + 1; // behind PkgLength, which has 1 to 4 bytes
-        if (at >= aml.size() || aml[at++] < 1)
+        if (at >= aml.size() || aml[at] < 1)
             continue;
+        ++at;
         u8 a = 0;
         u8 b = 0;
         if (!read_small(aml, at, a) || a > 7)

@@ -77,8 +77,7 @@ Served serve_fcntl(Client& client, const Args& a)
 {
     constexpr u64 f_dupfd = 0, f_getfd = 1, f_setfd = 2, f_getfl = 3, f_setfl = 4, f_getlk = 5, f_setlk = 6,
                   f_setlkw = 7, f_setown = 8, f_getown = 9, f_ofd_getlk = 36, f_ofd_setlk = 37,
-                  f_ofd_setlkw = 38, f_dupfd_cloexec = 1030, f_setpipe_sz = 1031, f_getpipe_sz = 1032,
-                  f_add_seals = 1033, f_get_seals = 1034;
+                  f_ofd_setlkw = 38, f_dupfd_cloexec = 1030, f_setpipe_sz = 1031, f_getpipe_sz = 1032;
     Descriptors& all = descriptors_of(client);
     const FileRef file = TRY(file_of(client, a[0]));
     const u64 command = a[1];
@@ -129,10 +128,7 @@ Served serve_fcntl(Client& client, const Args& a)
         if (file->ops != &pipe_ops)
             return fail(Errno::badf);
         return a[2] <= Pipe::capacity ? Served(Pipe::capacity) : fail(Errno::perm);
-    case f_get_seals:
-    case f_add_seals:
-        return fail(Errno::inval); // memory files here have none
-    default:
+    default: // seals, too: memory files here have none
         return fail(Errno::inval);
     }
 }

@@ -92,7 +92,8 @@ Served vectors(OpenFile& file, Transfer move, u64 list, u64 count, u64 offset)
     u64 all = 0;
     for (u64 i = 0; i < count; ++i) {
         const Vector v = TRY(UserIn<Vector>(list).read(i));
-        if (static_cast<i64>(v.bytes) < 0 || (all += v.bytes) >> 63 != 0)
+        all += v.bytes;
+        if (static_cast<i64>(v.bytes) < 0 || all >> 63 != 0)
             return fail(Errno::inval);
     }
     u64 done = 0;

@@ -27,7 +27,8 @@ class Ranges {
         u64 all = 0;
         for (u64 i = 0; i < count_; ++i) {
             const Vector v = TRY(UserIn<Vector>(list_).read(i));
-            if (static_cast<i64>(v.bytes) < 0 || (all += v.bytes) >> 63 != 0)
+            all += v.bytes;
+            if (static_cast<i64>(v.bytes) < 0 || all >> 63 != 0)
                 return fail(Errno::inval);
         }
         return {};

@@ -130,14 +130,14 @@ void put_fd(Node& node, TextBuffer& out)
     if (!file)
         return;
     const OpenFile& f = **file;
-    if (f.node->parent != nullptr || f.node.get() == &root_node())
+    const bool has_path = f.node->parent != nullptr || f.node.get() == &root_node();
+    const char* label = has_path || f.ops == nullptr ? nullptr : f.ops->label;
+    if (label == nullptr)
         put_path(*f.node, out);
-    else if (f.ops != nullptr && f.ops->label != nullptr && f.node->is(mode_fifo))
-        format_to(out, "{}:[{}]", f.ops->label, f.node->ino);
-    else if (f.ops != nullptr && f.ops->label != nullptr)
-        out.put(f.ops->label);
+    else if (f.node->is(mode_fifo))
+        format_to(out, "{}:[{}]", label, f.node->ino);
     else
-        put_path(*f.node, out);
+        out.put(label);
 }
 
 // --- the tables ---
