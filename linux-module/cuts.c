@@ -35,6 +35,7 @@ static struct fsnotify_group *group;
 static DEFINE_SPINLOCK(lock);
 static LIST_HEAD(all);
 static LIST_HEAD(to_tell);
+static bool is_closing; /* lock */
 
 static struct still_watched *watched_of(struct fsnotify_mark *mark)
 {
@@ -125,10 +126,12 @@ static int on_change(struct fsnotify_mark *mark, u32 mask, struct inode *inode, 
 	while (size < shortest && !atomic64_try_cmpxchg(&watched->cut_to, &shortest, size))
 		;
 	spin_lock(&lock);
-	if (list_empty(&watched->told))
-		list_add_tail(&still_watched_get(watched)->told, &to_tell);
+	/* A mark that is being destroyed may still be found, with no reference left. */
+	if (!is_closing && list_empty(&watched->told) && refcount_inc_not_zero(&mark->refcnt)) {
+		list_add_tail(&watched->told, &to_tell);
+		queue_work(system_dfl_wq, &tell_work);
+	}
 	spin_unlock(&lock);
-	queue_work(system_dfl_wq, &tell_work);
 	return 0;
 }
 
@@ -209,6 +212,7 @@ void still_cuts_exit(void)
 
 	do {
 		spin_lock(&lock);
+		is_closing = true;
 		watched = still_watched_get(
 			list_first_entry_or_null(&all, struct still_watched, all));
 		spin_unlock(&lock);

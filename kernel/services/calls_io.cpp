@@ -99,6 +99,9 @@ Served vectors(OpenFile& file, Transfer move, u64 list, u64 count, u64 offset)
     u64 done = 0;
     for (u64 i = 0; i < count; ++i) {
         const Vector v = TRY(UserIn<Vector>(list).read(i));
+        if (v.bytes > all) // another thread has changed the list
+            return done != 0 ? Served(done) : fail(Errno::inval);
+        all -= v.bytes;
         if (v.bytes == 0 && (count != 1 || done != 0))
             continue;
         const u64 at = offset == no_offset ? no_offset : offset + done;
