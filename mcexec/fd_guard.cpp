@@ -140,7 +140,21 @@ constexpr QuickCall kind_of(uint32_t nr)
     if (address_use(nr) != AddressUse::none || path_call(nr) || args > 1) {
         return QuickCall::no;
     }
-    return args == 1 ? QuickCall::unless_hidden : QuickCall::yes;
+    switch (nr) {
+    case SYS_read:
+    case SYS_write:
+    case SYS_sendto:
+    case SYS_recvfrom:
+        return QuickCall::bytes;
+    case SYS_writev:
+    case SYS_sendmsg:
+    case SYS_recvmsg:
+    case SYS_recvmmsg:
+    case SYS_io_uring_enter:
+        return QuickCall::all;
+    default:
+        return args == 1 ? QuickCall::unless_hidden : QuickCall::yes;
+    }
 }
 
 constexpr auto make_quick_calls()

@@ -19,7 +19,12 @@ enum class FdAction {
 enum class QuickCall : uint8_t {
     no,
     yes,
-    unless_hidden, // its first argument, and no other, is a descriptor
+    // Its first argument, and no other, is a descriptor: nothing to do below HiddenFd::lowest().
+    unless_hidden,
+    // Likewise, and the third says how many bytes shall be transferred: all, if it waits for that (rest.hpp).
+    bytes,
+    // Likewise, but it is not as simple to see how much that is.
+    all,
 };
 inline constexpr uint32_t num_linux_calls = 512;
 extern const std::array<QuickCall, num_linux_calls> quick_calls;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -47,6 +48,16 @@ int duplicate_beyond_limit(int fd, const rlimit& limit)
 
 } // namespace
 
+constinit std::atomic<int> HiddenFd::lowest_{INT_MAX};
+
+void HiddenFd::set(int fd)
+{
+    int lowest = lowest_.load();
+    while (fd < lowest && !lowest_.compare_exchange_weak(lowest, fd)) {
+    }
+    fd_ = fd; // after that: who sees the number sees that it is hidden
+}
+
 void HiddenFd::adopt(int fd)
 {
     rlimit limit{};
@@ -58,7 +69,7 @@ void HiddenFd::adopt(int fd)
     if (hidden >= 0) {
         close(fd);
     }
-    fd_ = hidden >= 0 ? hidden : fd;
+    set(hidden >= 0 ? hidden : fd);
 }
 
 void HiddenFd::replace(int fd)
@@ -75,7 +86,7 @@ bool HiddenFd::move_away()
     if (fresh < 0) {
         return false;
     }
-    fd_ = fresh; // the old number is about to be replaced by the program's dup2
+    set(fresh); // the old number is about to be replaced by the program's dup2
     return true;
 }
 

@@ -17,9 +17,14 @@ class HiddenFd {
     // Gives the number up for another free one. False if there is none.
     [[nodiscard]] bool move_away();
     [[nodiscard]] int get() const { return fd_.load(); }
+    // No descriptor below this number is hidden, or has ever been.
+    [[nodiscard]] static int lowest() { return lowest_.load(std::memory_order_relaxed); }
 
   private:
+    void set(int fd);
+
     std::atomic<int> fd_{-1};
+    static std::atomic<int> lowest_;
 };
 
 } // namespace still::mcexec

@@ -8,6 +8,7 @@
 #include "process.hpp"
 #include "program_files.hpp"
 #include "quick_calls.hpp"
+#include "rest.hpp"
 #include "shared_memory.hpp"
 #include "signal_relay.hpp"
 #include "waits.hpp"
@@ -101,15 +102,34 @@ int64_t close_around(const Request& request)
     return first <= last ? close_range(first, last) : 0;
 }
 
-// Without a handler of ours it was a stop, after which Linux makes most calls anew by itself. handlers: that had run
-// before the call.
-int64_t what_interrupted(const ProxyThread& proxy, const Request& request, unsigned handlers)
+// Without a handler of ours it was a stop, after which Linux makes most calls anew by itself.
+int64_t what_interrupted(const ProxyThread& proxy, const Request& request)
 {
-    const bool by_handler = proxy.handlers != handlers;
+    const bool by_handler = proxy.handled == request.seq;
     if (!by_handler && ends_after_stop(request)) {
         return -STILL_EINTR_STOPPED;
     }
     return socket_has_timeout(request) ? -STILL_EINTR_FINAL : -EINTR;
+}
+
+// All that was asked for, where an ignored signal has cut the call short. But if the LWK has something for the program,
+// a part is what it sees natively, too.
+int64_t complete(const ProxyThread& proxy, const Request& request, int64_t result)
+{
+    if (!falls_short(request, result)) {
+        return result;
+    }
+    RestOfCall rest(request);
+    int64_t all = 0;
+    for (;;) {
+        const int64_t done = std::max<int64_t>(result, 0);
+        all += done;
+        if ((result <= 0 && result != -EINTR) || proxy.interrupted == request.seq ||
+            !rest.advance(static_cast<uint64_t>(done))) {
+            return all;
+        }
+        result = execute(rest.request(), rest.request().arg);
+    }
 }
 
 int64_t timed_call(const ProxyThread& proxy, const Request& request)
@@ -122,9 +142,8 @@ int64_t timed_call(const ProxyThread& proxy, const Request& request)
     // SAFETY: the system call reads it before it returns.
     const uint64_t arg[6] = {request.arg[1], request.arg[2], request.arg[3],
                              reinterpret_cast<uint64_t>(&time)};
-    const unsigned handlers = proxy.handlers;
     const int64_t result = execute(call, arg);
-    return result == -EINTR ? what_interrupted(proxy, call, handlers) : result;
+    return result == -EINTR ? what_interrupted(proxy, call) : result;
 }
 
 int64_t serve_linux_call(const ProxyThread& proxy, const Request& request)
@@ -132,14 +151,13 @@ int64_t serve_linux_call(const ProxyThread& proxy, const Request& request)
     if (const auto served = serve_special_file(request)) {
         return *served;
     }
-    const unsigned handlers = proxy.handlers;
     for (;;) {
         const int64_t result = execute(request, request.arg);
         if (result == -EINTR) {
-            return what_interrupted(proxy, request, handlers);
+            return what_interrupted(proxy, request);
         }
         if (request.nr != SYS_getdents64 && request.nr != SYS_getdents) {
-            return result;
+            return complete(proxy, request, result);
         }
         if (const auto shown = hide_descriptors(request, result)) {
             return *shown;
@@ -228,7 +246,14 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
     }
 }
 
-// Makes the call that waits on the slot, if it is one that needs nothing else. False: nothing was done.
+[[gnu::noinline]] int64_t finish_quick_call(const ProxyThread& proxy, uint32_t seq, uint32_t nr,
+                                            const QuickArguments& arg, int64_t result)
+{
+    const Request request{seq, nr, {arg.a0, arg.a1, arg.a2, arg.a3, arg.a4, arg.a5}};
+    return result == -EINTR ? what_interrupted(proxy, request) : complete(proxy, request, result);
+}
+
+// Makes the call that waits on the slot, if it is one that needs little else. False: nothing was done.
 [[gnu::always_inline]] inline bool serve_quickly(const SlotServer& server, const ProxyThread& proxy,
                                                  uint32_t seq, int64_t& result)
 {
@@ -237,15 +262,16 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
     if (nr >= num_linux_calls || quick_calls[nr] == QuickCall::no) {
         return false;
     }
+    const QuickCall kind = quick_calls[nr];
     const QuickArguments arg(server.slot());
-    if (quick_calls[nr] == QuickCall::unless_hidden && is_hidden(static_cast<int>(arg.a0))) {
+    if (kind >= QuickCall::unless_hidden && static_cast<int>(arg.a0) >= HiddenFd::lowest()) {
         return false;
     }
-    const unsigned handlers = proxy.handlers;
     result = arg.execute(nr);
-    if (result == -EINTR) [[unlikely]] {
-        result =
-            what_interrupted(proxy, {seq, nr, {arg.a0, arg.a1, arg.a2, arg.a3, arg.a4, arg.a5}}, handlers);
+    if (result == -EINTR ||
+        (kind >= QuickCall::bytes && (kind == QuickCall::all || result < static_cast<int64_t>(arg.a2))))
+        [[unlikely]] {
+        result = finish_quick_call(proxy, seq, nr, arg, result);
     }
     return true;
 }

@@ -74,6 +74,13 @@ bool is_of_the_caller(const siginfo_t& info)
            ((info.si_signo == SIGPIPE || info.si_signo == SIGXFSZ) && info.si_pid == getpid());
 }
 
+void note_handler()
+{
+    if (this_proxy != nullptr && this_proxy->server != nullptr) {
+        this_proxy->handled = this_proxy->server->seq();
+    }
+}
+
 void relay(int signo, siginfo_t* info, void* context)
 {
     const int saved = errno;
@@ -94,8 +101,8 @@ void relay(int signo, siginfo_t* info, void* context)
         return;
     }
     // SIGCONT comes after a stop, which Linux does not hide from the program either.
-    if (this_proxy != nullptr && signo != SIGCONT) {
-        this_proxy->handlers = this_proxy->handlers + 1;
+    if (signo != SIGCONT) {
+        note_handler();
     }
     still_signal message{};
     message.signo = static_cast<uint32_t>(signo);
@@ -119,8 +126,9 @@ void interrupt(int, siginfo_t*, void*)
     if (core_is_wanted()) {
         pose();
     }
+    note_handler();
     if (this_proxy != nullptr) {
-        this_proxy->handlers = this_proxy->handlers + 1;
+        this_proxy->interrupted = this_proxy->handled;
     }
 }
 

@@ -27,7 +27,10 @@ struct ExecState {
 // One for each proxy thread, where its signal handlers find it.
 struct ProxyThread {
     SlotServer* server = nullptr;
-    volatile unsigned handlers = 0; // how many signal handlers of mcexec's have run in this thread
+    // The number of the request during which a signal handler of mcexec's has run in this thread, and of that which
+    // the LWK has interrupted, having something for the program.
+    volatile uint32_t handled = 0;
+    volatile uint32_t interrupted = 0;
     ExecState exec_state;
     bool is_about_to_execute = false; // exec_state has come: signals are blocked
     // STILL_CALL_BLOCKS_* of the last request: what this thread blocks of the terminal's signals.

@@ -4,7 +4,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from stilllib.shell_out import wait_until
+from stilllib.books import settled_bytes
 
 PROGRAMS = Path(__file__).resolve().parents[2] / "build/gcc/tests/guest"
 
@@ -52,17 +52,11 @@ def test_a_crash_is_the_programs_own(lwk, how):
 
 
 def test_memory_is_whole_after_a_storm(lwk):
-    def free():
-        status = lwk.status()  # what is kept is objects and tables that will be used again
-        return status["nodes"][0]["free_bytes"] + status["kept_bytes"]
-
     for program in "memory_storm", "fork_storm", "leaf_storm":
         lwk.mcexec(str(PROGRAMS / program), "1")
-        before = free()
+        before = settled_bytes(lwk)
         lwk.mcexec(str(PROGRAMS / program), "3")
-        # What the last thread leaves behind its process is told with the next sign of life, every few seconds.
-        wait_until(lambda: free() == before, 6, 0.5)
-        assert free() == before, program
+        assert settled_bytes(lwk) == before, program
 
 
 def asked(lwk, storm, *askers):

@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from stilllib.books import settled_bytes
 from stilllib.shell_out import wait_until
 
 PEERS = str(Path(__file__).resolve().parents[2] / "build/gcc/tests/guest/peers")
@@ -32,11 +33,9 @@ def test_what_a_member_executes_has_its_rank(lwk):
 
 
 def test_no_stale_page_is_seen(lwk):
-    free = lwk.status()["nodes"][0]["free_bytes"] + lwk.status()["kept_bytes"]
+    free = settled_bytes(lwk)
     expect_ok(run_ranks(lwk, 3, PEERS, "5"))
-    wait_until(lambda: lwk.status()["processes"] == 0, 10)
-    now = lwk.status()
-    assert now["nodes"][0]["free_bytes"] + now["kept_bytes"] >= free - (1 << 20)
+    assert settled_bytes(lwk) >= free - (1 << 20)
 
 
 def test_a_group_is_one_users_and_a_rank_one_processs(lwk):

@@ -4,13 +4,9 @@ import time
 from pathlib import Path
 
 import pytest
+from stilllib.books import settled_bytes
 
 PROGRAMS = Path(__file__).resolve().parents[2] / "build/gcc/tests/guest"
-
-
-def free_bytes(lwk):
-    status = lwk.status()
-    return status["nodes"][0]["free_bytes"] + status["kept_bytes"]
 
 
 def wait_for_nobody(lwk, seconds=20):
@@ -94,7 +90,7 @@ def test_a_program_on_the_lwk_starts_mcexec_on_linux(lwk):
 
 def test_killed_in_the_middle_everything_comes_back(lwk):
     lwk.mcexec(str(PROGRAMS / "fork_storm"), "1")
-    before = free_bytes(lwk)
+    before = settled_bytes(lwk)
     for delay in (0.3, 0.9, 1.4, 0.6):
         command = lwk.spawn(["mcexec", str(PROGRAMS / "fork_storm"), "30"])
         time.sleep(delay)
@@ -102,11 +98,7 @@ def test_killed_in_the_middle_everything_comes_back(lwk):
         lwk.run(["pkill", "-9", "fork_storm"])
         command.wait(30)
         wait_for_nobody(lwk)
-    # The last come back when Linux has let go of them, and are counted at the watch's next message.
-    deadline = time.monotonic() + 20
-    while free_bytes(lwk) != before and time.monotonic() < deadline:
-        time.sleep(0.5)
-    assert free_bytes(lwk) == before
+    assert settled_bytes(lwk) == before
 
 
 def test_a_transfer_under_way_stays_the_parents(lwk):

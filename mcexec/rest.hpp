@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A signal that the program ignores ends a call of the proxy's early, since mcexec has a handler for it; also if
+// another thread takes it then. Natively it would not: what is left of the call is asked for.
+#pragma once
+
+#include "slot_server.hpp"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <vector>
+
+namespace still::mcexec {
+
+// May there be a rest, by the result and what was asked for? Of calls on descriptors that wait; a look at the program's
+// memory for some of them.
+[[nodiscard]] bool falls_short(const Request& request, int64_t result);
+
+class RestOfCall {
+  public:
+    explicit RestOfCall(const Request& request) : request_(request) {}
+    RestOfCall(const RestOfCall&) = delete;
+    RestOfCall& operator=(const RestOfCall&) = delete;
+    // done: the bytes, messages or submissions that the last try got done. False: nothing is left.
+    [[nodiscard]] bool advance(uint64_t done);
+    // What is left; it points into this object.
+    [[nodiscard]] const Request& request() const { return request_; }
+
+  private:
+    bool cut(unsigned at, unsigned count, uint64_t done);
+    bool shorten(unsigned count, uint64_t done);
+    bool cut_vector(uint64_t done);
+    bool cut_message(uint64_t done);
+    bool read_vector(uint64_t address, uint64_t count);
+    bool drop_pieces(uint64_t done);
+
+    Request request_;
+    bool is_copied_ = false;
+    std::vector<iovec> pieces_;
+    msghdr message_{};
+};
+
+} // namespace still::mcexec
