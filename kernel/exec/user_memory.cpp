@@ -250,8 +250,10 @@ Result<UserRange> reserve_place(Process& p, MapRequest request, bool replace)
 {
     const UserRange wanted{request.hint, request.hint + request.length};
     request.kind = VmaKind::leaving;
-    if (request.fixed && replace)
-        request.over_leaving = TRY(make_room(p, wanted));
+    if (request.fixed && replace) {
+        TRY_STATUS(make_room(p, wanted));
+        request.over_leaving = true;
+    }
     const auto range = begin_when_settled([&] { return p.space.map(request); });
     if (!range && request.over_leaving)
         p.space.drop_reserved(wanted);
@@ -324,28 +326,26 @@ Status populate(Process& p, UserRange range)
     return {};
 }
 
-Result<bool> make_room(Process& p, UserRange range)
+Status make_room(Process& p, UserRange range)
 {
     if (!p.space.is_app_range(range))
         return fail(Errno::nomem);
-    AddressSpace::AreaInfo area;
-    if (!p.space.area(range.start, area) || area.range.start >= range.end)
-        return false;
     Departure left;
     TRY_STATUS(begin_unmap(p, range, left));
     settle(p, left);
     const Status done = take_back(p, left);
     p.space.end_unmap(left, done.has_value());
     close_files(p, left.closed);
-    TRY_STATUS(done);
-    return true;
+    return done;
 }
 
 Result<UserAddr> map_area(Process& p, MapRequest request, bool replace, bool eager)
 {
-    if (request.fixed && replace)
-        request.over_leaving = TRY(make_room(p, {request.hint, request.hint + request.length}));
-    const auto range = p.space.map(request);
+    if (request.fixed && replace) {
+        TRY_STATUS(make_room(p, {request.hint, request.hint + request.length}));
+        request.over_leaving = true;
+    }
+    const auto range = begin_when_settled([&] { return p.space.map(request); });
     if (!range) {
         if (request.over_leaving)
             p.space.drop_reserved({request.hint, request.hint + request.length});

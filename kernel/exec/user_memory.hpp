@@ -41,8 +41,8 @@ Status discard(Process& p, UserRange range);
 Status cut_file(Process& p, u32 handle, u64 bytes);
 // Fills what is empty in the range; stops at holes and at the ends of files.
 Status populate(Process& p, UserRange range);
-// Empties the range and leaves it reserved, as a leaving area; false if there was nothing, and nothing is reserved.
-Result<bool> make_room(Process& p, UserRange range);
+// Empties the range and leaves it reserved, as a leaving area.
+Status make_room(Process& p, UserRange range);
 // Likewise where there was nothing, or where there is room (request.fixed unset).
 Result<UserRange> reserve_place(Process& p, MapRequest request, bool replace);
 // mmap's core: replace: an existing mapping may be in the way at a fixed place.

@@ -109,7 +109,7 @@ Result<UserRange> AddressSpace::map(const MapRequest& request)
         if (!is_app_range(proto.range))
             return fail(Errno::nomem);
         if (areas_.overlaps(proto.range))
-            return fail(Errno::exist);
+            return fail(areas_.only_leaving(proto.range) ? Errno::again : Errno::exist);
     } else if (request.hint.raw() < lowest_hint || !is_app_range(proto.range) ||
                areas_.overlaps(proto.range) || (request.low && proto.range.end > low_range.end)) {
         const u64 align = request.traits.huge != 0         ? 1ull << request.traits.huge
@@ -177,13 +177,22 @@ Status AddressSpace::begin_unmap(UserRange range, Departure& left)
     if (yields_to_fork() || is_departing(range))
         return fail(Errno::again);
     auto it = areas_.first_behind(range.start);
-    for (auto v = it; v != areas_.end() && v->range.start < range.end; ++v)
+    UserAddr covered = range.start;
+    for (auto v = it; v != areas_.end() && v->range.start < range.end; ++v) {
         if (v->kind == VmaKind::leaving)
             return fail(Errno::again); // somebody else is at it
+        if (v->range.start <= covered)
+            covered = v->range.end;
+    }
     TRY_STATUS(table_.split_at(range.start));
     TRY_STATUS(table_.split_at(range.end));
     TRY_STATUS(areas_.split_around(range));
+    if (covered < range.end)
+        TRY_STATUS(
+            areas_.fill_holes(range)); // all that leaves in the range is the caller's until end_unmap()
     for (it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end; ++it) {
+        if (it->hole)
+            continue;
         // What Linux has there goes when the proxy unmaps it.
         if (it->in_linux)
             left.in_linux = true;
@@ -232,8 +241,7 @@ void AddressSpace::end_unmap(Departure& left, bool keep)
             Vma proto;
             proto.kind = VmaKind::leaving;
             proto.range = left.range;
-            if (!areas_.overlaps(left.range))
-                STILL_ASSERT(areas_.insert(proto).has_value());
+            STILL_ASSERT(areas_.insert(proto).has_value());
         }
     }
     frames::release(left.frames);

@@ -188,13 +188,17 @@ class AddressSpace {
     template <class Change> Status change_traits(UserRange range, Change&& change) EXCLUDES(lock_)
     {
         LockGuard guard(lock_);
+        // A leaf lies in one area only: a fork would count it twice, or miss that a part of it is not the child's.
+        TRY_STATUS(table_.split_at(range.start));
+        TRY_STATUS(table_.split_at(range.end));
         TRY_STATUS(areas_.split_around(range));
         UserAddr covered = range.start;
         for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end;
              ++it) {
             if (it->range.start == covered)
                 covered = it->range.end;
-            change(it->traits);
+            if (it->kind != VmaKind::leaving)
+                change(it->traits);
         }
         areas_.merge_around(range);
         return covered < range.end ? Status(fail(Errno::nomem)) : Status{};

@@ -167,14 +167,18 @@ void AddressSpace::end_relocate(const Relocation& page, Frame* copy, Departure& 
     {
         LockGuard guard(lock_);
         --departures_;
-        const Vma* vma = areas_.find(page.start);
-        const arch::Leaf leaf = table_.find(page.start);
-        const u64 e = leaf.entry->load(std::memory_order_acquire);
-        // Whoever would unmap or discard it waits.
-        STILL_ASSERT(vma != nullptr && (e & STILL_PTE_DEPARTING) != 0);
-        leaf.entry->store(arrived(e, copy != nullptr ? copy->address() : page.frame, vma->prot,
-                                  vma->traits.key, leaf.level),
-                          std::memory_order_release);
+        const PhysAddr block = copy != nullptr ? copy->address() : page.frame;
+        // In pieces if somebody has changed the rights of a part meanwhile.
+        table_.for_each({page.start, page.start + order_bytes(page.order)},
+                        [&](arch::Leaf leaf) NO_THREAD_SAFETY {
+                            const Vma* vma = areas_.find(leaf.start);
+                            const u64 e = leaf.entry->load(std::memory_order_acquire);
+                            // Whoever would unmap or discard it waits.
+                            STILL_ASSERT(vma != nullptr && (e & STILL_PTE_DEPARTING) != 0);
+                            leaf.entry->store(arrived(e, block + (leaf.start - page.start), vma->prot,
+                                                      vma->traits.key, leaf.level),
+                                              std::memory_order_release);
+                        });
         if (copy != nullptr)
             frames::disown(left.frames, page.frame, page.order);
     }

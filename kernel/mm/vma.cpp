@@ -27,6 +27,14 @@ bool VmaMap::overlaps(UserRange range)
     return it != tree_.end() && it->range.start < range.end;
 }
 
+bool VmaMap::only_leaving(UserRange range)
+{
+    for (auto it = first_behind(range.start); it != tree_.end() && it->range.start < range.end; ++it)
+        if (it->kind != VmaKind::leaving)
+            return false;
+    return true;
+}
+
 Status VmaMap::insert(const Vma& proto)
 {
     if (count_ >= max_areas)
@@ -77,6 +85,43 @@ Status VmaMap::split_around(UserRange range)
     return {};
 }
 
+// Not bound by max_areas: who has too many gets rid of some by this.
+Status VmaMap::fill_holes(UserRange range)
+{
+    UserAddr from = range.start;
+    for (auto it = first_behind(range.start); from < range.end; ++it) {
+        const bool is_last = it == tree_.end() || it->range.start >= range.end;
+        const UserAddr to = is_last ? range.end : it->range.start;
+        if (from < to) {
+            Vma* vma = source_.allocate(source_.context);
+            if (vma == nullptr) {
+                drop_holes({range.start, from});
+                return fail(Errno::nomem);
+            }
+            vma->range = {from, to};
+            vma->kind = VmaKind::leaving;
+            vma->hole = true;
+            tree_.insert(*vma);
+            ++count_;
+        }
+        if (is_last)
+            break;
+        from = it->range.end;
+    }
+    return {};
+}
+
+void VmaMap::drop_holes(UserRange range)
+{
+    for (auto it = first_behind(range.start); it != tree_.end() && it->range.start < range.end;) {
+        auto next = it;
+        ++next;
+        if (it->hole)
+            (void)erase(it);
+        it = next;
+    }
+}
+
 MappedFile* VmaMap::erase(iterator it)
 {
     const UserAddr start = it->range.start;
@@ -97,7 +142,7 @@ MappedFile* VmaMap::remove(iterator it)
     MappedFile* last = nullptr;
     if (vma->file != nullptr && --vma->file->refs == 0)
         last = vma->file;
-    bytes_ -= vma->range.size();
+    bytes_ -= vma->hole ? 0 : vma->range.size();
     --count_;
     tree_.erase(it);
     source_.release(source_.context, vma);

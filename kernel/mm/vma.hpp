@@ -56,7 +56,8 @@ struct Vma : TreeHook {
     bool stack = false; // the first thread's
     // Mirrored, also while it leaves: the proxy has a mapping there that is not the pseudo file's.
     bool in_linux = false;
-    u32 segment = 0; // mirrored: which attachment of a System V segment, 0: of none
+    bool hole = false; // leaving: nothing was there, and it counts as nothing
+    u32 segment = 0;   // mirrored: which attachment of a System V segment, 0: of none
     AreaTraits traits;
     MappedFile* file = nullptr;
     u64 file_offset = 0; // of range.start
@@ -70,6 +71,7 @@ struct Vma : TreeHook {
         stack = o.stack;
         traits = o.traits;
         in_linux = o.in_linux;
+        hole = o.hole;
         segment = o.segment;
         file = o.file;
         file_offset = o.file_offset;
@@ -109,11 +111,15 @@ class VmaMap {
     [[nodiscard]] iterator begin() { return tree_.begin(); }
     [[nodiscard]] iterator end() { return tree_.end(); }
     [[nodiscard]] bool overlaps(UserRange range);
+    // Is there nothing in the range but what leaves?
+    [[nodiscard]] bool only_leaving(UserRange range);
     // Copies proto into a new area (its file gains a reference) and merges it with equal neighbours.
     // proto.range must be free.
     Status insert(const Vma& proto);
     // Afterwards no area straddles range.start or range.end. nomem changes nothing that can be seen.
     Status split_around(UserRange range);
+    // What is free in the range becomes leaving areas, whose owner nobody comes in between then. nomem changes nothing.
+    Status fill_holes(UserRange range);
     // Removes one area. Returns its file if that was the last reference, else nullptr.
     [[nodiscard]] MappedFile* erase(iterator it);
     // Merges areas in and next to the range where they continue each other.
@@ -128,6 +134,7 @@ class VmaMap {
 
   private:
     Status split(UserAddr at);
+    void drop_holes(UserRange range);
     MappedFile* remove(iterator it);
     [[nodiscard]] static bool continues(const Vma& a, const Vma& b);
 

@@ -148,3 +148,34 @@ TEST(VmaMap, LackOfMemoryChangesNothing)
     EXPECT_EQ(map.find(UserAddr(10 * page_size))->range.size(), 30 * page_size);
     empty = false;
 }
+
+TEST(VmaMap, WhatLeavesHasNoHoles)
+{
+    VmaMap map(heap());
+    ASSERT_TRUE(map.insert(anonymous(10, 20)));
+    ASSERT_TRUE(map.insert(anonymous(30, 40)));
+    EXPECT_FALSE(map.only_leaving(pages(15, 25)));
+    ASSERT_TRUE(map.fill_holes(pages(5, 50)));
+    EXPECT_EQ(map.count(), 5u);
+    EXPECT_EQ(map.mapped_bytes(), 20 * page_size); // a hole counts as nothing
+    for (const auto& hole : {pages(5, 10), pages(20, 30), pages(40, 50)}) {
+        EXPECT_TRUE(map.only_leaving(hole));
+        EXPECT_EQ(map.find(hole.start)->range.end, hole.end);
+        (void)map.erase(map.first_behind(hole.start));
+    }
+    EXPECT_EQ(map.count(), 2u);
+    EXPECT_EQ(map.mapped_bytes(), 20 * page_size);
+}
+
+TEST(VmaMap, HolesAreFilledAllOrNone)
+{
+    static int left;
+    left = 3;
+    VmaMap map(
+        {[](void*) { return left-- > 0 ? new Vma : nullptr; }, [](void*, Vma* v) { delete v; }, nullptr});
+    ASSERT_TRUE(map.insert(anonymous(10, 20)));
+    ASSERT_TRUE(map.insert(anonymous(30, 40)));
+    EXPECT_FALSE(map.fill_holes(pages(5, 50)));
+    EXPECT_EQ(map.count(), 2u);
+    EXPECT_FALSE(map.overlaps(pages(5, 10)));
+}
