@@ -37,7 +37,7 @@ STEPS = {
              f" && {PLACE}/mcexec {PLACE}/nothing",
     "hotplug": "echo 0 > /sys/devices/system/cpu/cpu1/online && echo 1 > /sys/devices/system/cpu/cpu1/online",
 }
-TIMED = """start=$EPOCHREALTIME; %s >/dev/null 2>/tmp/said || { cat /tmp/said; exit 1; }
+TIMED = """start=$EPOCHREALTIME; { %s; } >/dev/null 2>/tmp/said || { cat /tmp/said; exit 1; }
 end=$EPOCHREALTIME; echo $(( (${end/./} - ${start/./}) ))"""
 
 
@@ -77,8 +77,7 @@ class Many:
 
     def _turnaround(self, guest):
         def median_ms(step, times):
-            script = TIMED % STEPS[step].replace(" && ", " >/dev/null 2>/tmp/said && ")
-            values = [int(guest.check(["bash", "-c", script], timeout=120)) / 1000 for _ in range(times)]
+            values = [int(guest.check(["bash", "-c", TIMED % STEPS[step]], timeout=120)) / 1000 for _ in range(times)]
             return statistics.median(values)
 
         files = [IHKOSCTL, MCEXEC, KERNEL_IMAGE, guest.kernel.module, NOTHING]
