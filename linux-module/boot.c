@@ -253,6 +253,7 @@ int still_os_boot(struct still_os *os, struct still_boot *request)
 
 	spin_lock_irq(&os->state_lock);
 	os->state = STILL_OS_RUNNING;
+	os->far_slots = READ_ONCE(os->shared->peers_shift) == STILL_PEERS_SHIFT_5;
 	WRITE_ONCE(os->alive, true);
 	spin_unlock_irq(&os->state_lock);
 	os->watch_ticks = 0;
@@ -301,4 +302,23 @@ int still_os_shutdown(struct still_os *os, struct still_shutdown *request)
 	os->cores_wait = true;
 	tear_down(os);
 	return 0;
+}
+
+/* Module unload, reboot: no new instances and no open files can come now, or nobody cares. */
+void still_os_stop_everything(u32 timeout_ms)
+{
+	struct still_shutdown request = { .timeout_ms = timeout_ms };
+	int index;
+
+	for (index = 0; index < STILL_MAX_INSTANCES; index++) {
+		struct still_os *os = still_os_get_by_index(index);
+
+		if (!os)
+			continue;
+		mutex_lock(&os->lock);
+		if (os->state != STILL_OS_INACTIVE)
+			still_os_shutdown(os, &request);
+		mutex_unlock(&os->lock);
+		still_os_put(os);
+	}
 }

@@ -62,6 +62,7 @@ struct still_kept_file {
 
 struct still_proc {
 	struct kref ref;
+	void (*free)(struct kref *ref);
 	struct still_os *os;
 	u32 id;    /* table index | generation << 16 */
 	bool dead; /* the LWK does not know it (any more): nothing is sent. procs_lock */
@@ -129,12 +130,17 @@ struct still_handle {
 	bool holds; /* the LWK's CPUs, for a dump. os->lock */
 };
 
+/* proxy_life.c */
+struct still_proc *still_proc_new(struct still_os *os);
+void still_proc_adopt(struct still_proc *proc);
+void still_proc_closed(struct still_proc *proc);
+void still_procs_forget(struct still_os *os);
+void still_procs_died(struct still_os *os);
+
 /* proxy.c */
 int still_proxy_init(void);
 void still_proxy_exit(void);
 void still_proxy_flush(void);
-struct still_proc *still_proc_new(struct still_os *os);
-void still_proc_adopt(struct still_proc *proc);
 int still_proc_add(struct still_proc *proc);
 void still_proc_put(struct still_proc *proc);
 struct still_proc *still_proc_find(struct still_os *os, u32 id);
@@ -142,9 +148,6 @@ struct still_proc *still_proc_next(struct still_os *os, unsigned int *index);
 struct still_proc *still_proc_of_current(struct still_os *os);
 bool still_proc_alive(const struct still_proc *proc);
 void still_proc_drop_holder(struct still_proc *proc);
-void still_proc_closed(struct still_proc *proc);
-void still_procs_forget(struct still_os *os);
-void still_procs_died(struct still_os *os);
 bool still_proc_in_app_range(const struct still_proc *proc, u64 start, u64 end);
 
 /* proxy_ioctl.c */
@@ -154,9 +157,6 @@ long still_proxy_ioctl(struct still_handle *handle, unsigned int cmd, void __use
 int still_proc_introduce(struct still_proc *proc, struct still_msg *msg, struct file **file);
 int still_proxy_fork(struct still_proc *parent, struct still_proc_fork __user *arg);
 int still_proxy_adopt(struct still_proc *proc);
-
-/* os_device.c */
-struct file *still_device_open(struct still_proc *proc);
 
 /* slots.c */
 int still_slots_mmap(struct still_proc *proc, struct vm_area_struct *vma);

@@ -43,15 +43,11 @@ static const struct address_space_operations address_space_ops = {
 int still_pseudo_init(void)
 {
 	mount = kern_mount(&fs_type);
-	if (IS_ERR(mount))
-		return PTR_ERR(mount);
-	still_pinnable_init();
-	return 0;
+	return PTR_ERR_OR_ZERO(mount);
 }
 
 void still_pseudo_exit(void)
 {
-	still_pinnable_exit();
 	kern_unmount(mount);
 }
 
@@ -71,7 +67,7 @@ int still_pseudo_cover(struct file *file, struct vm_area_struct *vma,
 		       const struct vm_operations_struct *ops)
 {
 	struct still_proc *proc = file->private_data;
-	bool slots = proc->group && vma->vm_start >= 1ull << STILL_PEERS_SHIFT;
+	bool slots = still_peers_has_slots(proc) && vma->vm_start >= 1ull << STILL_PEERS_SHIFT;
 
 	if (!(vma->vm_flags & VM_SHARED) || (vma->vm_flags & VM_EXEC) ||
 	    vma->vm_pgoff != vma->vm_start >> PAGE_SHIFT ||
