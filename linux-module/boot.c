@@ -205,7 +205,9 @@ static int start_cores(struct still_os *os, u64 entry, u32 timeout_ms, struct st
 
 	begin = ktime_get();
 	deadline = ktime_add_ms(begin, timeout_ms);
-	still_cores_init(os);
+	if (!os->cores_wait)
+		still_cores_init(os, true); /* they are offline */
+	os->cores_wait = false;
 	still_core_start(os->cores[0].apic_id, page_phys);
 	while (still_booting(os) && ktime_before(ktime_get(), deadline) &&
 	       !fatal_signal_pending(current))
@@ -214,7 +216,8 @@ static int start_cores(struct still_os *os, u64 entry, u32 timeout_ms, struct st
 
 	if (READ_ONCE(os->shared->state) != STILL_STATE_RUNNING) {
 		ret = boot_failure(os, timeout_ms, request->text);
-		still_cores_init(os);
+		still_cores_init(os, false);
+		os->cores_wait = true;
 	}
 	memcpy(page, saved, PAGE_SIZE);
 	kfree(saved);
@@ -295,7 +298,8 @@ int still_os_shutdown(struct still_os *os, struct still_shutdown *request)
 		request->orderly = ask_to_stop(os, request->timeout_ms ?: SHUTDOWN_TIMEOUT_MS);
 	}
 	still_os_died(os, STILL_OS_INACTIVE, "shut down");
-	still_cores_init(os);
+	still_cores_init(os, request->orderly);
+	os->cores_wait = true;
 	tear_down(os);
 	return 0;
 }

@@ -61,6 +61,9 @@ static void deliver(struct still_channel *channel, struct still_letter *letter)
 	case STILL_MSG_SIGNAL_NEWS:
 		still_signal_news(os, msg->arg[0]);
 		break;
+	case STILL_MSG_PROXY_ALIKE:
+		still_ikc_reply(letter, still_slot_alike(os, msg), 0);
+		return;
 	case STILL_MSG_ZAP:
 		still_zap_queue(os, letter);
 		return;

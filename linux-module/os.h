@@ -54,8 +54,9 @@ struct still_os {
 	enum still_os_state state; /* written under lock, by death under state_lock */
 	bool alive;                /* cores run an LWK that answers */
 	bool cores_running;        /* cores may touch memory: INITed only when false. procs_lock */
-	bool stands_still;         /* freeze.c */
-	unsigned int holders;      /* who want it so for a dump. lock */
+	bool cores_wait;      /* for a SIPI: each was stopped by an INIT, and none came since */
+	bool stands_still;    /* freeze.c */
+	unsigned int holders; /* who want it so for a dump. lock */
 	struct work_struct death_work;
 	char death[160];
 

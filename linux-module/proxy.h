@@ -165,6 +165,7 @@ int still_slot_sleep(struct still_proc *proc, const struct still_slot_wait *wait
 int still_slot_answered(struct still_proc *proc, u32 slot);
 void still_slot_wake(struct still_os *os, const struct still_msg *msg);
 void still_slot_interrupt(struct still_os *os, const struct still_msg *msg);
+int still_slot_alike(struct still_os *os, const struct still_msg *msg);
 void still_proc_note_stop(struct still_proc *proc, bool stopped);
 void still_procs_watch_stops(struct still_os *os);
 bool still_slot_is_mine(struct still_proc *proc, u32 slot);
@@ -172,6 +173,9 @@ void still_slots_end_waits(struct still_proc *proc);
 int still_slots_init(struct still_proc *proc);
 void still_slots_free(struct still_proc *proc);
 void still_slots_grow(struct still_letter *letter);
+
+/* alike.c */
+bool still_tasks_alike(const struct task_struct *spare, const struct task_struct *parent);
 
 /* vdso.c */
 void still_vdso_frames(struct still_proc_page *page);
@@ -204,7 +208,7 @@ void still_proxy_files_copy(struct still_proc *child, struct still_proc *parent)
 void still_proxy_files_free(struct still_proc *proc);
 
 /* file_key.c */
-u64 still_file_key(struct file *file);
+u64 still_file_key(struct file *file, struct still_watched *watched);
 
 /* pseudo_file.c */
 int still_pseudo_init(void);

@@ -219,5 +219,5 @@ void still_procs_forget(struct still_os *os)
 	list_for_each_entry_safe(proc, next, &zombies, zombie)
 		still_proc_put(proc);
 	still_procs_died(os);
-	synchronize_rcu(); /* no walk of the LWK's page tables is under way any more */
+	synchronize_rcu_expedited(); /* no walk of the LWK's page tables is under way any more */
 }
