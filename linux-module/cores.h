@@ -9,6 +9,7 @@
 struct still_os;
 
 void still_core_doorbell(u32 apic_id);
+void still_core_init(u32 apic_id);
 void still_cores_init(const struct still_os *os);
 void still_cores_init_at_once(const struct still_os *os); /* panic: no sleeping, no locks */
 void still_core_nmi(u32 apic_id);
