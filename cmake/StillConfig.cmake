@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# What `still menuconfig` chose (build/still.config) as a header, config/still_config.hpp, and as CMake variables
+# What `still menuconfig` chose (STILL_CHOICE) as a header, config/still_config.hpp, and as CMake variables
 # STILL_CONFIG_*. Without a choice both are empty, and kernel/base/config.hpp has the defaults.
-set(still_config ${CMAKE_SOURCE_DIR}/build/still.config)
-set(still_config_text "// Made by cmake/StillConfig.cmake from build/still.config.\n#pragma once\n")
+set(STILL_CHOICE ${CMAKE_SOURCE_DIR}/build/still.config CACHE FILEPATH "What still menuconfig chose, if it is there")
+set(still_config ${STILL_CHOICE})
+set(still_config_text "// Made by cmake/StillConfig.cmake from what still menuconfig chose.\n#pragma once\n")
 if(EXISTS ${still_config})
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${still_config})
   file(STRINGS ${still_config} still_config_lines)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <alone.hpp>
-#include <arch/console.hpp>
 #include <arch/cpu.hpp>
 #include <arch/hardware.hpp>
 #include <arch/layout.hpp>
@@ -15,6 +14,7 @@
 #include <exec/process.hpp>
 #include <sched/scheduler.hpp>
 #include <services/server.hpp>
+#include <services/tty.hpp>
 
 // The archive in the image (kernel/archive.S).
 extern "C" const char still_archive_start[], still_archive_end[];
@@ -79,9 +79,7 @@ template <class... Args> void tell(std::string_view pattern, const Args&... args
     log_line(line.view());
     if (!quiet)
         return;
-    arch::write_console("Stillcore: ");
-    arch::write_console(line.view());
-    arch::write_console("\r\n");
+    ConsoleTurn().write_line("Stillcore: ", line.view());
 }
 
 // As a shell tells it.
@@ -121,6 +119,8 @@ void run_initial_task(void*)
     const char* wrong = services::start(archive, bytes, block.random_seed);
     if (wrong != nullptr)
         panic("{}", wrong);
+    if (BootLine(block.cmdline).value("input") == "piped")
+        tty::take_from_pipe();
     const std::string_view end = BootLine(block.cmdline).value("end", default_end());
     u32 status = run_once();
     while (end == "restart") {

@@ -14,6 +14,7 @@
 #include <debug/log.hpp>
 #include <debug/panic.hpp>
 #include <exec/memory_change.hpp>
+#include <exec/peers.hpp>
 #include <exec/process.hpp>
 #include <exec/report.hpp>
 #include <exec/user_memory.hpp>
@@ -38,6 +39,7 @@ still_boot_block block;
 PhysAddr image;
 still_shared* shared = nullptr;
 bool ignore_shutdown = false;
+bool others_run = false;
 
 void set_state(u32 state)
 {
@@ -48,7 +50,8 @@ void set_state(u32 state)
 void on_panic(std::string_view why, const arch::TrapFrame& frame)
 {
     take_snapshot(frame);
-    stop_other_cpus();
+    if (others_run)
+        stop_other_cpus();
     if (shared == nullptr)
         arch::power_off(255, 0x11);
     const usize n = min(why.size(), sizeof(shared->panic_text) - 1);
@@ -274,8 +277,9 @@ extern "C" void still_main(unsigned long info_phys, unsigned long loader_magic, 
 
     arch::adopt_linux_state(block.linux_state);
     arch::init_early_pages(block);
-    if (!beside && BootLine(block.cmdline).has("la57") && arch::has_five_levels())
-        block.boot_cr3 = arch::begin_five_levels().raw();
+    const bool wants_five_levels = BootLine(block.cmdline).has("la57");
+    if (wants_five_levels && arch::has_five_levels())
+        arch::begin_five_levels(block, image);
     arch::build_kernel_map(block, image);
     if (beside)
         join_linux();
@@ -303,14 +307,18 @@ extern "C" void still_main(unsigned long info_phys, unsigned long loader_magic, 
     if (block.initramfs_size != 0)
         log("archive: {} bytes at {:x}", block.initramfs_size, block.initramfs_phys);
     arch::log_hardware();
-    if (BootLine(block.cmdline).has("la57"))
-        log("page tables of {} levels", arch::five_levels() ? 5 : 4);
+    if (wants_five_levels && !arch::five_levels())
+        panic("la57: these CPUs have no page tables of five levels");
+    if (wants_five_levels)
+        log("page tables of five levels");
     compare_with_linux();
     ikc::init(shared, {handle_immediate, deferred});
     const std::string_view skip = beside ? std::string_view() : BootLine(block.cmdline).value("no-start");
+    others_run = true;
     start_cpus(block, image, number_of(skip).value_or(0));
     if (shared != nullptr) {
         shared->cpus_up = num_cpus();
+        shared->peers_shift = peers_shift();
         publish_memory();
     }
     if (const auto most = size_of(BootLine(block.cmdline).value("process-memory")); most && *most != 0) {

@@ -268,6 +268,7 @@ int still_os_boot(struct still_os *os, struct still_boot *request)
 
 	spin_lock_irq(&os->state_lock);
 	os->state = STILL_OS_RUNNING;
+	os->far_slots = READ_ONCE(os->shared->peers_shift) == STILL_PEERS_SHIFT_5;
 	WRITE_ONCE(os->alive, true);
 	spin_unlock_irq(&os->state_lock);
 	os->watch_ticks = 0;

@@ -142,6 +142,7 @@ struct still_os {
 	u16 generations[STILL_MAX_PROCS];
 	unsigned int num_procs;
 	struct list_head groups;  /* peers.c */
+	bool far_slots;           /* peers.h: beyond all addresses of Linux's programs */
 	struct list_head zombies; /* not released by a dead LWK: freed once its cores are stopped */
 };
 

@@ -8,6 +8,9 @@
  * mapped of it goes. Such an inserter has the page locked, and marks the LWK's entry, before it looks at `left`; both
  * order memory. So either it sees `left`, or the scan sees the mark and the lock, as in zap.c. The same goes for the
  * right that a member gives, which the LWK writes before it asks for a zap.
+ *
+ * With page tables of five levels the LWK has the slots behind the 47 bits that Linux knows. Then a group is of names
+ * and ranks only: each member has its own window, and Linux maps nothing of it for another.
  */
 #include <linux/cred.h>
 #include <linux/list.h>
@@ -122,7 +125,8 @@ static int try_to_join(struct still_proc *proc, struct still_proc_create *reques
 	group->refs++;
 	proc->group = group;
 	proc->rank = rank;
-	proc->window = still_peers_slots(proc) + ((u64)(rank + 1) << STILL_PEERS_SHIFT);
+	if (still_peers_has_slots(proc))
+		proc->window = still_peers_slots(proc) + ((u64)(rank + 1) << STILL_PEERS_SHIFT);
 	proc->page->peers_group = group->index;
 	proc->page->peers_rank = rank;
 	proc->page->peers_size = group->size;
@@ -139,7 +143,7 @@ static bool is_good(const struct still_proc *proc, const struct still_proc_creat
 	       request->peers_size <= STILL_MAX_PEERS &&
 	       (request->peers_rank < STILL_MAX_PEERS ||
 		request->peers_rank == STILL_PEERS_ANY_RANK) &&
-	       page->app[page->num_app_ranges - 1].end <= STILL_PEERS_END;
+	       (proc->os->far_slots || page->app[page->num_app_ranges - 1].end <= STILL_PEERS_END);
 }
 
 int still_peers_join(struct still_proc *proc, struct still_proc_create *request)
@@ -179,7 +183,8 @@ void still_peers_leave(struct still_proc *proc)
 	WRITE_ONCE(proc->left, true);
 	spin_unlock_irq(&os->procs_lock);
 	smp_mb();
-	still_zap_all(proc, STILL_PEERS_END);
+	if (still_peers_has_slots(proc))
+		still_zap_all(proc, STILL_PEERS_END);
 	spin_lock_irq(&os->procs_lock);
 	if (group->members[proc->rank] == proc) {
 		group->members[proc->rank] = NULL;
@@ -206,6 +211,11 @@ void still_peers_put(struct still_proc *proc)
 	spin_unlock_irq(&proc->os->procs_lock);
 	if (last)
 		kfree(group);
+}
+
+bool still_peers_has_slots(const struct still_proc *proc)
+{
+	return proc->group && !proc->os->far_slots;
 }
 
 u64 still_peers_slots(const struct still_proc *proc)

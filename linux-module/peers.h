@@ -17,6 +17,8 @@ void still_peers_leave(struct still_proc *proc);
 /* When it is freed. */
 void still_peers_put(struct still_proc *proc);
 
+/* Does Linux see its peers? Not where its slots lie beyond the addresses that Linux's programs have. */
+bool still_peers_has_slots(const struct still_proc *proc);
 /* Where the pseudo file has what lies at address 0 of all slots; the members' windows are in there. */
 u64 still_peers_slots(const struct still_proc *proc);
 /* Where the slots begin that are for reading only; 0: there are none. */

@@ -71,7 +71,7 @@ int still_pseudo_cover(struct file *file, struct vm_area_struct *vma,
 		       const struct vm_operations_struct *ops)
 {
 	struct still_proc *proc = file->private_data;
-	bool slots = proc->group && vma->vm_start >= 1ull << STILL_PEERS_SHIFT;
+	bool slots = still_peers_has_slots(proc) && vma->vm_start >= 1ull << STILL_PEERS_SHIFT;
 
 	if (!(vma->vm_flags & VM_SHARED) || (vma->vm_flags & VM_EXEC) ||
 	    vma->vm_pgoff != vma->vm_start >> PAGE_SHIFT ||

@@ -4,6 +4,8 @@
 #include <linux/uaccess.h>
 #include <asm/tsc.h>
 
+#include <stillcore/peers.h>
+
 #include "os.h"
 
 static int copy_cpus(struct still_os *os, struct still_status *status)
@@ -37,6 +39,7 @@ int still_status(struct still_os *os, struct still_status *status)
 	status->state = READ_ONCE(os->state);
 	status->num_cpus = READ_ONCE(os->num_cores);
 	status->num_processes = READ_ONCE(os->num_procs);
+	status->peers_shift = os->far_slots ? STILL_PEERS_SHIFT_5 : STILL_PEERS_SHIFT;
 	status->tsc_khz = tsc_khz;
 	status->tsc_now = rdtsc_ordered();
 	status->doorbells = atomic64_read(&os->doorbells);

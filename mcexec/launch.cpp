@@ -290,7 +290,11 @@ ihk::Result<> launch(const Options& options, Program program, char** environment
         return std::unexpected(app.error());
     }
     const std::vector<still_range> all = *app;
-    if (options.smartmap) {
+    const auto near_slots = has_near_slots(options);
+    if (!near_slots) {
+        return std::unexpected(near_slots.error());
+    }
+    if (*near_slots) {
         *app = {smartmap_range};
     }
     auto created = create_process(options, *app, signals);
@@ -308,10 +312,10 @@ ihk::Result<> launch(const Options& options, Program program, char** environment
         return std::unexpected(in_step("cannot map the slots", -errno));
     }
     auto mapped = map_pseudo_file(created->mm_fd, *app);
-    if (mapped && options.smartmap) {
+    if (mapped && *near_slots) {
         mapped = map_pseudo_file(created->mm_fd, find_slots(all, created->peers_size));
     }
-    if (mapped && options.smartmap) {
+    if (mapped && *near_slots) {
         mapped = map_pseudo_file(created->mm_fd, find_read_only_slots(all, created->peers_size), true);
     }
     close(created->mm_fd);
@@ -341,8 +345,8 @@ ihk::Result<> launch(const Options& options, Program program, char** environment
 
     // What peers have in common shall lie at the same address in all of them.
     const bool random = randomized() && !options.smartmap;
-    const PlacementRequest wish{
-        *app, main->elf, interpreter_elf, stack_limit.soft, created->vdso_size, options.smartmap.has_value()};
+    const PlacementRequest wish{*app,       main->elf, interpreter_elf, stack_limit.soft, created->vdso_size,
+                                *near_slots};
     const auto where = place(wish, [random](uint64_t bound) { return random ? random_below(bound) : 0; });
     if (!where) {
         return std::unexpected(where.error());

@@ -38,6 +38,19 @@ void restore_personality(const Options& options)
     }
 }
 
+ihk::Result<bool> has_near_slots(const Options& options)
+{
+    if (!options.smartmap) {
+        return false;
+    }
+    still_status status{};
+    if (const int result = process.device.status(status); result < 0) {
+        return ihk::fail(-result, "the module does not tell where slots lie");
+    }
+    process.peers_shift = status.peers_shift;
+    return status.peers_shift == STILL_PEERS_SHIFT;
+}
+
 ihk::Result<> ask_for_peers(const Options& options, still_proc_create& request)
 {
     if (!options.smartmap) {
@@ -70,7 +83,7 @@ void add_peers(std::vector<AuxEntry>& aux)
     if (process.member != 0) {
         aux.push_back({STILL_AT_PEERS_RANK, *process.options.peer_rank});
         aux.push_back({STILL_AT_PEERS_SIZE, process.options.peers});
-        aux.push_back({STILL_AT_PEERS_SHIFT, STILL_PEERS_SHIFT});
+        aux.push_back({STILL_AT_PEERS_SHIFT, process.peers_shift});
     }
 }
 

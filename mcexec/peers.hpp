@@ -15,6 +15,9 @@ namespace still::mcexec {
 [[nodiscard]] ihk::Result<> lie_above_slots(const Options& options, int argc, char** argv);
 // In that one, once its layout is settled: programs that it starts are laid out as ever.
 void restore_personality(const Options& options);
+// Once the device is open: do the slots lie among the addresses that Linux's programs have? Then a member has only the
+// lowest of them, and mcexec has the slots mapped.
+[[nodiscard]] ihk::Result<bool> has_near_slots(const Options& options);
 [[nodiscard]] ihk::Result<> ask_for_peers(const Options& options, still_proc_create& request);
 // The LWK has made it a member: for the next program that this process executes.
 void keep_peers(const still_proc_create& created);

@@ -252,32 +252,34 @@ std::string status_text(std::string_view linux_text, const ThreadFacts& facts)
     const still_report_process& p = facts.process;
     const still_report_thread& t = facts.thread;
     const auto kb = [](uint64_t bytes) { return fmt::format("\t{:>8} kB", bytes / kib); };
-    const auto mask = [](uint64_t bits) { return fmt::format("\t{:016x}", bits); };
+    using Entry = std::pair<std::string_view, uint64_t>;
+    // Also the pages of files are the process's own.
+    const std::array<Entry, 12> sizes{{{"VmPeak", p.peak_virtual_bytes},
+                                       {"VmSize", p.virtual_bytes},
+                                       {"VmHWM", p.peak_resident_bytes},
+                                       {"VmRSS", p.resident_bytes},
+                                       {"RssAnon", p.resident_bytes},
+                                       {"VmData", p.data_bytes},
+                                       {"VmStk", p.stack_bytes},
+                                       {"VmLck", 0},
+                                       {"VmPin", 0},
+                                       {"RssFile", 0},
+                                       {"RssShmem", 0},
+                                       {"VmSwap", 0}}};
+    const std::array<Entry, 5> sets{{{"SigPnd", t.pending_signals},
+                                     {"ShdPnd", p.pending_signals},
+                                     {"SigBlk", t.blocked_signals},
+                                     {"SigIgn", p.ignored_signals},
+                                     {"SigCgt", p.caught_signals}}};
     const bool running = facts.own || t.state == STILL_THREAD_RUNNING;
-    return replace_values(linux_text, [&](std::string_view key) -> std::optional<std::string> {
+    std::string out = replace_values(linux_text, [&](std::string_view key) -> std::optional<std::string> {
         if (key == "State") {
             return running ? "\tR (running)" : "\tS (sleeping)";
         }
-        if (key == "VmPeak") {
-            return kb(p.peak_virtual_bytes);
-        }
-        if (key == "VmSize") {
-            return kb(p.virtual_bytes);
-        }
-        if (key == "VmHWM") {
-            return kb(p.peak_resident_bytes);
-        }
-        if (key == "VmRSS" || key == "RssAnon") {
-            return kb(p.resident_bytes); // also the pages of files are the process's own
-        }
-        if (key == "VmLck" || key == "VmPin" || key == "RssFile" || key == "RssShmem" || key == "VmSwap") {
-            return kb(0);
-        }
-        if (key == "VmData") {
-            return kb(p.data_bytes);
-        }
-        if (key == "VmStk") {
-            return kb(p.stack_bytes);
+        const auto* const size =
+            std::find_if(sizes.begin(), sizes.end(), [&](const auto& entry) { return entry.first == key; });
+        if (size != sizes.end()) {
+            return kb(size->second);
         }
         if (key == "VmLib") { // VmExe is right: mcexec told Linux where the program's code is
             return kb(p.code_bytes - std::min(p.code_bytes, code_of_program(linux_text)));
@@ -285,20 +287,10 @@ std::string status_text(std::string_view linux_text, const ThreadFacts& facts)
         if (key == "Threads") {
             return fmt::format("\t{}", p.num_threads);
         }
-        if (key == "SigPnd") {
-            return mask(t.pending_signals);
-        }
-        if (key == "ShdPnd") {
-            return mask(p.pending_signals);
-        }
-        if (key == "SigBlk") {
-            return mask(t.blocked_signals);
-        }
-        if (key == "SigIgn") {
-            return mask(p.ignored_signals);
-        }
-        if (key == "SigCgt") {
-            return mask(p.caught_signals);
+        const auto* const set =
+            std::find_if(sets.begin(), sets.end(), [&](const auto& entry) { return entry.first == key; });
+        if (set != sets.end()) {
+            return fmt::format("\t{:016x}", set->second);
         }
         if (key == "Cpus_allowed") {
             return "\t" + mask_text(affinity_of(t), facts.num_cpus);
@@ -314,6 +306,11 @@ std::string status_text(std::string_view linux_text, const ThreadFacts& facts)
         }
         return std::nullopt;
     });
+    if (p.peers_shift != 0) {
+        out += fmt::format("SmartmapRank:\t{}\nSmartmapSize:\t{}\nSmartmapShift:\t{}\n", p.peers_rank,
+                           p.peers_size, p.peers_shift);
+    }
+    return out;
 }
 
 std::string stat_text(std::string_view linux_text, const ThreadFacts& facts)

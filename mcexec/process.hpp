@@ -34,6 +34,7 @@ struct Process {
     SignalState signals;          // what mcexec was started with
     std::vector<still_range> app; // the program's addresses
     int member = 0;               // the process that has options.peer_rank; what it forks has none
+    uint32_t peers_shift = 0;     // of that
     uint64_t tsc_khz = 0;
     uint64_t poll_limit = 0; // TSC ticks
     ProgramStrings strings;

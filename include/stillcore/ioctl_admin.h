@@ -144,7 +144,7 @@ struct still_status {
 	uint32_t state; /* enum still_os_state */
 	uint32_t num_cpus;
 	uint32_t num_processes; /* proxies attached */
-	uint32_t reserved;
+	uint32_t peers_shift; /* STILL_PEERS_SHIFT, or with page tables of five levels STILL_PEERS_SHIFT_5 */
 	uint64_t tsc_khz;
 	uint64_t tsc_now;      /* to complete the running stretches of the counters */
 	uint64_t doorbells;    /* taken by Linux */

@@ -52,7 +52,8 @@ struct still_proc_create {
 	uint64_t cpu_base_ns;                /* in: what the process had used before its execve */
 	struct still_limit limit_cpu;        /* in: like limit_as */
 	/* in: the group of the same user's processes that it is to be a member of, "": none. Then its addresses end at
-	 * STILL_PEERS_END. EBUSY: there is one of that rank; ENOSPC: the group is full. */
+	 * STILL_PEERS_END, unless still_status.peers_shift is STILL_PEERS_SHIFT_5. EBUSY: there is one of that rank;
+	 * ENOSPC: the group is full. */
 	char peers_name[STILL_PEERS_NAME];
 	uint32_t peers_rank; /* in: or STILL_PEERS_ANY_RANK; out */
 	uint32_t peers_size; /* in: how many there will be; 0: as many as come; out */

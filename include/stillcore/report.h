@@ -49,7 +49,10 @@ struct still_report_process {
 	struct still_limit limit_cpu;
 	uint64_t calls_offloaded; /* by all its threads, modulo 2^32 for each slot */
 	uint32_t num_offloading;  /* threads that wait for Linux's answer now */
-	uint32_t reserved;
+	uint8_t peers_shift;      /* of a member of a group (peers.h); 0: it is none */
+	uint8_t peers_rank;
+	uint8_t peers_size;
+	uint8_t reserved;
 };
 STILL_ASSERT_SIZE(struct still_report_process, 248);
 

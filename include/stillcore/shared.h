@@ -109,8 +109,9 @@ struct STILL_ALIGNAS(128) still_shared {
 	uint64_t kept;     /* LWK: bytes of the nodes that it keeps, once taken, for its objects and tables */
 	uint64_t cached;   /* LWK: bytes of the nodes, counted as free, that hold contents of files */
 	uint64_t page_map; /* LWK: physical address of struct still_page_map (dump.h) */
-	uint64_t oom_kills; /* LWK: programs that were killed since there was no memory for them */
-	uint64_t reserved1;
+	uint64_t oom_kills;   /* LWK: programs that were killed since there was no memory for them */
+	uint32_t peers_shift; /* LWK, from RUNNING on: STILL_PEERS_SHIFT or STILL_PEERS_SHIFT_5 */
+	uint32_t reserved1;
 	char panic_text[192]; /* LWK: NUL terminated, valid once state is PANIC */
 	uint8_t reserved2[64];
 	struct still_node_counters nodes[STILL_MAX_NODES]; /* LWK */

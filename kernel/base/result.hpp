@@ -49,8 +49,11 @@ enum class Errno : i32 {
     nodata = 61,
     overflow = 75,
     notsock = 88,
+    noprotoopt = 92,
+    socktnosupport = 94,
     opnotsupp = 95,
     afnosupport = 97,
+    isconn = 106,
     timedout = 110,
     restart = 512, // internal: the call must be made again; never reaches a program
 };

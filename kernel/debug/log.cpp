@@ -20,6 +20,15 @@ u64 kept_head = 0;
 bool quiet = false;
 u64 khz = 1;
 u64 start_tsc = 0;
+bool line_is_open = false; // a program has not ended the console's last line
+
+void to_console(std::string_view text) REQUIRES(lock)
+{
+    if (line_is_open)
+        arch::write_console("\r\n");
+    line_is_open = false;
+    arch::write_console(text);
+}
 
 void emit(std::string_view text) REQUIRES(lock)
 {
@@ -27,7 +36,7 @@ void emit(std::string_view text) REQUIRES(lock)
         for (char c : text)
             kept[kept_head++ % config::log_bytes] = c;
         if (!quiet)
-            arch::write_console(text);
+            to_console(text);
         return;
     }
     for (char c : text)
@@ -65,7 +74,31 @@ void show_log()
         return;
     quiet = false;
     for (u64 at = kept_head > config::log_bytes ? kept_head - config::log_bytes : 0; at < kept_head; ++at)
-        arch::write_console({&kept[at % config::log_bytes], 1});
+        to_console({&kept[at % config::log_bytes], 1});
+}
+
+ConsoleTurn::ConsoleTurn() NO_THREAD_SAFETY
+{
+    lock.lock();
+}
+
+ConsoleTurn::~ConsoleTurn() NO_THREAD_SAFETY
+{
+    lock.unlock();
+}
+
+void ConsoleTurn::write(std::string_view text) NO_THREAD_SAFETY
+{
+    arch::write_console(text);
+    if (!text.empty())
+        line_is_open = text.back() != '\n';
+}
+
+void ConsoleTurn::write_line(std::string_view label, std::string_view text) NO_THREAD_SAFETY
+{
+    to_console(label);
+    to_console(text);
+    to_console("\r\n");
 }
 
 // The holder is dead: whether the lock was got or timed out on, it is free afterwards.

@@ -25,6 +25,19 @@ void init_log(still_log* ring, u64 tsc_khz);
 void set_log_quiet(bool wanted);
 // What a quiet log kept goes to the console, and from now on all else.
 void show_log();
+// Alone: while this lives nobody else writes to the console, so that what a program writes at once stays together, and
+// so does a line of the log. Nothing is logged meanwhile.
+class ConsoleTurn {
+  public:
+    ConsoleTurn();
+    ~ConsoleTurn();
+    ConsoleTurn(const ConsoleTurn&) = delete;
+    ConsoleTurn& operator=(const ConsoleTurn&) = delete;
+    // As a program gives it. static: whoever calls it has the turn.
+    static void write(std::string_view text);
+    // The kernel's, on a line of its own.
+    void write_line(std::string_view label, std::string_view text);
+};
 // After a panic: a CPU that was stopped inside the log may hold its lock for ever.
 void break_log_lock();
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <arch/console.hpp>
+#include <debug/log.hpp>
 #include <debug/test.hpp>
 
 extern "C" const still::KernelTest still_tests_start[], still_tests_end[];
@@ -13,7 +13,8 @@ template <class... Args> void tap(std::string_view pattern, const Args&... args)
     TextBuffer line(room);
     format_to(line, pattern, args...);
     line.put("\r\n");
-    arch::write_serial(line.view());
+    const ConsoleTurn turn;
+    turn.write(line.view());
 }
 } // namespace
 

@@ -1,16 +1,43 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Plain futexes: wait, wake, requeue.
 #include <exec/futex_queue.hpp>
+#include <exec/peers.hpp>
 
 namespace still::futex {
 
 Bucket buckets[num_buckets];
 
+Word shared_word(const Process& p, u64 address)
+{
+    const Process& member = p.host != nullptr ? *p.host : p;
+    if (member.peers == nullptr)
+        return private_word(p, address);
+    PeerAddress there{member.peer_rank, UserAddr(address), false};
+    (void)is_of_peer(member, address, there);
+    return {address, member.peers, (there.rank + 1ull) << peers_shift() | there.address.raw()};
+}
+
+void abandon_words(const PeerGroup& group, u32 rank)
+{
+    for (Bucket& b : buckets) {
+        LockGuard guard(b.lock);
+        for (Waiter** at = &b.first; *at != nullptr;) {
+            Waiter* w = *at;
+            if (w->space != &group || w->address >> peers_shift() != rank + 1) {
+                at = &w->next;
+                continue;
+            }
+            *at = w->next;
+            wake_one(*w);
+        }
+    }
+}
+
 Status check_word(u64 address)
 {
     if ((address & 3) != 0)
         return fail(Errno::inval);
-    if (address > arch::user_limit - 4)
+    if (address > arch::user_end - 4)
         return fail(Errno::fault);
     return {};
 }
@@ -102,32 +129,31 @@ bool dequeue(Waiter& w)
 namespace {
 
 // Queues the waiter if the word is as expected.
-Status enqueue(Process& p, Waiter& w, u32 expected)
+Status enqueue(Process& p, Waiter& w, u64 address, u32 expected)
 {
-    TRY_STATUS(check_word(w.address));
+    TRY_STATUS(check_word(address));
     for (;;) {
         Bucket& b = bucket_of(w.space, w.address);
         {
             LockGuard guard(b.lock);
             u32 value = 0;
-            if (peek(w.address, value)) {
+            if (peek(address, value)) {
                 if (value != expected)
                     return fail(Errno::again);
                 append(b, w);
                 return {};
             }
         }
-        TRY_STATUS(touch(p, w.address, Access::read));
+        TRY_STATUS(touch(p, address, Access::read));
     }
 }
 
-Result<u32> wake_locked(Bucket& b, const AddressSpace* space, u64 address, i32 count, u32 bits)
-    REQUIRES(b.lock)
+Result<u32> wake_locked(Bucket& b, const Word& word, i32 count, u32 bits) REQUIRES(b.lock)
 {
     u32 woken = 0;
     for (Waiter** at = &b.first; *at != nullptr;) {
         Waiter* w = *at;
-        if (w->space != space || w->address != address) {
+        if (w->space != word.scope || w->address != word.key) {
             at = &w->next;
             continue;
         }
@@ -147,12 +173,12 @@ Result<u32> wake_locked(Bucket& b, const AddressSpace* space, u64 address, i32 c
 
 } // namespace
 
-Status wait(Task& task, u64 address, u32 expected, u32 bits, u64 deadline)
+Status wait(Task& task, const Word& word, u32 expected, u32 bits, u64 deadline)
 {
     if (bits == 0)
         return fail(Errno::inval);
-    Waiter w{&task, &task.owner->space, address, bits, task.rt_priority()};
-    TRY_STATUS(enqueue(*task.owner, w, expected));
+    Waiter w{&task, word.scope, word.key, bits, task.rt_priority()};
+    TRY_STATUS(enqueue(*task.owner, w, word.address, expected));
     const Status slept = sleep(task, w.woken, deadline);
     if (dequeue(w))
         return {};
@@ -169,9 +195,9 @@ Result<u32> wait_any(Task& task, const WaitOn* words, u32 count, u64 deadline)
     Status result{};
     u32 queued = 0;
     for (; queued < count && result; ++queued) {
-        Waiter* w = new (&waiters[queued])
-            Waiter{&task, &task.owner->space, words[queued].address, any_bit, task.rt_priority()};
-        result = enqueue(*task.owner, *w, words[queued].expected);
+        const Word& word = words[queued].word;
+        Waiter* w = new (&waiters[queued]) Waiter{&task, word.scope, word.key, any_bit, task.rt_priority()};
+        result = enqueue(*task.owner, *w, word.address, words[queued].expected);
     }
     if (!result)
         --queued;
@@ -202,39 +228,38 @@ Result<u32> wait_any(Task& task, const WaitOn* words, u32 count, u64 deadline)
     return fail(result.error());
 }
 
-Result<u32> wake(Process& p, u64 address, i32 count, u32 bits)
+Result<u32> wake(const Word& word, i32 count, u32 bits)
 {
     if (bits == 0)
         return fail(Errno::inval);
-    TRY_STATUS(check_word(address));
-    Bucket& b = bucket_of(&p.space, address);
+    TRY_STATUS(check_word(word.address));
+    Bucket& b = bucket_of(word.scope, word.key);
     LockGuard guard(b.lock);
     if (b.first == nullptr) [[likely]]
         return 0;
-    return wake_locked(b, &p.space, address, count, bits);
+    return wake_locked(b, word, count, bits);
 }
 
-Result<u32> requeue(Process& p, u64 from, u64 to, i32 wake_count, i32 move_count, bool check,
+Result<u32> requeue(Process& p, const Word& from, const Word& to, i32 wake_count, i32 move_count, bool check,
                     u32 expected) NO_THREAD_SAFETY
 {
     if (wake_count < 0 || move_count < 0)
         return fail(Errno::inval);
-    TRY_STATUS(check_word(from));
-    TRY_STATUS(check_word(to));
-    const AddressSpace* space = &p.space;
+    TRY_STATUS(check_word(from.address));
+    TRY_STATUS(check_word(to.address));
     for (;;) {
-        Bucket& source = bucket_of(space, from);
-        Bucket& target = bucket_of(space, to);
+        Bucket& source = bucket_of(from.scope, from.key);
+        Bucket& target = bucket_of(to.scope, to.key);
         {
             TwoLocks guard(source, target);
             u32 value = expected;
-            if (!check || peek(from, value)) {
+            if (!check || peek(from.address, value)) {
                 if (value != expected)
                     return fail(Errno::again);
                 i32 count = 0;
                 for (Waiter** at = &source.first; *at != nullptr && count - wake_count < move_count;) {
                     Waiter* w = *at;
-                    if (w->space != space || w->address != from) {
+                    if (w->space != from.scope || w->address != from.key) {
                         at = &w->next;
                         continue;
                     }
@@ -243,18 +268,18 @@ Result<u32> requeue(Process& p, u64 from, u64 to, i32 wake_count, i32 move_count
                     if (++count <= wake_count) {
                         *at = w->next;
                         wake_one(*w);
-                    } else if (from == to) {
+                    } else if (from.scope == to.scope && from.key == to.key) {
                         at = &w->next;
                     } else {
                         *at = w->next;
-                        __atomic_store_n(&w->address, to, __ATOMIC_RELEASE);
+                        __atomic_store_n(&w->address, to.key, __ATOMIC_RELEASE);
                         append(target, *w);
                     }
                 }
                 return static_cast<u32>(count);
             }
         }
-        TRY_STATUS(touch(p, from, Access::read));
+        TRY_STATUS(touch(p, from.address, Access::read));
     }
 }
 
@@ -296,11 +321,11 @@ bool compare(u32 comparison, i32 was, i32 against)
 
 } // namespace
 
-Result<u32> wake_op(Process& p, u64 first, u64 second, i32 wake_first, i32 wake_second,
+Result<u32> wake_op(Process& p, const Word& first, const Word& second, i32 wake_first, i32 wake_second,
                     u32 op) NO_THREAD_SAFETY
 {
-    TRY_STATUS(check_word(first));
-    TRY_STATUS(check_word(second));
+    TRY_STATUS(check_word(first.address));
+    TRY_STATUS(check_word(second.address));
     const auto sign12 = [](u32 v) { return static_cast<i32>(v << 20) >> 20; };
     const u32 operation = op >> 28 & 7;
     const u32 comparison = op >> 24 & 15;
@@ -310,29 +335,28 @@ Result<u32> wake_op(Process& p, u64 first, u64 second, i32 wake_first, i32 wake_
         operand = 1u << (operand & 31); // Linux masks what is out of range, too
     if (operation > 4 || comparison > 5)
         return fail(Errno::nosys);
-    const AddressSpace* space = &p.space;
     for (;;) {
-        Bucket& a = bucket_of(space, first);
-        Bucket& b = bucket_of(space, second);
+        Bucket& a = bucket_of(first.scope, first.key);
+        Bucket& b = bucket_of(second.scope, second.key);
         {
             TwoLocks guard(a, b);
             u32 old = 0;
-            bool good = peek(second, old);
+            bool good = peek(second.address, old);
             while (good) {
                 u32 seen = 0;
-                good = exchange(second, old, apply(operation, old, operand), seen);
+                good = exchange(second.address, old, apply(operation, old, operand), seen);
                 if (good && seen == old)
                     break;
                 old = seen;
             }
             if (good) {
-                u32 woken = TRY(wake_locked(a, space, first, wake_first, any_bit));
+                u32 woken = TRY(wake_locked(a, first, wake_first, any_bit));
                 if (compare(comparison, static_cast<i32>(old), against))
-                    woken += TRY(wake_locked(b, space, second, wake_second, any_bit));
+                    woken += TRY(wake_locked(b, second, wake_second, any_bit));
                 return woken;
             }
         }
-        TRY_STATUS(touch(p, second, Access::write));
+        TRY_STATUS(touch(p, second.address, Access::write));
     }
 }
 

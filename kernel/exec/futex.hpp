@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Futexes (futex(2)): waiters by address space and address. deadline: TSC, 0: none.
+// Futexes (futex(2)): waiters by address space and address, or by a group of peers and the slot's address.
+// deadline: TSC, 0: none.
 #pragma once
 
 #include <exec/process.hpp>
@@ -9,23 +10,40 @@ namespace still::futex {
 constexpr u32 any_bit = ~0u;
 constexpr u32 max_waitv = 128;
 
+// Where the caller has a word, and by what all know it who may wait there.
+struct Word {
+    u64 address;
+    const void* scope; // the address space, or the group
+    u64 key;           // the word's address there
+};
+inline Word private_word(const Process& p, u64 address)
+{
+    return {address, &p.space, address};
+}
+// Of FUTEX_PRIVATE_FLAG's opposite: a member of a group shares it with its peers.
+Word shared_word(const Process& p, u64 address);
+// That member has gone: nobody waits for its words any more.
+void abandon_words(const PeerGroup& group, u32 rank);
+
 // again: the word was not expected; timedout; intr: a signal or the process's end.
-Status wait(Task& task, u64 address, u32 expected, u32 bits, u64 deadline);
+Status wait(Task& task, const Word& word, u32 expected, u32 bits, u64 deadline);
 // Waits on several words at once (futex_waitv(2)); the index of one that was woken.
 struct WaitOn {
-    u64 address;
+    Word word;
     u32 expected;
 };
 Result<u32> wait_any(Task& task, const WaitOn* words, u32 count, u64 deadline);
 // Number of waiters woken. As on Linux, one is woken also if count is 0 or below.
-Result<u32> wake(Process& p, u64 address, i32 count, u32 bits);
+Result<u32> wake(const Word& word, i32 count, u32 bits);
 // Wakes some, moves others to another word. check: compare the first word with expected first (again).
 // Number woken and moved.
-Result<u32> requeue(Process& p, u64 from, u64 to, i32 wake_count, i32 move_count, bool check, u32 expected);
+Result<u32> requeue(Process& p, const Word& from, const Word& to, i32 wake_count, i32 move_count, bool check,
+                    u32 expected);
 // FUTEX_WAKE_OP; op encoded as in futex(2).
-Result<u32> wake_op(Process& p, u64 first, u64 second, i32 wake_first, i32 wake_second, u32 op);
+Result<u32> wake_op(Process& p, const Word& first, const Word& second, i32 wake_first, i32 wake_second,
+                    u32 op);
 
-// PI futexes: the word holds the owner's thread id; unlock hands over to the most urgent waiter.
+// PI futexes, of one process only: the word holds the owner's thread id; unlock hands over to the most urgent waiter.
 // deadlk, srch: the word names a thread that is not there; again: trylock failed.
 Status lock_pi(Task& task, u64 address, u64 deadline, bool only_try);
 Status unlock_pi(Task& task, u64 address);

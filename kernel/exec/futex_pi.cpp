@@ -8,7 +8,7 @@ namespace still::futex {
 namespace {
 
 // The most urgent waiter for a PI word, as they are now; of equal ones the first.
-Waiter* top_pi(Bucket& b, const AddressSpace* space, u64 address) REQUIRES(b.lock)
+Waiter* top_pi(Bucket& b, const void* space, u64 address) REQUIRES(b.lock)
 {
     Waiter* top = nullptr;
     for (Waiter* w = b.first; w != nullptr; w = w->next)
@@ -215,7 +215,7 @@ Claimed move_to_pi(Bucket& source, Bucket& target, Waiter& w, bool set_waiters) 
     return claimed;
 }
 
-Waiter* first_on(Bucket& b, const AddressSpace* space, u64 address) REQUIRES(b.lock)
+Waiter* first_on(Bucket& b, const void* space, u64 address) REQUIRES(b.lock)
 {
     for (Waiter* w = b.first; w != nullptr; w = w->next)
         if (w->space == space && w->address == address)

@@ -20,8 +20,8 @@ constexpr u32 owner_died = 0x40000000, waiters_bit = 0x80000000, tid_mask = 0x3f
 // it returns: so neither it nor the task vanishes under who wakes it.
 struct Waiter {
     Task* task = nullptr;
-    AddressSpace* space = nullptr;
-    u64 address = 0;
+    const void* space = nullptr; // or a group: Word::scope
+    u64 address = 0;             // Word::key
     u32 bits = any_bit;
     u32 priority = 0; // real-time priority: the more urgent come first
     std::atomic<bool> woken{false};
@@ -42,7 +42,7 @@ extern Bucket buckets[num_buckets];
 // Who owns what, and waits for whom.
 extern SpinLock pi_lock;
 
-inline Bucket& bucket_of(const AddressSpace* space, u64 address)
+inline Bucket& bucket_of(const void* space, u64 address)
 {
     const u64 mixed = ((address >> 2) ^ reinterpret_cast<u64>(space) >> 6) * 0x9e3779b97f4a7c15;
     return buckets[mixed >> 54];

@@ -5,6 +5,7 @@
 #include <arch/cpu.hpp>
 #include <arch/layout.hpp>
 #include <arch/page_table.hpp>
+#include <exec/futex.hpp>
 #include <exec/peers.hpp>
 #include <mm/object_cache.hpp>
 
@@ -170,6 +171,7 @@ void vanish_from_peers(Process& p)
         return;
     leave_peers(p);
     shoot_down(p.space);
+    futex::abandon_words(*p.peers, p.peer_rank);
 }
 
 void forget_peers(Process& p)
@@ -179,6 +181,7 @@ void forget_peers(Process& p)
     if (p.peer_exports != nullptr)
         exports_cache.destroy(p.peer_exports);
     p.peer_exports = nullptr;
+    futex::abandon_words(*p.peers, p.peer_rank);
     put_group(p.peers);
     p.peers = nullptr;
 }
@@ -302,8 +305,9 @@ Status share_with_peers(Process& p, still_peers_right right)
         p.space.set_slot(p.peer_rank, p.space.shared_table(), true);
     }
     shoot_down(p.space);
-    // Linux may have more of it mapped on behalf of peers.
-    (void)ask_zap(p, {UserAddr(0), UserAddr(STILL_PEERS_END)}, STILL_ZAP_COUNT);
+    // Linux may have more of it mapped on behalf of peers, where slots are within its reach.
+    if (!arch::five_levels())
+        (void)ask_zap(p, {UserAddr(0), UserAddr(STILL_PEERS_END)}, STILL_ZAP_COUNT);
     return {};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arch/cpu.hpp>
 #include <exec/core_file.hpp>
+#include <exec/peers.hpp>
 #include <exec/report.hpp>
 #include <sched/clock.hpp>
 
@@ -88,6 +89,11 @@ u64 report_process(Process& p)
     r.limit_stack = p.limit_stack;
     r.limit_memlock = p.limit_memlock;
     r.limit_cpu = p.limit_cpu;
+    if (p.peers != nullptr) {
+        r.peers_shift = static_cast<u8>(peers_shift());
+        r.peers_rank = static_cast<u8>(p.peer_rank);
+        r.peers_size = static_cast<u8>(p.page->peers_size);
+    }
     for (u32 i = 0; i < STILL_MAX_CPUS / 64; ++i)
         r.cpu_mask[i] = p.page->cpu_mask[i];
     (void)keep_present(r.cpu_mask);

@@ -22,7 +22,7 @@ void wake_one(Task& task, u64 word)
     if (is_in_linux(*task.owner, word))
         (void)offload(task, nr_futex, word, op_wake, 1);
     else
-        (void)futex::wake(*task.owner, word, 1, futex::any_bit);
+        (void)futex::wake(futex::shared_word(*task.owner, word), 1, futex::any_bit);
 }
 
 // Bit 0 of an entry marks a PI futex: its waiters are served by release_owned().

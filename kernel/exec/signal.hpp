@@ -103,6 +103,14 @@ bool force_signal(Task& task, const SignalInfo& info);
 bool accept_signal(Task& task, u64 set, SignalInfo& info);
 // The same under the process's lock.
 bool accept_locked(Task& task, u64 set, SignalInfo& info);
+// For a signalfd: a signal of the set that pends for the thread with that id, or for its process, is taken, or only
+// looked for. From now on its numbers are announced when they come.
+struct TakenSignal {
+    bool task = false; // there is such a thread
+    u32 signo = 0;     // 0: none pends
+    SignalInfo info;
+};
+TakenSignal take_signal(Process& p, u32 tid, u64 set, bool only_look);
 // A signalfd of Linux's asks (STILL_MSG_SIGNAL_TAKE).
 void serve_signalfd(Process& p, const still_msg& m);
 // Forgets pending signals of the process and its tasks.

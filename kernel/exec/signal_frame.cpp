@@ -95,6 +95,10 @@ Result<Place> place_frame(const AltStack& alt, u64 user_sp, u64 sa_flags, u64 fp
 Status write_fpu(Task& task, u64 at, u64 size)
 {
     arch::fpu_save(task.fpu);
+    if (!arch::has_xsave()) {
+        software_part(task.fpu) = {};
+        return copy_to_user(at, task.fpu, size);
+    }
     software_part(task.fpu) = {
         fp_magic1, static_cast<u32>(size + sizeof(fp_magic2)), arch::fpu_mask(), static_cast<u32>(size), {}};
     TRY_STATUS(copy_to_user(at, task.fpu, size));
@@ -150,7 +154,7 @@ Status push_signal_frame(Task& task, arch::TrapFrame& f, const SignalAction& act
 
     SignalFrame frame{};
     frame.return_address = action.restorer;
-    frame.context.flags = uc_fp_xstate | uc_sigcontext_ss | uc_strict_restore_ss;
+    frame.context.flags = (arch::has_xsave() ? uc_fp_xstate : 0) | uc_sigcontext_ss | uc_strict_restore_ss;
     frame.context.stack_sp = alt.sp;
     frame.context.stack_flags = alt.flags;
     frame.context.stack_size = alt.size;

@@ -249,6 +249,13 @@ Result<u64> ask(still_msg m, u64* extra)
 
 void announce_signals(u64 set)
 {
+    if (local.send != nullptr) [[unlikely]] {
+        still_msg m{};
+        m.kind = STILL_MSG_SIGNAL_NEWS;
+        m.arg[0] = set;
+        local.send(m);
+        return;
+    }
     signal_news.fetch_or(set);
     if (Thread* service = this_cpu().service; service != nullptr)
         unpark(*service);

@@ -57,6 +57,11 @@ void set_realtime(u64 ns)
     real_minus_boot = ns - monotonic_ns();
 }
 
+still_clock_page clock_page()
+{
+    return {boot_tsc, khz, real_minus_boot};
+}
+
 u64 us_to_tsc(u64 us)
 {
     return mul_div(us, khz, 1000);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <base/types.hpp>
+#include <stillcore/clock_page.h>
 #include <stillcore/shared.h>
 
 namespace still {
@@ -11,6 +12,7 @@ namespace still {
 void init_clock(u64 tsc_khz, const still_time* linux_time);
 // Alone: what time it is now, ns since 1970.
 void set_realtime(u64 ns);
+[[nodiscard]] still_clock_page clock_page();
 [[nodiscard]] u64 us_to_tsc(u64 us);
 [[nodiscard]] u64 tsc_to_ns(u64 ticks);
 [[nodiscard]] u64 monotonic_ns();

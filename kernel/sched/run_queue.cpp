@@ -151,6 +151,19 @@ void notify(Cpu& target)
         arch::send_interrupt(target.arch.apic_id, arch::vector_reschedule);
 }
 
+void kick(Thread& t)
+{
+    Cpu* home = t.cpu;
+    // What t shall notice was written before; it looks once it is the current one.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (home->current != &t)
+        return;
+    if (home == &this_cpu())
+        t.attention = true; // it does this itself (alone): no interrupt will come
+    else
+        notify(*home);
+}
+
 void set_quick_slot(Thread& t, still_slot* slot) NO_THREAD_SAFETY
 {
     for (;;) {

@@ -320,15 +320,6 @@ void reschedule_if_needed()
         yield();
 }
 
-void kick(Thread& t)
-{
-    Cpu* home = t.cpu;
-    // What t shall notice was written before; it looks once it is the current one.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (home->current == &t)
-        notify(*home);
-}
-
 void on_reschedule_interrupt()
 {
     Cpu& c = this_cpu();

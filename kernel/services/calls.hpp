@@ -25,7 +25,11 @@ constexpr u64 at_symlink_nofollow = 0x100, at_removedir = 0x200, at_symlink_foll
 Result<NodeRef> start_of(Client& client, u64 fd);
 // Descriptor of that number, badf: there is none.
 Result<FileRef> file_of(Client& client, u64 fd);
+void signal_news(); // signal_file.cpp
 Result<u64> add_descriptor(Client& client, const FileRef& file, bool close_on_exec);
+// Both, and their numbers as two words at that address; or none.
+Served add_two_descriptors(Client& client, const FileRef& one, const FileRef& two, bool close_on_exec,
+                           u64 address);
 // The node that a path, or with AT_EMPTY_PATH a descriptor alone, names.
 Result<NodeRef> node_of(Client& client, u64 fd, u64 path, u64 flags, bool follow);
 [[nodiscard]] Descriptors& descriptors_of(Client& client);

@@ -165,6 +165,23 @@ Served serve_ioctl(Client& client, const Args& a)
     }
 }
 
+Served add_two_descriptors(Client& client, const FileRef& one, const FileRef& two, bool close_on_exec,
+                           u64 address)
+{
+    const u64 first = TRY(add_descriptor(client, one, close_on_exec));
+    const auto second = add_descriptor(client, two, close_on_exec);
+    Status done = second ? Status{} : fail(second.error());
+    if (done) {
+        const u32 pair[2] = {static_cast<u32>(first), static_cast<u32>(*second)};
+        done = copy_to_user(address, pair, sizeof(pair));
+        if (done)
+            return 0;
+        (void)descriptors_of(client).remove(*second);
+    }
+    (void)descriptors_of(client).remove(first);
+    return fail(done.error());
+}
+
 namespace {
 
 Served new_pipe(Client& client, u64 address, u32 flags)
@@ -172,19 +189,7 @@ Served new_pipe(Client& client, u64 address, u32 flags)
     if ((flags & ~(o_cloexec | o_nonblock | o_direct)) != 0)
         return fail(Errno::inval);
     const PipeEnds ends = TRY(make_pipe(flags));
-    const bool close_on_exec = (flags & o_cloexec) != 0;
-    const u64 reads = TRY(add_descriptor(client, ends.reads, close_on_exec));
-    const auto writes = add_descriptor(client, ends.writes, close_on_exec);
-    Status done = writes ? Status{} : fail(writes.error());
-    if (done) {
-        const u32 pair[2] = {static_cast<u32>(reads), static_cast<u32>(*writes)};
-        done = copy_to_user(address, pair, sizeof(pair));
-        if (done)
-            return 0;
-        (void)descriptors_of(client).remove(*writes);
-    }
-    (void)descriptors_of(client).remove(reads);
-    return fail(done.error());
+    return add_two_descriptors(client, ends.reads, ends.writes, (flags & o_cloexec) != 0, address);
 }
 
 } // namespace

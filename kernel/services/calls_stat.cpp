@@ -309,17 +309,6 @@ Served serve_file_attribute(Client& client, const Args& a)
     return fail(Errno::opnotsupp);
 }
 
-// No network: of no address family is there anything.
-Served serve_socket(Client&, const Args&)
-{
-    return fail(Errno::afnosupport);
-}
-Served serve_on_socket(Client& client, const Args& a)
-{
-    TRY(file_of(client, a[0]));
-    return fail(Errno::notsock);
-}
-
 namespace {
 
 struct LinuxStatfs {

@@ -15,6 +15,7 @@ constexpr still_range pie = {0x558000000000, 0x568000000000}, pie_of_member = {1
 constexpr u64 largest_stack_of_member = 64 * GiB;
 constexpr u64 least_stack = 128 * MiB, largest_stack = 1024 * GiB;
 constexpr u64 guard_gap = 1 * MiB;
+constexpr u64 vdso_room = STILL_MAX_VDSO_PAGES * page_size;
 // Linux's own amounts of randomness: brk 32 MiB, stack 16 GiB, mmap 2^28 pages.
 constexpr u64 brk_random = 32 * MiB, stack_random = 16 * GiB, mmap_random = 1024 * GiB;
 
@@ -38,6 +39,7 @@ enum Aux : u64 {
     at_random = 25,
     at_hwcap2 = 26,
     at_execfn = 31,
+    at_sysinfo_ehdr = 33,
     at_minsigstksz = 51,
 };
 
@@ -52,7 +54,8 @@ Status lay_out(const ElfImage& main, const ElfImage* interpreter, u64 stack_limi
     const auto pages = [random = random && !l.member.is_member](u64 bytes) {
         return random ? random_below(bytes / page_size) * page_size : 0;
     };
-    l.stack_top = (is_small ? STILL_PEERS_END : elf_user_end) - page_size - pages(stack_random);
+    l.stack_top = (is_small ? STILL_PEERS_END : elf_user_end) - vdso_room - page_size - pages(stack_random);
+    l.vdso = l.stack_top + page_size;
     const u64 stack = min(stack_limit, is_small ? largest_stack_of_member : largest_stack) & ~(page_size - 1);
     l.stack_start = l.stack_top - max(stack, least_stack);
     l.mmap_top = l.stack_start - guard_gap - pages(mmap_random);
@@ -146,6 +149,7 @@ Status build_stack(const ExecRequest& request, const ElfImage& main, const ElfIm
     const u64 aux[][2] = {{STILL_AT_PEERS_RANK, layout.member.rank},
                           {STILL_AT_PEERS_SIZE, layout.member.size},
                           {STILL_AT_PEERS_SHIFT, peers_shift()},
+                          {at_sysinfo_ehdr, layout.vdso + page_size},
                           {at_minsigstksz, arch::fpu_size() + 1024},
                           {at_hwcap, arch::cpuid(1).d},
                           {at_pagesz, page_size},

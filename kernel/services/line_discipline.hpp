@@ -60,6 +60,12 @@ class LineDiscipline {
     [[nodiscard]] const Termios& termios() const { return termios_; }
     void set_termios(const Termios& wanted);
     void flush_input();
+    // What comes in now is not lost.
+    [[nodiscard]] bool has_room() const { return used_ + length_ < capacity - 1; }
+    void set_echo(bool wanted)
+    {
+        termios_.lflag = wanted ? termios_.lflag | l_echo : termios_.lflag & ~l_echo;
+    }
     [[nodiscard]] bool is_canonical() const { return (termios_.lflag & l_icanon) != 0; }
     [[nodiscard]] bool is_stopped() const { return stopped_; } // by XOFF, or by TCOOFF
     void set_stopped(bool stopped) { stopped_ = stopped; }

@@ -50,18 +50,20 @@ Result<u64> Pipe::read(const Buffer& to, u64 bytes, bool wait)
     }
 }
 
-Result<u64> Pipe::write(const Buffer& from, u64 bytes, bool wait)
+Result<u64> broken_pipe(bool signals)
+{
+    Task& task = current_task();
+    if (signals)
+        (void)send_signal(*task.owner, task.tid, sent_signal(sig_pipe, si_user, task.owner->pid, task.uid));
+    return fail(Errno::pipe);
+}
+
+Result<u64> Pipe::write(const Buffer& from, u64 bytes, bool wait, bool signals)
 {
     u64 done = 0;
     while (done < bytes) {
-        if (readers_.load() == 0) {
-            if (done != 0)
-                return done;
-            Task& task = current_task();
-            (void)send_signal(*task.owner, task.tid,
-                              sent_signal(sig_pipe, si_user, task.owner->pid, task.uid));
-            return fail(Errno::pipe);
-        }
+        if (readers_.load() == 0)
+            return done != 0 ? Result<u64>(done) : broken_pipe(signals);
         // As much as must not be torn apart goes in at once.
         const u64 needed = bytes <= atomic_bytes ? bytes : 1;
         {

@@ -13,7 +13,8 @@ class Pipe {
     static Pipe* make_pipe(); // nullptr: no memory
     ~Pipe();
     Result<u64> read(const Buffer& to, u64 bytes, bool wait);
-    Result<u64> write(const Buffer& from, u64 bytes, bool wait);
+    // signals: SIGPIPE where nobody reads.
+    Result<u64> write(const Buffer& from, u64 bytes, bool wait, bool signals = true);
     [[nodiscard]] u32 poll(bool reads, bool writes) const;
     [[nodiscard]] u64 filled() const { return tail_.load() - head_.load(); }
     [[nodiscard]] u64 activity() const
@@ -30,6 +31,7 @@ class Pipe {
     void leave(bool reads, bool writes);
     Status wait_for_peer(bool reads, const Peers& found);
     [[nodiscard]] bool has_readers() const { return readers_.load() != 0; }
+    [[nodiscard]] bool has_writers() const { return writers_.load() != 0; }
 
   private:
     [[nodiscard]] u64 room() const { return capacity - filled(); }
@@ -43,6 +45,8 @@ class Pipe {
     std::atomic<u32> reader_count_{0}, writer_count_{0}; // ever opened
 };
 
+// What a write gets where nobody reads: EPIPE, and SIGPIPE.
+Result<u64> broken_pipe(bool signals);
 extern const FileOps pipe_ops;
 // What open(2) of a fifo does.
 Status open_fifo(OpenFile& file);

@@ -4,18 +4,6 @@
 
 namespace still::services {
 
-namespace {
-
-Result<Node*> look_up_in_proc(Node& dir, std::string_view name);
-bool list_proc(Node& dir, u64 index, Listed& out);
-Result<Node*> look_up_in_process(Node& dir, std::string_view name);
-bool list_process(Node& dir, u64 index, Listed& out);
-Result<Node*> look_up_fd(Node& dir, std::string_view name);
-bool list_fds(Node& dir, u64 index, Listed& out);
-Result<Node*> look_up_task(Node& dir, std::string_view name);
-bool list_tasks(Node& dir, u64 index, Listed& out);
-
-// What is made on demand keeps the directory that it is in.
 void drop_parent(Node& node)
 {
     if (node.parent != nullptr)
@@ -35,6 +23,17 @@ Result<Node*> make_shown(Node& dir, std::string_view name, u32 mode, const NodeO
     node->links = (mode & mode_type) == mode_dir ? 2 : 1;
     return node;
 }
+
+namespace {
+
+Result<Node*> look_up_in_proc(Node& dir, std::string_view name);
+bool list_proc(Node& dir, u64 index, Listed& out);
+Result<Node*> look_up_in_process(Node& dir, std::string_view name);
+bool list_process(Node& dir, u64 index, Listed& out);
+Result<Node*> look_up_fd(Node& dir, std::string_view name);
+bool list_fds(Node& dir, u64 index, Listed& out);
+Result<Node*> look_up_task(Node& dir, std::string_view name);
+bool list_tasks(Node& dir, u64 index, Listed& out);
 
 bool parse(std::string_view text, u64& value)
 {
@@ -134,13 +133,23 @@ void put_fd(Node& node, TextBuffer& out)
     const char* label = has_path || f.ops == nullptr ? nullptr : f.ops->label;
     if (label == nullptr)
         put_path(*f.node, out);
-    else if (f.node->is(mode_fifo))
+    else if (f.node->is(mode_fifo) || f.node->is(mode_socket))
         format_to(out, "{}:[{}]", label, f.node->ino);
     else
         out.put(label);
 }
 
 // --- the tables ---
+
+// All are the first thread's.
+bool put_children(Node& node, TextBuffer& out)
+{
+    LockGuard guard(clients_lock);
+    for (const Client* c = all_clients; c != nullptr; c = c->next)
+        if (node.extra == node.id && c->parent != nullptr && c->parent->pid == node.id)
+            format_to(out, "{} ", c->pid);
+    return true;
+}
 
 constexpr NodeOps text(bool (*generate)(Node&, TextBuffer&))
 {
@@ -173,38 +182,44 @@ constinit const NodeOps auxv_ops = text(put_auxv), cmdline_ops = text(put_cmdlin
                         limits_ops = text(put_limits), maps_ops = text(put_maps),
                         mounts_text_ops = text(put_mounts), mountinfo_ops = text(put_mountinfo),
                         stat_ops = text(put_stat), statm_ops = text(put_statm), status_ops = text(put_status),
-                        cgroup_ops = text(put_cgroup);
+                        cgroup_ops = text(put_cgroup), children_ops = text(put_children);
 // Nobody is killed for want of memory by a score: it may be set, and is 0.
 constinit const NodeOps score_ops = {.generate = put_zero, .write = write_anything, .drop = drop_parent};
 
+// In whose directory: a process's, a thread's.
+enum class Of : u8 { both, process, thread };
 struct Row {
     std::string_view name;
     u32 mode;
     const NodeOps* ops;
-    bool of_threads;
+    Of of = Of::both;
+    [[nodiscard]] bool is_in(const Node& dir) const
+    {
+        return of == Of::both || (of == Of::thread) == (dir.extra != 0);
+    }
 };
 constexpr Row rows[] = {
-    {"auxv", mode_file | 0400, &auxv_ops, true},
-    {"cgroup", mode_file | 0444, &cgroup_ops, true},
-    {"cmdline", mode_file | 0444, &cmdline_ops, true},
-    {"comm", mode_file | 0644, &comm_ops, true},
-    {"cwd", mode_link | 0777, &cwd_ops, true},
-    {"environ", mode_file | 0400, &environ_ops, true},
-    {"exe", mode_link | 0777, &exe_ops, true},
-    {"fd", mode_dir | 0500, &fds_ops, true},
-    {"limits", mode_file | 0444, &limits_ops, true},
-    {"maps", mode_file | 0444, &maps_ops, true},
-    {"mountinfo", mode_file | 0444, &mountinfo_ops, true},
-    {"mounts", mode_file | 0444, &mounts_text_ops, true},
-    {"oom_score", mode_file | 0444, &score_ops, true},
-    {"oom_score_adj", mode_file | 0644, &score_ops, true},
-    {"root", mode_link | 0777, &root_ops, true},
-    {"stat", mode_file | 0444, &stat_ops, true},
-    {"statm", mode_file | 0444, &statm_ops, true},
-    {"status", mode_file | 0444, &status_ops, true},
-    {"task", mode_dir | 0555, &tasks_ops, false},
+    {"auxv", mode_file | 0400, &auxv_ops},
+    {"cgroup", mode_file | 0444, &cgroup_ops},
+    {"children", mode_file | 0444, &children_ops, Of::thread},
+    {"cmdline", mode_file | 0444, &cmdline_ops},
+    {"comm", mode_file | 0644, &comm_ops},
+    {"cwd", mode_link | 0777, &cwd_ops},
+    {"environ", mode_file | 0400, &environ_ops},
+    {"exe", mode_link | 0777, &exe_ops},
+    {"fd", mode_dir | 0500, &fds_ops},
+    {"limits", mode_file | 0444, &limits_ops},
+    {"maps", mode_file | 0444, &maps_ops},
+    {"mountinfo", mode_file | 0444, &mountinfo_ops},
+    {"mounts", mode_file | 0444, &mounts_text_ops},
+    {"oom_score", mode_file | 0444, &score_ops},
+    {"oom_score_adj", mode_file | 0644, &score_ops},
+    {"root", mode_link | 0777, &root_ops},
+    {"stat", mode_file | 0444, &stat_ops},
+    {"statm", mode_file | 0444, &statm_ops},
+    {"status", mode_file | 0444, &status_ops},
+    {"task", mode_dir | 0555, &tasks_ops, Of::process},
 };
-constexpr u64 num_rows = sizeof(rows) / sizeof(rows[0]);
 
 Result<Node*> look_up_in_proc(Node& dir, std::string_view name)
 {
@@ -237,19 +252,22 @@ bool list_proc(Node&, u64 index, Listed& out)
 Result<Node*> look_up_in_process(Node& dir, std::string_view name)
 {
     for (const Row& row : rows)
-        if (row.name == name && (dir.extra == 0 || row.of_threads))
+        if (row.name == name && row.is_in(dir))
             return make_shown(dir, name, row.mode, *row.ops, dir.id, dir.extra);
     return fail(Errno::noent);
 }
 
 bool list_process(Node& dir, u64 index, Listed& out)
 {
-    if (index >= num_rows || (dir.extra != 0 && !rows[index].of_threads))
-        return false;
-    out.name = rows[index].name;
-    out.ino = 0x20000000 + dir.id * 64 + index;
-    out.mode = rows[index].mode;
-    return true;
+    for (const Row& row : rows) {
+        if (!row.is_in(dir) || index-- != 0)
+            continue;
+        out.name = row.name;
+        out.ino = 0x20000000 + dir.id * 64 + static_cast<u64>(&row - rows);
+        out.mode = row.mode;
+        return true;
+    }
+    return false;
 }
 
 Result<Node*> look_up_fd(Node& dir, std::string_view name)

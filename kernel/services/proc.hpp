@@ -8,6 +8,11 @@ namespace still::services {
 
 bool make_proc() REQUIRES(names_lock); // false: no memory
 bool make_machine_files() REQUIRES(names_lock);
+bool make_topology() REQUIRES(names_lock);
+
+// A node that is made as it is looked up; it keeps the directory that it is in, until drop_parent().
+Result<Node*> make_shown(Node& dir, std::string_view name, u32 mode, const NodeOps& ops, u64 id, u64 extra);
+void drop_parent(Node& node);
 
 // Of a process's directory: node.id is the process, node.extra the thread, 0: the process.
 bool put_cmdline(Node& node, TextBuffer& out);

@@ -251,6 +251,7 @@ constexpr Row rows[] = {
     {"/sys/devices/system/cpu/possible", &cpus_ops, 0},
     {"/sys/devices/system/cpu/present", &cpus_ops, 0},
     {"/sys/devices/system/cpu/offline", &nothing_ops, 0},
+    {"/sys/devices/system/cpu/kernel_max", &number_ops, STILL_MAX_CPUS - 1},
     {"/sys/devices/system/node/online", &nodes_ops, 0},
     {"/sys/devices/system/node/possible", &nodes_ops, 0},
     {"/sys/devices/system/node/has_cpu", &nodes_ops, 0},
@@ -266,12 +267,8 @@ bool make_machine_files()
         if (put_node(row.path, mode, row.ops, row.id) == nullptr)
             return false;
     char room[80];
-    for (u32 i = 0; i < num_cpus(); ++i) {
-        TextBuffer path(room);
-        format_to(path, "/sys/devices/system/cpu/cpu{}", i);
-        if (make_directories(path.view()) == nullptr)
-            return false;
-    }
+    if (!make_topology())
+        return false;
     for (u32 i = 0; i < frames::count_nodes(); ++i) {
         for (const auto& [name, ops] :
              {std::pair{"cpulist", &node_cpus_ops}, std::pair{"meminfo", &node_memory_ops}}) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The texts of a process's directory in /proc (proc(5)).
+#include <exec/peers.hpp>
 #include <exec/process_table.hpp>
 #include <mm/frame_allocator.hpp>
 #include <services/proc.hpp>
@@ -210,6 +211,8 @@ void put_area(Image& image, Process& p, const AddressSpace::AreaInfo& area, u64 
         LockGuard guard(names_lock);
         out.put("                   ");
         put_path(*node, out);
+    } else if (area.kind == VmaKind::foreign) {
+        out.put((area.prot & prot_exec) != 0 ? "                   [vdso]" : "                   [vvar]");
     } else if (area.range.contains(p.space.brk_start)) {
         out.put("                   [heap]");
     } else if (area.range.contains(UserAddr(stack))) {
@@ -383,6 +386,9 @@ bool put_status(Node& node, TextBuffer& out)
     format_to(out, "NoNewPrivs:\t{}\nSeccomp:\t0\n", c.no_new_privs);
     put_cpus(out);
     out.put("voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
+    if (p && p->peers != nullptr)
+        format_to(out, "SmartmapRank:\t{}\nSmartmapSize:\t{}\nSmartmapShift:\t{}\n", p->peer_rank,
+                  p->page->peers_size, peers_shift());
     return true;
 }
 

@@ -11,6 +11,7 @@
 #include <services/layout.hpp>
 #include <services/peers.hpp>
 #include <services/program.hpp>
+#include <services/vdso.hpp>
 
 namespace still::services {
 
@@ -228,6 +229,9 @@ Status build(Client& client, ExecRequest& request, const Membership& member, Pre
     const u64 mapped = max(layout.stack_start, (stack.pointer - stack_at_start) & ~(page_size - 1));
     const u32 prot = prot_read | prot_write | (main.elf.executable_stack ? prot_exec : 0);
     TRY_STATUS(add_segment(plan, {mapped, layout.stack_top - mapped, prot, STILL_SEGMENT_STACK, -1, 0, 0}));
+    const u64 vdso_bytes = out.image->page().num_vdso_pages * page_size;
+    TRY_STATUS(
+        add_segment(plan, {layout.vdso, vdso_bytes, prot_read | prot_exec, STILL_SEGMENT_VDSO, -1, 0, 0}));
     sort_segments(plan.exec);
     plan.exec.brk_start = layout.brk_start;
     plan.exec.mmap_top = layout.mmap_top;
@@ -276,6 +280,7 @@ Status prepare_into(Client& client, ExecRequest& request, Prepared& out)
     if (out.image == nullptr)
         return fail(Errno::nomem);
     describe_process(client, out.image->page());
+    describe_vdso(out.image->page());
     const Membership member = find_membership(client, request);
     describe_membership(member, out.image->page());
     TRY(tell_lwk(STILL_MSG_PROC_CREATE, out.image->handle, out.image->area->address().raw(),

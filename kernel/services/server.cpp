@@ -36,17 +36,18 @@ constexpr Handlers make_handlers()
 #include <services/calls.def>
 #undef SERVE
     // Numbers that are another's in all that matters here.
-    set(75, serve_fsync);             // fdatasync
-    set(104, serve_getuid);           // getgid
-    set(106, serve_setuid);           // setgid
-    set(107, serve_getuid);           // geteuid
-    set(108, serve_getuid);           // getegid
-    set(114, serve_setreuid);         // setregid
-    set(119, serve_setresuid);        // setresgid
-    set(120, serve_getresuid);        // getresgid
-    set(123, serve_setfsuid);         // setfsgid
-    for (u32 nr = 43; nr <= 55; ++nr) // accept to getsockopt
-        set(nr, nr == 53 ? serve_socket : serve_on_socket);
+    set(75, serve_fsync);                      // fdatasync
+    set(104, serve_getuid);                    // getgid
+    set(106, serve_setuid);                    // setgid
+    set(107, serve_getuid);                    // geteuid
+    set(108, serve_getuid);                    // getegid
+    set(114, serve_setreuid);                  // setregid
+    set(119, serve_setresuid);                 // setresgid
+    set(120, serve_getresuid);                 // getresgid
+    set(123, serve_setfsuid);                  // setfsgid
+    set(52, serve_getsockname);                // getpeername
+    for (const u32 nr : {43u, 49u, 50u, 288u}) // accept, bind, listen, accept4
+        set(nr, serve_on_socket);
     for (u32 nr = 188; nr <= 199; ++nr) // setxattr to fremovexattr, by path, by link and by descriptor
         set(nr, (nr - 188) % 3 == 2 ? serve_file_attribute : serve_path_attribute);
     for (const u32 nr : {143u, 144u, 145u, 148u, 314u, 315u}) // sched_getparam to sched_getattr
@@ -149,11 +150,14 @@ void take_message(const still_msg& m)
         answer->word = m.arg[1];
         return;
     }
+    case STILL_MSG_SIGNAL_NEWS:
+        signal_news();
+        return;
     case STILL_MSG_FILE_CLOSE:
         if (Image* image = find_image(m.proc); image != nullptr)
             close_file(*image, static_cast<u32>(m.arg[0]));
         return;
-    default: // interruptions and news of signals: who waits here looks itself
+    default: // interruptions: who waits here looks itself
         return;
     }
 }

@@ -10,6 +10,7 @@
 #include <services/random.hpp>
 #include <services/server.hpp>
 #include <services/terminal.hpp>
+#include <services/vdso.hpp>
 
 namespace still::services {
 
@@ -57,6 +58,8 @@ const char* start(const u8* archive, u64 archive_bytes, const u64 (&seed)[4])
         return "no memory for the services' thread";
     const char* wrong = archive_bytes != 0 ? unpack_archive(archive, archive_bytes) : nullptr;
     LockGuard guard(names_lock);
+    if (wrong == nullptr && !make_vdso())
+        wrong = "no memory for the vDSO";
     if (wrong == nullptr && !make_devices())
         wrong = "no memory for /dev";
     if (wrong == nullptr && !make_proc())

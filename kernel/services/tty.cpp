@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arch/console.hpp>
 #include <arch/cpu.hpp>
+#include <debug/log.hpp>
 #include <sched/clock.hpp>
 #include <sched/scheduler.hpp>
 #include <services/tty_state.hpp>
@@ -8,13 +9,14 @@
 namespace still::tty {
 
 SpinLock lock;
-LineDiscipline discipline{[](void*, std::string_view text) { arch::write_console(text); }, nullptr};
+LineDiscipline discipline{[](void*, std::string_view text) { ConsoleTurn::write(text); }, nullptr};
 std::atomic<u32> owner{0};
 std::atomic<u32> foreground_group{0};
 
 namespace {
 
 Hooks hooks{};
+bool is_pipe = false;
 
 // Threads that wait for input or for XON: on their own stacks.
 struct Waiter {
@@ -134,6 +136,13 @@ void init(const Hooks& wanted)
     on_serial_interrupt(); // for what came before
 }
 
+void take_from_pipe()
+{
+    LockGuard guard(lock);
+    is_pipe = true;
+    discipline.set_echo(false);
+}
+
 void set_session(u32 session, u32 group)
 {
     owner.store(session);
@@ -154,8 +163,12 @@ void on_serial_interrupt()
 {
     u32 signals = 0; // one bit each
     bool any = false;
-    for (i32 c = arch::read_serial(); c >= 0; c = arch::read_serial()) {
+    for (;;) {
         LockGuard guard(lock);
+        const i32 c = is_pipe && !discipline.has_room() ? -1 : arch::read_serial();
+        if (c < 0)
+            break;
+        const ConsoleTurn turn; // for the echo
         signals |= 1u << discipline.input(static_cast<u8>(c));
         any = true;
     }
@@ -166,7 +179,10 @@ void on_serial_interrupt()
         wake_waiters();
 }
 
-Result<usize> read(const Caller& who, std::span<u8> room, bool may_wait, const WaitConditions& until)
+namespace {
+
+Result<usize> read_what_came(const Caller& who, std::span<u8> room, bool may_wait,
+                             const WaitConditions& until)
 {
     if (is_background(who))
         TRY_STATUS(stop_background(who, sig_ttin, who.blocks_ttin));
@@ -196,6 +212,16 @@ Result<usize> read(const Caller& who, std::span<u8> room, bool may_wait, const W
     return discipline.read(room);
 }
 
+} // namespace
+
+Result<usize> read(const Caller& who, std::span<u8> room, bool may_wait, const WaitConditions& until)
+{
+    const Result<usize> got = read_what_came(who, room, may_wait, until);
+    if (is_pipe)
+        on_serial_interrupt(); // there is room again
+    return got;
+}
+
 Result<usize> write(const Caller& who, std::span<const u8> data, bool may_wait, const WaitConditions& until)
 {
     constexpr usize step = 256; // so that nobody waits for the lock until a page has gone out
@@ -208,6 +234,7 @@ Result<usize> write(const Caller& who, std::span<const u8> data, bool may_wait, 
                 !who.blocks_ttou && is_background(who) && (discipline.termios().lflag & l_tostop) != 0;
             if (!forbidden && !discipline.is_stopped()) {
                 const usize n = min(step, data.size() - done);
+                const ConsoleTurn turn;
                 discipline.write({reinterpret_cast<const char*>(data.data() + done), n});
                 done += n;
                 continue;

@@ -26,6 +26,9 @@ struct Hooks {
 
 // Once, before the first read: from now on the port interrupts for what comes in.
 void init(const Hooks& hooks);
+// The input is a pipe's or a file's, typed in by whoever started the machine: it is not echoed, and what there is no
+// room for stays in the port until it has been read.
+void take_from_pipe();
 // The terminal becomes that session's controlling one, with that group in the foreground.
 void set_session(u32 session, u32 group);
 [[nodiscard]] u32 session();

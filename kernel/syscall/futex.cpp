@@ -4,6 +4,7 @@
 #include <exec/clocks.hpp>
 #include <exec/futex.hpp>
 #include <exec/linux_memory.hpp>
+#include <exec/peers.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <sched/clock.hpp>
@@ -31,11 +32,16 @@ enum FutexOp : u32 {
 constexpr i32 nr_futex = 202;
 constexpr u32 flag_private = 128, flag_realtime = 256;
 
+futex::Word word_of(const Process& p, u64 address, bool is_private)
+{
+    return is_private ? futex::private_word(p, address) : futex::shared_word(p, address);
+}
+
 // deadline: TSC, 0: none. An interrupted wait with a timeout goes on only if no handler ran.
 SyscallResult wait_again(Task& task, const Resume& left)
 {
-    const Status s = futex::wait(task, left.arg[0], static_cast<u32>(left.arg[1]),
-                                 static_cast<u32>(left.arg[2]), left.deadline);
+    const Status s = futex::wait(task, word_of(*task.owner, left.arg[0], left.arg[3] != 0),
+                                 static_cast<u32>(left.arg[1]), static_cast<u32>(left.arg[2]), left.deadline);
     if (!s && s.error() == Errno::intr) {
         task.restart_nr = left.deadline == 0 ? nr_futex : -1;
         task.resume = left;
@@ -67,14 +73,26 @@ Result<u64> deadline_of(u32 op, bool realtime, u64 address)
     return absolute_deadline(ns, realtime || op == op_lock_pi);
 }
 
-// Linux looks a word up by its page if it may be shared: then it must be there.
+// Linux looks a word up by its page if it may be shared: then it must be there. In a peer's memory whose home is Linux,
+// Linux has the waiters, and does not know of peers.
 Status check_shared(Process& p, u64 address)
 {
     AddressSpace::AreaInfo area;
+    if (PeerAddress there; is_of_peer(p, address, there)) {
+        const HeldPeer peer(p, there.rank);
+        if (!peer || is_in_linux(*peer, there.address.raw()))
+            return fail(Errno::fault);
+        return check_shared(*peer, there.address.raw());
+    }
     if ((address & 3) == 0 && (!p.space.area(UserAddr(address), area) || area.range.start.raw() > address ||
                                area.prot == prot_none))
         return fail(Errno::fault);
     return {};
+}
+
+bool is_pi(u32 op)
+{
+    return op == op_lock_pi || op == op_unlock_pi || op == op_trylock_pi || op >= op_wait_requeue_pi;
 }
 
 bool has_second_word(u32 op)
@@ -108,42 +126,48 @@ SyscallResult sys_futex(Task& task, const Call& call)
 {
     Process& p = *task.owner;
     if (call.arg[1] == (op_wake | flag_private)) // what unlocks are made of
-        return futex::wake(p, call.arg[0], static_cast<i32>(call.arg[2]), futex::any_bit);
+        return futex::wake(futex::private_word(p, call.arg[0]), static_cast<i32>(call.arg[2]),
+                           futex::any_bit);
     const u32 op = static_cast<u32>(call.arg[1]) & ~(flag_private | flag_realtime);
     const bool realtime = (call.arg[1] & flag_realtime) != 0;
     const u64 address = call.arg[0];
     const u64 second = call.arg[4];
+    const bool is_private = (call.arg[1] & flag_private) != 0;
     const u32 value = static_cast<u32>(call.arg[2]);
     const i32 count = static_cast<i32>(value);
     const i32 count2 = static_cast<i32>(call.arg[3]);
     const u32 value3 = static_cast<u32>(call.arg[5]);
     // Private ones are between threads of this process, wherever the word lies.
-    if ((call.arg[1] & flag_private) == 0 &&
-        (is_in_linux(p, address) || (has_second_word(op) && is_in_linux(p, call.arg[4]))))
+    if (!is_private && (is_in_linux(p, address) || (has_second_word(op) && is_in_linux(p, call.arg[4]))))
         return futex_in_linux(task, call, op);
     const u64 deadline = TRY(deadline_of(op, realtime, call.arg[3]));
     if (realtime && op != op_wait_bitset && op != op_wait_requeue_pi && op != op_lock_pi2)
         return fail(Errno::nosys);
-    if ((call.arg[1] & flag_private) == 0 && op <= op_lock_pi2) {
+    if (!is_private && op <= op_lock_pi2) {
         TRY_STATUS(check_shared(p, address));
         if (has_second_word(op))
             TRY_STATUS(check_shared(p, second));
     }
+    // Who owns a PI word is told by a thread's number, which means nothing to a peer.
+    if (PeerAddress there;
+        is_pi(op) && (is_of_peer(p, address, there) || (has_second_word(op) && is_of_peer(p, second, there))))
+        return fail(Errno::nosys);
+    const futex::Word word = word_of(p, address, is_private), other = word_of(p, second, is_private);
     switch (op) {
     case op_wait:
-        return wait_again(task, {wait_again, deadline, {address, value, futex::any_bit}});
+        return wait_again(task, {wait_again, deadline, {address, value, futex::any_bit, is_private}});
     case op_wait_bitset:
-        return wait_again(task, {wait_again, deadline, {address, value, value3}});
+        return wait_again(task, {wait_again, deadline, {address, value, value3, is_private}});
     case op_wake:
-        return TRY(futex::wake(p, address, count, futex::any_bit));
+        return TRY(futex::wake(word, count, futex::any_bit));
     case op_wake_bitset:
-        return TRY(futex::wake(p, address, count, value3));
+        return TRY(futex::wake(word, count, value3));
     case op_requeue:
-        return TRY(futex::requeue(p, address, second, count, count2, false, 0));
+        return TRY(futex::requeue(p, word, other, count, count2, false, 0));
     case op_cmp_requeue:
-        return TRY(futex::requeue(p, address, second, count, count2, true, value3));
+        return TRY(futex::requeue(p, word, other, count, count2, true, value3));
     case op_wake_op:
-        return TRY(futex::wake_op(p, address, second, count, count2, value3));
+        return TRY(futex::wake_op(p, word, other, count, count2, value3));
     case op_lock_pi:
     case op_lock_pi2:
         return finish_wait(task, call, futex::lock_pi(task, address, deadline, false), true, true);
@@ -181,10 +205,11 @@ SyscallResult wait_for_any(Task& task, const Call& call, futex::WaitOn* words, u
         const WaitV v = TRY(UserIn<WaitV>(call.arg[0]).read(i));
         if ((v.flags & ~(size_32 | flag_private)) != 0 || (v.flags & size_32) == 0 || v.reserved != 0)
             return fail(Errno::inval);
-        words[i] = {v.address, static_cast<u32>(v.value)};
+        words[i] = {word_of(*task.owner, v.address, (v.flags & flag_private) != 0),
+                    static_cast<u32>(v.value)};
     }
     for (u32 i = 0; i < count; ++i)
-        if (words[i].address == 0)
+        if (words[i].word.address == 0)
             return fail(Errno::fault);
     const auto woken = futex::wait_any(task, words, count, deadline);
     if (woken)

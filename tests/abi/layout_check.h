@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Includes every ABI header, by itself in any order, and holds it against layout.def. */
 #include <stillcore/boot_block.h>
+#include <stillcore/clock_page.h>
 #include <stillcore/dump.h>
 #include <stillcore/ikc.h>
 #include <stillcore/image.h>

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
-from stilllib import alone, alone_line, closure  # noqa: E402
+from stilllib import alone, alone_line, closure, run_alone  # noqa: E402
 from stilllib.cpio import Archive  # noqa: E402
 
 LOG_LINE = re.compile(r"^\[\d{3,}\.\d{6}\] ")
@@ -45,13 +46,23 @@ def _type_in(qemu, console, typed):
         qemu.stdin.flush()
 
 
-def boot(archive, argv, smp=2, mem="512M", timeout=60, typed=(), options=()):
-    """archive: an Archive, or the bytes of one. typed: pairs of what to wait for on the console, and what to type."""
+def _pipe_in(qemu, data):
+    try:
+        qemu.stdin.write(run_alone.as_typed(data) + run_alone.END_OF_FILE)
+        qemu.stdin.flush()
+    except BrokenPipeError:
+        pass
+
+
+def boot(archive, argv, smp=2, mem="512M", timeout=60, typed=(), options=(), piped=None):
+    """archive: an Archive, or the bytes of one. typed: pairs of what to wait for on the console, and what to type.
+    piped: what comes in as from a pipe."""
     alone.require_image()
     with tempfile.TemporaryDirectory(prefix="still-served-") as place:
         place = Path(place)
         packed, told, console = place / "archive", place / "status", place / "console"
         packed.write_bytes(archive.to_bytes() if isinstance(archive, Archive) else archive)
+        options = [*options, "input=piped"] if piped is not None else options
         line = alone_line.command_line(options, argv[0], argv[1:])
         argv = [*alone.qemu_arguments(smp, mem=mem), "-kernel", str(alone.KERNEL_IMAGE), "-initrd", str(packed),
                 "-append", line, "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
@@ -60,6 +71,8 @@ def boot(archive, argv, smp=2, mem="512M", timeout=60, typed=(), options=()):
                                                          stderr=subprocess.STDOUT) as qemu:
             try:
                 _type_in(qemu, console, typed)
+                if piped is not None:
+                    threading.Thread(target=_pipe_in, args=(qemu, piped), daemon=True).start()
                 qemu.wait(timeout)
             except subprocess.TimeoutExpired:
                 qemu.kill()

@@ -27,6 +27,13 @@ def test_iso(plain_iso, uefi):
     assert_passed(ran)
 
 
+def test_the_command_of_a_new_user(plain_iso):
+    """QEMU's own machine: a CPU without XSAVE, 128 MiB, and power-off by ACPI."""
+    ran = run(["qemu-system-x86_64", "-cdrom", str(plain_iso), "-smp", "4", "-display", "none"], timeout=90)
+    assert not ran.timed_out, ran.console
+    assert_passed(ran)
+
+
 def test_iso_with_a_program_and_its_arguments(tmp_path):
     line = alone_line.command_line(["quiet", "env.GREETING=good%20day"], "/bin/bash",
                                    ["-c", "echo \"$GREETING, $1\"; exit 5", "x", "it's 100%"])

@@ -1,72 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* SMARTMAP between the processes of one group: each of `peers COUNT SECONDS` runs it with another --rank. */
-#include "check.h"
-#include <fcntl.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <stillcore/smartmap.h>
-#include <sys/mman.h>
-#include <sys/uio.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-#define PAGE 4096ul
-
-/* At the same address in all of them. */
-static struct {
-    atomic_ulong phase; /* how far this rank has come */
-    char* mapped;       /* what it has mapped meanwhile */
-    atomic_ulong generation;
-    atomic_ulong stores[256]; /* by others */
-    char text[64];
-} shared;
-
-static unsigned rank, size;
-
-#define OF(peer, object) ((__typeof__(&(object)))smartmap_peer((peer), &(object)))
-
-static void pause_a_little(void)
-{
-    nanosleep(&(struct timespec){0, 200000}, NULL);
-}
-
-/* All have come so far. */
-static void meet(void)
-{
-    const unsigned long mine = atomic_fetch_add(&shared.phase, 1) + 1;
-    for (unsigned r = 0; r < size; r++)
-        while (atomic_load(&OF(r, shared)->phase) < mine)
-            pause_a_little();
-}
-
-static sigjmp_buf back;
-static volatile sig_atomic_t fault_code;
-
-static void on_fault(int number, siginfo_t* info, void* context)
-{
-    (void)number, (void)context;
-    fault_code = info->si_code;
-    siglongjmp(back, 1);
-}
-
-/* SEGV_MAPERR, SEGV_ACCERR, or 0: it can be done. */
-static int tries(volatile char* at, int store)
-{
-    if (sigsetjmp(back, 1) != 0)
-        return fault_code;
-    const char value = *at;
-    if (store)
-        *at = value;
-    return 0;
-}
-
-static unsigned next(void)
-{
-    return (rank + 1) % size;
-}
+#include "peers_common.h"
 
 static void see_each_other(void)
 {
@@ -127,6 +61,41 @@ static void later_mappings(void)
     meet();
 }
 
+/* What /proc says of it (docs/smartmap.md). */
+static void published(void)
+{
+    char text[8192], expected[128];
+    const int file = open("/proc/self/status", O_RDONLY);
+    const ssize_t bytes = read(file, text, sizeof text - 1);
+    CHECK(bytes > 0 && close(file) == 0);
+    text[bytes] = 0;
+    snprintf(expected, sizeof expected, "SmartmapRank:\t%u\nSmartmapSize:\t%u\nSmartmapShift:\t%u\n", rank,
+             size, smartmap_shift());
+    CHECK(strstr(text, expected) != NULL);
+}
+
+/* Linux's calls, with pointers into what it can't see. */
+static void beyond_linux(void)
+{
+    int fds[2];
+    char text[8];
+    CHECK(pipe(fds) == 0 && write(fds[1], "abc", 3) == 3);
+    char* theirs = OF(next(), shared)->text;
+    struct iovec part = {theirs, 3};
+    CHECK_ERRNO(write(fds[1], theirs, 3), EFAULT);
+    CHECK_ERRNO(writev(fds[1], &part, 1), EFAULT);
+    CHECK_ERRNO(read(fds[0], theirs, 3), EFAULT);
+    CHECK_ERRNO(open(theirs, O_RDONLY), EFAULT);
+    CHECK_ERRNO(execl(theirs, "x", (char*)NULL), EFAULT);
+    CHECK_ERRNO(process_vm_readv(getpid(), &part, 1, &part, 1, 0), EFAULT);
+    /* What the LWK serves itself takes them. */
+    CHECK(sigprocmask(SIG_BLOCK, NULL, (sigset_t*)theirs) == 0);
+    CHECK(read(fds[0], text, sizeof text) == 3 && memcmp(text, "abc", 3) == 0);
+    close(fds[0]);
+    close(fds[1]);
+    meet();
+}
+
 /* Linux's calls, with pointers into a peer's memory. */
 static void offloaded(void)
 {
@@ -151,15 +120,54 @@ static void offloaded(void)
     /* process_vm_readv of one's own process, into a slot. */
     meet();
     struct iovec to = {OF(next(), shared)->text, 8}, from = {"straight", 8};
-    const int alone = getenv("STILLCORE_SMARTMAP") != NULL; /* docs/smartmap.md */
-    if (alone)
+    if (is_alone)
         CHECK_ERRNO(process_vm_readv(getpid(), &to, 1, &from, 1, 0), EFAULT);
     else
         CHECK(process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 8);
     meet();
-    CHECK(alone || memcmp(shared.text, "straight", 8) == 0);
+    CHECK(is_alone || memcmp(shared.text, "straight", 8) == 0);
     close(fds[0]);
     close(fds[1]);
+}
+
+static long futex(unsigned* word, int op, unsigned value, const struct timespec* timeout)
+{
+    return syscall(SYS_futex, word, op, value, timeout, NULL, 0);
+}
+
+/* Whoever names the word, by its owner's address or by a slot, meets whoever waits for it: rank 0 waits. */
+static void meet_by_word(unsigned owner)
+{
+    unsigned* const word = rank == owner ? &shared.word : &OF(owner, shared)->word;
+    if (rank == 0)
+        CHECK(futex(word, FUTEX_WAIT, 0, &(struct timespec){60, 0}) == 0);
+    while (rank == 1 && futex(word, FUTEX_WAKE, 1, NULL) == 0)
+        pause_a_little();
+    meet();
+}
+
+static void futexes(void)
+{
+    unsigned* const theirs = &OF(next(), shared)->word;
+    for (unsigned owner = 0; size > 1 && owner < 2; owner++)
+        meet_by_word(owner);
+    CHECK_ERRNO(futex(theirs, FUTEX_WAIT, 1, NULL), EAGAIN);
+    CHECK_ERRNO(futex(smartmap_peer(size, &shared.word), FUTEX_WAKE, 1, NULL), EFAULT);
+    CHECK_ERRNO(futex(theirs, FUTEX_LOCK_PI, 0, NULL), ENOSYS);
+    /* A lock of all of them, in the first one's memory. */
+    pthread_mutexattr_t attributes;
+    CHECK(pthread_mutexattr_init(&attributes) == 0 &&
+          pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) == 0);
+    if (rank == 0)
+        CHECK(pthread_mutex_init(&shared.mutex, &attributes) == 0);
+    meet();
+    for (int i = 0; i < 2000; i++) {
+        CHECK(pthread_mutex_lock(&OF(0, shared)->mutex) == 0);
+        OF(0, shared)->counted++;
+        CHECK(pthread_mutex_unlock(&OF(0, shared)->mutex) == 0);
+    }
+    meet();
+    CHECK(OF(0, shared)->counted == 2000ul * size);
 }
 
 static void read_only(void)
@@ -169,13 +177,15 @@ static void read_only(void)
     meet();
     char* theirs = OF(next(), shared)->text;
     /* As Linux has it mapped for writing, too. */
-    CHECK(write(fds[1], "abc", 3) == 3 && read(fds[0], theirs, 3) == 3);
+    if (linux_sees)
+        CHECK(write(fds[1], "abc", 3) == 3 && read(fds[0], theirs, 3) == 3);
     meet();
     CHECK(smartmap_share(STILL_PEERS_READ) == 0);
     /* No barrier by stores any more: the caller's own word alone. */
     meet();
     CHECK(tries(theirs, 0) == 0 && tries(theirs, 1) == SEGV_ACCERR);
-    CHECK(write(fds[1], theirs, 3) == 3);
+    if (linux_sees)
+        CHECK(write(fds[1], theirs, 3) == 3);
     CHECK_ERRNO(read(fds[0], theirs, 3), EFAULT);
     CHECK(tries(smartmap_peer(rank, shared.text), 1) == 0);
     meet();
@@ -319,10 +329,13 @@ static void the_end(void)
     char* theirs = OF(last, shared)->text;
     int fds[2];
     CHECK(pipe(fds) == 0);
-    CHECK(tries(theirs, 0) == 0 && write(fds[1], theirs, 3) == 3);
+    CHECK(tries(theirs, 0) == 0 && (!linux_sees || write(fds[1], theirs, 3) == 3));
     meet();
     if (rank == last)
         return;
+    /* Nobody waits for the word of one that has gone. */
+    const long woken = futex(&OF(last, shared)->word, FUTEX_WAIT, 0, &(struct timespec){60, 0});
+    CHECK(woken == 0 || errno == EFAULT);
     while (tries(theirs, 0) == 0)
         pause_a_little();
     CHECK(tries(theirs, 0) == SEGV_MAPERR);
@@ -352,9 +365,16 @@ int main(int argc, char** argv)
         execl("/proc/self/exe", argv[0], argv[1], (char*)NULL);
         CHECK(0);
     }
+    is_alone = getenv("STILLCORE_SMARTMAP") != NULL;
+    linux_sees = is_alone || smartmap_shift() != STILL_PEERS_SHIFT_5;
     see_each_other();
+    published();
     later_mappings();
-    offloaded();
+    if (linux_sees)
+        offloaded();
+    else
+        beyond_linux();
+    futexes();
     if (size > 1)
         read_only();
     forked();

@@ -102,9 +102,14 @@ static void user(void)
     char* seen = xpmem_attach((struct xpmem_addr){reads, 0}, PAGE, NULL);
     CHECK(seen != (char*)-1 && seen[0] == 7 && faults_on_store(seen) && !faults_on_store(memory));
     int fds[2];
-    CHECK(pipe(fds) == 0 && write(fds[1], seen, 8) == 8);
-    CHECK_ERRNO(read(fds[0], seen, 8), EFAULT);
-    CHECK(read(fds[0], memory + 8, 8) == 8 && memory[8] == 7);
+    CHECK(pipe(fds) == 0);
+    if (getenv("STILLCORE_SMARTMAP") != NULL || smartmap_shift() != STILL_PEERS_SHIFT_5) {
+        CHECK(write(fds[1], seen, 8) == 8);
+        CHECK_ERRNO(read(fds[0], seen, 8), EFAULT);
+        CHECK(read(fds[0], memory + 8, 8) == 8 && memory[8] == 7);
+    } else { /* Linux does not see it: docs/smartmap.md */
+        CHECK_ERRNO(write(fds[1], seen, 8), EFAULT);
+    }
     CHECK(xpmem_detach(seen) == 0 && xpmem_detach(memory) == 0);
     CHECK_ERRNO(xpmem_detach(&shared), EINVAL);
     CHECK(xpmem_release(reads) == 0);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the console of an LWK alone becomes when it is not shown on a terminal."""
 import pytest
-from stilllib.run_alone import copy_lines
+from stilllib.run_alone import as_typed, copy_lines
 
 
 class Source:
@@ -23,3 +23,10 @@ def test_lines_end_as_in_a_file(parts, told):
     out = bytearray()
     copy_lines(Source(*parts), out.extend)
     assert bytes(out) == told
+
+
+def test_what_a_terminal_would_obey_is_typed_as_it_is():
+    assert as_typed(b"plain\ntext\n") == b"plain\ntext\n"
+    assert as_typed(b"\x03 \x04\r\n") == b"\x16\x03 \x16\x04\x16\r\n"
+    assert as_typed(b"no end") == b"no end\x04"
+    assert as_typed(b"x" * 1500 + b"\n") == b"x" * 1000 + b"\x04" + b"x" * 500 + b"\n"

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs the cases of `still conform` in the guest: each natively and under mcexec, in the same fresh directory.
 
-Standard input: a JSON list of cases. Standard output: a JSON line for each run: which case, which way, and what it
-printed, how it ended and which files it left. stillcore's own host side is tools/stilllib/conform.py.
+Standard input, or a file that is named: a JSON list of cases. Standard output: a JSON line for each run: which case,
+which way, and what it printed, how it ended and which files it left. stillcore's own host side is
+tools/stilllib/conform.py.
 """
 import ctypes
 import hashlib
@@ -103,7 +104,9 @@ def run_once(case, argv, env):
 
 def main():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    for case in json.load(sys.stdin):
+    with open(sys.argv[1], encoding="utf-8") if len(sys.argv) > 1 else sys.stdin as file:
+        cases = json.load(file)
+    for case in cases:
         for way in case["ways"]:
             argv, env = case["argv"], {}
             if case.get("is_mixed"):

@@ -2,6 +2,7 @@
 """still cg: the conjugate-gradient kernel of NAS on Linux, beside it on the LWK, and on the LWK alone: the same digits?
 The LWK has flush=always, as in bench_apps.py."""
 import re
+import statistics
 import subprocess
 import tempfile
 from pathlib import Path
@@ -44,20 +45,23 @@ def _digits(name, status, stdout):
     return [line for line in stdout.splitlines() if line.strip()]
 
 
-def in_guest(program, size, threads):
-    """Natively and under mcexec, on the same CPUs of one guest."""
+def in_guest(program, size, threads, pairs):
+    """Natively and under mcexec, on the same CPUs of one guest, in turn: a list of (native, beside)."""
     guest = Guest(Machine(smp=FIRST + threads))
     cpus = f"{FIRST}-{FIRST + threads - 1}"
     guest.start()
+    found = []
     try:
-        with step("On Linux"):
-            native = guest.run(["taskset", "-c", cpus, str(program), size], env=variables(threads), timeout=1200)
         guest.load_module()
-        guest.up(f"--cpus={threads}", "--kargs", FAST)
-        with step("Beside Linux, on the LWK"):
-            beside = guest.run(["mcexec", str(program), size], env=variables(threads), timeout=1200)
-        guest.down()
-        return native, beside
+        for number in range(pairs):
+            with step(f"On Linux, {number + 1} of {pairs}"):
+                native = guest.run(["taskset", "-c", cpus, str(program), size], env=variables(threads), timeout=1200)
+            guest.up(f"--cpus={threads}", "--kargs", FAST)
+            with step(f"Beside Linux, on the LWK, {number + 1} of {pairs}"):
+                beside = guest.run(["mcexec", str(program), size], env=variables(threads), timeout=1200)
+            guest.down()
+            found.append((native, beside))
+        return found
     finally:
         guest.stop()
 
@@ -77,18 +81,29 @@ def by_itself(program, size, threads):
     return done.stdout.replace("\r", "")
 
 
+def _told(name, times, first):
+    ratios = [mine / native for mine, native in zip(times, first)]
+    each = ", ".join(f"{seconds:.2f}" for seconds in times)
+    return f"{name}: {each} s, {statistics.median(ratios):.2f} of Linux's time ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
 def main(arguments):
     packages.need("vm")
     build("gcc")
     program = compile_it()
-    native, beside = in_guest(program, arguments.size, arguments.threads)
-    console = by_itself(program, arguments.size, arguments.threads)
-    expected = _digits("Linux", native.status, native.stdout)
-    if _digits("mcexec", beside.status, beside.stdout) != expected:
-        raise StillError("the LWK's digits are not Linux's")
-    if any(line not in console for line in expected):
-        raise StillError(f"the digits of the LWK alone are not Linux's: {console[-300:]}")
+    pairs = in_guest(program, arguments.size, arguments.threads, arguments.pairs)
+    expected = _digits("Linux", pairs[0][0].status, pairs[0][0].stdout)
+    for native, beside in pairs:
+        if not expected == _digits("Linux", native.status, native.stdout) == _digits("mcexec", beside.status,
+                                                                                     beside.stdout):
+            raise StillError("the LWK's digits are not Linux's")
+    consoles = [by_itself(program, arguments.size, arguments.threads) for _ in range(arguments.pairs)]
+    for console in consoles:
+        if any(line not in console for line in expected):
+            raise StillError(f"the digits of the LWK alone are not Linux's: {console[-300:]}")
     note("\n".join(expected[-2:]))
-    times = _seconds(native.stderr), _seconds(beside.stderr), _seconds(console)
-    note("on Linux {:.2f} s, beside it {:.2f} s, alone {:.2f} s".format(*times))
+    on_linux = [_seconds(native.stderr) for native, _ in pairs]
+    note("on Linux: " + ", ".join(f"{seconds:.2f}" for seconds in on_linux) + " s")
+    note(_told("beside it", [_seconds(beside.stderr) for _, beside in pairs], on_linux))
+    note(_told("alone", [_seconds(console) for console in consoles], on_linux))
     return 0

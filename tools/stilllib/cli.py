@@ -130,6 +130,7 @@ def _parser():
     sub.add_argument("--quick", action="store_true", help="without the slow cases")
     sub.add_argument("--repeat", type=int, default=1, metavar="N", help="all of it N times")
     sub.add_argument("--native", action="store_true", help="natively twice: does a case agree with itself?")
+    sub.add_argument("--alone", action="store_true", help="the programs on the LWK alone, without Linux")
     sub.add_argument("--write", action="store_true", help="write docs/compatibility.md")
 
     sub = add("fuzz", _run_module("fuzz"), "random system calls on the LWK, for a time")
@@ -167,6 +168,7 @@ def _parser():
     sub = add("cg", _run_module("cg"), "a conjugate-gradient program on Linux, beside it and alone: the same digits")
     sub.add_argument("size", nargs="?", default="A", choices=["S", "W", "A"], help="NAS's class (default A)")
     sub.add_argument("--threads", type=int, default=4, metavar="N", help="of OpenMP (default 4)")
+    sub.add_argument("--pairs", type=int, default=1, metavar="N", help="run each N times, in turn (default 1)")
 
     add("demo", _run_module("demo"), "unmodified Debian programs on cores that Linux gave up")
 

@@ -273,11 +273,21 @@ def _wanted(arguments):
         cases += conform_cases.stressors()
     if not arguments.apps and not arguments.stress or arguments.write:
         cases = all_cases() + cases
+    if arguments.alone:
+        cases = conform_cases.programs()
     if arguments.quick:
         cases = [case for case in cases if not case.is_slow]
     if not arguments.list:
         packages.need(*groups)
     return conform_cases.select(cases, arguments.names)
+
+
+def _run_all(cases, arguments):
+    if arguments.alone:
+        from . import conform_alone  # which is made of this module  # pylint: disable=import-outside-toplevel
+        return conform_alone.run_cases(cases, _show)
+    ways = ("native", "native again") if arguments.native else ("native", "lwk")
+    return run_cases(cases, _show, Machine.of(arguments), ways)
 
 
 def main(arguments):
@@ -286,18 +296,17 @@ def main(arguments):
         for case in cases:
             print(f"{case.name:32} {case.what}")
         return 0
-    if arguments.write and (arguments.names or arguments.quick or arguments.native):
+    if arguments.write and (arguments.names or arguments.quick or arguments.native or arguments.alone):
         raise StillError("--write makes the whole table: give no names with it", status=2)
     build("gcc", arguments.kernel)
-    ways = ("native", "native again") if arguments.native else ("native", "lwk")
-    machine = Machine.of(arguments)
-    verdicts = run_cases(cases * arguments.repeat, _show, machine, ways)
+    verdicts = _run_all(cases * arguments.repeat, arguments)
     if arguments.write:
         write_table(verdicts)
         note(f"wrote {shown(TABLE)}")
     failed = [verdict for verdict in verdicts if not verdict.is_good]
     agreeing = sorted({verdict.case.name for verdict in verdicts if verdict.verdict == AGREES})
     if agreeing:
-        note(f"take out of tests/conform/differs.toml: {', '.join(agreeing)}")
+        name = "differs_alone.toml" if arguments.alone else "differs.toml"
+        note(f"take out of tests/conform/{name}: {', '.join(agreeing)}")
     print(f"{len(verdicts)} cases, {len(failed)} differ")
     return 1 if failed else 0

@@ -16,6 +16,10 @@ from .cpio import Archive
 from .progress import StillError
 
 END_OF_FILE = b"\x04"
+# What the terminal would take for a command, and what makes it take the next character as it is (termios(3), VLNEXT).
+COMMANDS = re.compile(rb"[\x03\x04\r\x0f\x11-\x13\x15-\x17\x1a\x1c\x7f]")
+AS_IT_IS = b"\x16"
+PIECE = 1000  # a line is longer than what a terminal takes: it gets parts
 
 
 def _setting(text):
@@ -25,15 +29,24 @@ def _setting(text):
     return name, value
 
 
+def as_typed(data):
+    """Bytes of a pipe as keys of a terminal. A line without an end is given to who reads as it is."""
+    keys = b""
+    for line in re.findall(rb"[^\n]*\n|[^\n]+", data):
+        for at in range(0, len(line), PIECE):
+            piece = line[at:at + PIECE]
+            keys += COMMANDS.sub(lambda match: AS_IT_IS + match[0], piece)
+            keys += b"" if piece.endswith(b"\n") else END_OF_FILE
+    return keys
+
+
 def _feed(stdin):
     """A pipe's or a file's content as if it were typed, and its end."""
-    last = b"\n"
-    while data := os.read(0, 4096):
-        stdin.write(data)
-        stdin.flush()
-        last = data[-1:]
     try:
-        stdin.write(END_OF_FILE if last == b"\n" else END_OF_FILE * 2)
+        while data := os.read(0, 4096):
+            stdin.write(as_typed(data))
+            stdin.flush()
+        stdin.write(END_OF_FILE)
         stdin.close()
     except BrokenPipeError:
         pass
@@ -106,6 +119,7 @@ def main(arguments):
     words = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     options = environment([("TERM", os.environ.get("TERM", "dumb")), *map(_setting, arguments.env)])
     options += [] if arguments.verbose else ["quiet"]
+    options += [] if os.isatty(0) else ["input=piped"]
     options += arguments.option
     machine = alone.qemu_arguments(arguments.smp, arguments.icount, arguments.mem, arguments.nodes)
     with tempfile.TemporaryDirectory(prefix="still-alone-") as place:

@@ -126,60 +126,6 @@ enter_high: /* RDI: information, RSI: loader's magic or 0 */
 	pushq $0
 	jmp *%rax
 
-/*
- * Alone: EDI: physical address, below 4 GiB, of a top-level table of five levels that maps what is mapped now. LA57 can
- * be set only without paging, so from 32-bit code (SDM vol. 3, 4.1.2).
- */
-.section .text
-.globl still_enter_five_levels
-still_enter_five_levels:
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
-	movq $five_levels_stack, %rax
-	movq %rsp, (%rax)
-	movq $low_gdt_pointer, %rax
-	lgdt (%rax)
-	pushq $0x18
-	movq $five_levels_32, %rax
-	pushq %rax
-	lretq
-.section .boot.text, "ax"
-.code32
-five_levels_32:
-	movl $0x10, %eax
-	movw %ax, %ds
-	movw %ax, %ss
-	movl %cr0, %eax
-	andl $0x7fffffff, %eax
-	movl %eax, %cr0
-	movl %cr4, %eax
-	orl $0x1000, %eax
-	movl %eax, %cr4
-	movl %edi, %cr3
-	movl %cr0, %eax
-	orl $0x80000000, %eax
-	movl %eax, %cr0
-	ljmp $8, $five_levels_64
-.code64
-five_levels_64:
-	movq five_levels_stack, %rsp
-	movq $five_levels_done, %rax
-	jmp *%rax
-.section .text
-five_levels_done:
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
-	ret
-.section .boot.text, "ax"
-
 /* Another CPU, in long mode on the low tables. R8: physical address of the kernel's root (from the trampoline). */
 .globl entry64_ap
 entry64_ap:
@@ -264,22 +210,81 @@ ap_trampoline_gdt_pointer: .word 31
 ap_gdt: .quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff
 ap_trampoline_end:
 
-.section .boot.data, "aw"
+/*
+ * Likewise copied to that page and called there, which is mapped one to one. EDI: physical address, below 4 GiB, of a
+ * top-level table of five levels that maps what is mapped now. LA57 can be set only without paging, so from 32-bit
+ * code (SDM vol. 3, 4.1.2), whose registers have no upper halves.
+ */
 .balign 16
-low_gdt: .quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff
-low_gdt_pointer: .short 31
-	.long low_gdt, 0
+.globl five_levels_start, five_levels_end
+.code64
+five_levels_start:
+	pushq %rbx
+	pushq %rbp
+	pushq %r12
+	pushq %r13
+	pushq %r14
+	pushq %r15
+	leaq five_levels_start(%rip), %rsi
+	movq %rsp, five_levels_stack(%rip)
+	leaq five_levels_gdt(%rip), %rax
+	movq %rax, five_levels_gdt_pointer + 2(%rip)
+	lgdt five_levels_gdt_pointer(%rip)
+	leaq five_levels_64(%rip), %rax
+	movl %eax, five_levels_far64(%rip)
+	pushq $0x18
+	leaq five_levels_32(%rip), %rax
+	pushq %rax
+	lretq
+.code32
+five_levels_32:
+	movl $0x10, %eax
+	movw %ax, %ds
+	movw %ax, %ss
+	movl %cr0, %eax
+	andl $0x7fffffff, %eax
+	movl %eax, %cr0
+	movl %cr4, %eax
+	orl $0x1000, %eax
+	movl %eax, %cr4
+	movl %edi, %cr3
+	movl %cr0, %eax
+	orl $0x80000000, %eax
+	movl %eax, %cr0
+	ljmpl *(five_levels_far64 - five_levels_start)(%esi)
+.code64
+five_levels_64:
+	movq five_levels_stack(%rip), %rsp
+	popq %r15
+	popq %r14
+	popq %r13
+	popq %r12
+	popq %rbp
+	popq %rbx
+	ret
 .balign 8
 five_levels_stack: .quad 0
+five_levels_far64: .long 0 /* five_levels_64 */
+	.word 0x08, 0
+five_levels_gdt_pointer: .word 31
+	.quad 0 /* five_levels_gdt */
+.balign 8
+five_levels_gdt: .quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff
+five_levels_end:
+
+.section .boot.data, "aw"
+.balign 16
+low_gdt: .quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff
+low_gdt_pointer: .short 23
+	.long low_gdt, 0
 .balign 4096
-.globl low_pml4, boot_pml4, boot_pml5
+.globl low_pml4, boot_pml4
 low_pml4: .skip 4096
 low_pdpt: .skip 4096
 low_pd: .skip 4 * 4096
 boot_pml4: .skip 4096
 boot_pdpt: .skip 4096
 boot_pd: .skip 4096
-boot_pml5: .skip 4096
 
 .section .bss
 .balign 4096

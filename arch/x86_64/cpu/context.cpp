@@ -60,14 +60,20 @@ struct XsaveHeader {
 
 } // namespace
 
+bool has_xsave()
+{
+    return (read_cr4() & cr4::osxsave) != 0;
+}
+
 u64 fpu_size()
 {
-    return cpuid(0xd, 0).b;
+    return has_xsave() ? cpuid(0xd, 0).b : legacy_size;
 }
 
 u64 fpu_mask()
 {
-    return read_xcr0();
+    constexpr u64 legacy = 3; // x87, SSE
+    return has_xsave() ? read_xcr0() : legacy;
 }
 
 bool has_protection_keys()
@@ -104,20 +110,25 @@ void fpu_init(void* area)
     *reinterpret_cast<u32*>(bytes + cpuid(0xd, pkru_component).b) = default_pkru;
 }
 
+// Where the CPU has no XSAVE these are made FXSAVE and FXRSTOR at boot (adopt_linux_state).
+#define STILL_XSAVES "1:\n\t.pushsection .still_xsaves, \"a\"\n\t.quad 1b\n\t.popsection\n\t"
+
 void fpu_save(void* area)
 {
     // SAFETY: area is 64-byte aligned and fpu_size() long.
-    asm volatile("xsave64 (%0)" ::"r"(area), "a"(~0u), "d"(~0u) : "memory");
+    asm volatile(STILL_XSAVES "xsave64 (%0)" ::"r"(area), "a"(~0u), "d"(~0u) : "memory");
 }
 
 void fpu_load(const void* area)
 {
     // SAFETY: written by fpu_save or fpu_init, or checked by fpu_valid.
-    asm volatile("xrstor64 (%0)" ::"r"(area), "a"(~0u), "d"(~0u) : "memory");
+    asm volatile(STILL_XSAVES "xrstor64 (%0)" ::"r"(area), "a"(~0u), "d"(~0u) : "memory");
 }
 
 void fpu_keep_legacy(void* area)
 {
+    if (!has_xsave())
+        return;
     __builtin_memset(static_cast<u8*>(area) + legacy_size, 0, fpu_size() - legacy_size);
     // SAFETY: the XSAVE header follows the legacy region.
     reinterpret_cast<XsaveHeader*>(static_cast<u8*>(area) + legacy_size)->components = 3;
@@ -140,6 +151,9 @@ u32 fpu_exceptions(bool x87)
 bool fpu_valid(const void* area)
 {
     const auto* fx = static_cast<const FxHeader*>(area);
+    const bool good = (fx->mxcsr & ~0xffffu) == 0;
+    if (!has_xsave())
+        return good;
     // SAFETY: the XSAVE header follows the legacy region (SDM vol. 1, 13.4.2).
     const auto* header = reinterpret_cast<const XsaveHeader*>(static_cast<const u8*>(area) + legacy_size);
     if ((header->components & ~fpu_mask()) != 0 || header->compacted != 0)
@@ -147,7 +161,7 @@ bool fpu_valid(const void* area)
     for (u64 r : header->reserved)
         if (r != 0)
             return false;
-    return (fx->mxcsr & ~0xffffu) == 0;
+    return good;
 }
 
 } // namespace still::arch

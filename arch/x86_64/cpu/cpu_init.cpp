@@ -11,7 +11,7 @@
 extern "C" {
 extern const char still_vectors[];
 void still_syscall_entry();
-extern const still::u64 still_patches_start[], still_patches_end[];
+extern const still::u64 still_patches_start[], still_patches_end[], still_xsaves_start[], still_xsaves_end[];
 }
 
 namespace still::arch {
@@ -50,6 +50,11 @@ void fill_idt()
     }
 }
 
+bool cpu_has_xsave()
+{
+    return (cpuid(1).c & 1u << 26) != 0;
+}
+
 void load_segments_tables(CpuLocal& cpu)
 {
     // The layout is Linux's: selectors are visible in signal frames and by LSL (the vDSO's getcpu).
@@ -77,12 +82,21 @@ void load_segments_tables(CpuLocal& cpu)
     write_msr(msr::kernel_gs_base, 0);
 }
 
+// Alone, of what the CPU has all that Linux gives programs without being asked: x87, SSE, AVX, AVX-512 and PKRU.
+u64 own_xcr0()
+{
+    constexpr u64 usual = 0x7 | 0xe0 | 1 << 9;
+    const Cpuid known = cpuid(0xd);
+    return (static_cast<u64>(known.d) << 32 | known.a) & usual;
+}
+
 void set_control_registers()
 {
     u64 c0 = cr0::pe | cr0::mp | cr0::ne | cr0::wp | cr0::am | cr0::pg; // caches on: CD and NW clear
-    const Cpuid f1 = cpuid(1);
     const Cpuid f7 = cpuid(7);
-    u64 c4 = cr4::pae | cr4::mce | cr4::pge | cr4::osfxsr | cr4::osxmmexcpt | cr4::osxsave;
+    u64 c4 = cr4::pae | cr4::mce | cr4::pge | cr4::osfxsr | cr4::osxmmexcpt;
+    if (cpu_has_xsave())
+        c4 |= cr4::osxsave;
     if ((f7.b & 1u << 7) != 0)
         c4 |= cr4::smep;
     if ((f7.b & 1u << 20) != 0)
@@ -95,12 +109,14 @@ void set_control_registers()
         // What a program can see must be as on Linux; what only concerns address translation is ours.
         const u64 visible = cr4::fsgsbase | cr4::umip | cr4::tsd | cr4::pke;
         c4 = (c4 & ~visible) | (wanted.cr4 & visible);
+    } else if ((f7.c & 1u << 3) != 0) {
+        c4 |= cr4::pke;
     }
-    (void)f1;
     c4 |= read_cr4() & cr4::la57;
     write_cr0(c0);
     write_cr4(c4);
-    write_xcr0(wanted.xcr0 != 0 ? wanted.xcr0 : 7);
+    if (cpu_has_xsave())
+        write_xcr0(wanted.xcr0 != 0 ? wanted.xcr0 : own_xcr0());
     if (wanted.pat != 0)
         write_msr(msr::pat, wanted.pat);
     if (wanted.spec_ctrl != 0)
@@ -127,6 +143,12 @@ void adopt_linux_state(const still_cpu_state& state)
 {
     wanted = state;
     fill_idt();
+    if (!cpu_has_xsave()) {
+        // Behind REX.W 0F AE: but for this bit XSAVE and XRSTOR are FXSAVE and FXRSTOR.
+        constexpr u32 operation = 3;
+        for (const u64* p = still_xsaves_start; p != still_xsaves_end; ++p)
+            reinterpret_cast<u8*>(*p)[operation] &= ~0x20u; // SAFETY: as below
+    }
     const bool smap = (cpuid(7).b & 1u << 20) != 0;
     if (!smap) {
         for (const u64* p = still_patches_start; p != still_patches_end; ++p) {

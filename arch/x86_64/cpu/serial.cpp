@@ -25,6 +25,7 @@ void init_serial()
     if (!present)
         return;
     out8(port + 1, 0);
+    out8(port + 4, 0x10); // loopback: nothing comes in between what is read and what the FIFO begins with
     while (num_early < early.size() && (in8(port + 5) & 1) != 0)
         early[num_early++] = in8(port);
     out8(port + 3, 0x80);
@@ -32,6 +33,7 @@ void init_serial()
     out8(port + 1, 0);
     out8(port + 3, 3);
     out8(port + 2, 7);
+    out8(port + 4, 3);
 }
 
 void write_serial(std::string_view text)

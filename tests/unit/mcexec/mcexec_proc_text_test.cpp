@@ -96,6 +96,16 @@ TEST(ProcText, StatusKeepsWhatLinuxKnows)
               "Cpus_allowed:\td\nCpus_allowed_list:\t0,2-3\nMems_allowed_list:\t0-1\n");
 }
 
+TEST(ProcText, StatusOfAMemberHasItsRank)
+{
+    still_report_process p{};
+    p.peers_shift = 39;
+    p.peers_rank = 254;
+    p.peers_size = 255;
+    EXPECT_EQ(status_text("Name:\tx\n", {p, {}, true, true, 4, 2}),
+              "Name:\tx\nSmartmapRank:\t254\nSmartmapSize:\t255\nSmartmapShift:\t39\n");
+}
+
 TEST(ProcText, StatCountsFieldsBehindTheName)
 {
     still_report_process p{};

@@ -23,10 +23,9 @@ struct PhysRange {
 };
 [[nodiscard]] PhysRange early_pages_taken();
 
-// Alone, before the kernel has page tables of its own: from now on all CPUs use five levels. The top-level table that
-// others start with.
+// Before the kernel has page tables of its own: from now on all CPUs use five levels; boot_cr3 is of five, too.
 [[nodiscard]] bool has_five_levels();
-PhysAddr begin_five_levels();
+void begin_five_levels(const still_boot_block& block, PhysAddr image);
 
 // The kernel's page tables: direct map of the instance's memory, the image W^X. Switches to them.
 void build_kernel_map(const still_boot_block& block, PhysAddr image);

@@ -22,7 +22,8 @@ struct UserSegments {
 void save_segments(UserSegments& s);
 void load_segments(const UserSegments& s);
 
-// XSAVE area: standard format, for the components that Linux enabled.
+// XSAVE area: standard format, for the components that Linux enabled. A CPU without XSAVE (alone): the legacy part.
+[[nodiscard]] bool has_xsave();
 [[nodiscard]] u64 fpu_size();
 [[nodiscard]] u64 fpu_mask();
 void fpu_init(void* area); // as a new program finds it
