@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * micro NAME [SAMPLES]: what one operation takes, as a plain Linux program sees it. Prints a number a line, one for
- * each sample: nanoseconds of CLOCK_MONOTONIC for one operation, the mean of as many as fit into two milliseconds.
- * micro --list names them. Run it on one CPU (taskset, mcexec): what needs two threads or processes then switches
- * between them.
+ * micro NAME [SAMPLES [PROGRAM]]: what one operation takes, as a plain Linux program sees it. Prints a number a line,
+ * one for each sample: nanoseconds of CLOCK_MONOTONIC for one operation, the mean of as many as fit into two
+ * milliseconds. PROGRAM is what is started where that is measured. micro --list names the operations. Run it on one CPU
+ * (taskset, mcexec): what needs two threads or processes then switches between them.
  */
 #include "micro.h"
 
@@ -18,6 +18,7 @@ static const double shortest_sample = 2e6; /* ns */
 int file = -1;
 char* buffer;
 pid_t child;
+const char* program = "/bin/true";
 
 static const struct operation* const lists[] = {call_operations, task_operations, memory_operations};
 enum { num_lists = sizeof(lists) / sizeof(lists[0]) };
@@ -72,12 +73,14 @@ int main(int argc, char** argv)
     }
     const struct operation* op = argc > 1 ? find(argv[1]) : NULL;
 
+    if (argc > 3)
+        program = argv[3];
     if (op != NULL) {
         measure(op, argc > 2 ? atoi(argv[2]) : default_samples);
         fflush(stdout);
         stop_child();
         _exit(0); /* a second thread may be at it still */
     }
-    fprintf(stderr, "usage: micro NAME [SAMPLES]; micro --list names the operations\n");
+    fprintf(stderr, "usage: micro NAME [SAMPLES [PROGRAM]]; micro --list names the operations\n");
     return 2;
 }

@@ -20,7 +20,8 @@ extern const struct operation call_operations[], task_operations[], memory_opera
 /* What was prepared for the operation. */
 extern int file;
 extern char* buffer;
-extern pid_t child; /* 0: there is none */
+extern pid_t child;         /* 0: there is none */
+extern const char* program; /* that is started */
 
 void need(int there, const char* what);
 char* memory(size_t bytes);

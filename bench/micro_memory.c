@@ -35,12 +35,18 @@ static void mmap_256m(long n)
     mmap_touch_munmap(n, 256 * (size_t)mib);
 }
 
-/* Not kept by a cache in one piece, and no more than the LWK fills at once in an instance of 896 MiB. */
-enum { large = 96 * mib };
+/* The smaller one is not kept by a cache in one piece, and no more than the LWK fills at once in an instance of 896
+ * MiB; the other needs one of 9 GiB. */
+static const size_t large = 96 * (size_t)mib, giant = 1024 * (size_t)mib;
 
 static void mmap_96m(long n)
 {
     mmap_touch_munmap(n, large);
+}
+
+static void mmap_1g(long n)
+{
+    mmap_touch_munmap(n, giant);
 }
 
 static void start_large(void)
@@ -49,15 +55,31 @@ static void start_large(void)
     touch(buffer, large);
 }
 
+static void start_giant(void)
+{
+    buffer = memory(giant);
+    touch(buffer, giant);
+}
+
 /* As a kernel clears it. */
-static void zero_96m(long n)
+static void zero(long n, size_t bytes)
 {
     while (n--) {
         char* at = buffer;
-        size_t words = large / 8;
+        size_t words = bytes / 8;
 
         __asm__ volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(0L) : "memory");
     }
+}
+
+static void zero_96m(long n)
+{
+    zero(n, large);
+}
+
+static void zero_1g(long n)
+{
+    zero(n, giant);
 }
 
 /* Every other page, so that none is a part of its neighbour. */
@@ -76,6 +98,8 @@ const struct operation memory_operations[] = {
     {"mmap_256m", mmap_256m, NULL, NULL},
     {"mmap_96m", mmap_96m, NULL, NULL},
     {"zero_96m", zero_96m, start_large, NULL},
+    {"mmap_1g", mmap_1g, NULL, NULL},
+    {"zero_1g", zero_1g, start_giant, NULL},
     {"mmap_among_10k", mmap_4k, start_among_10k, NULL},
     {"fault_among_10k", page_fault, start_among_10k, NULL},
     {NULL, NULL, NULL, NULL},

@@ -34,9 +34,15 @@ static void fork_exit_256m_start(void)
     touch(buffer, 256 * (size_t)mib);
 }
 
+static void fork_exit_1g_start(void)
+{
+    buffer = memory(1024 * (size_t)mib);
+    touch(buffer, 1024 * (size_t)mib);
+}
+
 static void spawn(long n)
 {
-    char* const argv[] = {"/bin/true", NULL};
+    char* const argv[] = {(char*)program, NULL};
 
     while (n--) {
         pid_t pid;
@@ -311,7 +317,8 @@ void stop_child(void)
 const struct operation task_operations[] = {
     {"fork_exit", fork_exit, NULL, NULL},
     {"fork_exit_256m", fork_exit, fork_exit_256m_start, NULL},
-    {"spawn_true", spawn, NULL, NULL},
+    {"fork_exit_1g", fork_exit, fork_exit_1g_start, NULL},
+    {"spawn", spawn, NULL, NULL},
     {"thread", thread, NULL, NULL},
     {"yield_switch", yield_switch, start_yielder, NULL},
     {"futex_switch", futex_switch, start_futex, NULL},

@@ -142,13 +142,6 @@ static int run_test(const struct test* test)
     return failures != 0;
 }
 
-void fault(void)
-{
-    int* volatile nowhere = (int*)(uintptr_t)0xdead000;
-
-    *nowhere = 1;
-}
-
 int main(int argc, char** argv)
 {
     int failed = 0, num_skipped = 0, ran = 0;

@@ -19,6 +19,13 @@ static void count_signal(int signo)
     signals_seen++;
 }
 
+void fault(void)
+{
+    int* volatile nowhere = (int*)(uintptr_t)0xdead000;
+
+    *nowhere = 1;
+}
+
 int act_as_child(int argc, char** argv)
 {
     if (argc == 3 && strcmp(argv[1], "--child") == 0)

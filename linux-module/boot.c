@@ -228,7 +228,9 @@ static int start_cores(struct still_os *os, u64 entry, u32 timeout_ms, struct st
 
 	begin = ktime_get();
 	deadline = ktime_add_ms(begin, timeout_ms);
-	still_cores_init(os);
+	if (!os->cores_wait)
+		still_cores_init(os, true); /* they are offline */
+	os->cores_wait = false;
 	still_core_start(os->cores[0].apic_id, page.phys);
 	while (still_booting(os) && ktime_before(ktime_get(), deadline) &&
 	       !fatal_signal_pending(current))
@@ -237,7 +239,8 @@ static int start_cores(struct still_os *os, u64 entry, u32 timeout_ms, struct st
 
 	if (READ_ONCE(os->shared->state) != STILL_STATE_RUNNING) {
 		ret = boot_failure(os, timeout_ms, request->text);
-		still_cores_init(os);
+		still_cores_init(os, false);
+		os->cores_wait = true;
 	}
 	still_return_trampoline(&page);
 	return ret;
@@ -313,7 +316,27 @@ int still_os_shutdown(struct still_os *os, struct still_shutdown *request)
 		request->orderly = ask_to_stop(os, request->timeout_ms ?: SHUTDOWN_TIMEOUT_MS);
 	}
 	still_os_died(os, STILL_OS_INACTIVE, "shut down");
-	still_cores_init(os);
+	still_cores_init(os, request->orderly);
+	os->cores_wait = true;
 	tear_down(os);
 	return 0;
+}
+
+/* Module unload, reboot: no new instances and no open files can come now, or nobody cares. */
+void still_os_stop_everything(u32 timeout_ms)
+{
+	struct still_shutdown request = { .timeout_ms = timeout_ms };
+	int index;
+
+	for (index = 0; index < STILL_MAX_INSTANCES; index++) {
+		struct still_os *os = still_os_get_by_index(index);
+
+		if (!os)
+			continue;
+		mutex_lock(&os->lock);
+		if (os->state != STILL_OS_INACTIVE)
+			still_os_shutdown(os, &request);
+		mutex_unlock(&os->lock);
+		still_os_put(os);
+	}
 }

@@ -7,6 +7,7 @@
 #include <linux/irqflags.h>
 #include <asm/apic.h>
 #include <asm/barrier.h>
+#include <asm/processor.h>
 #include <stillcore/ikc.h>
 
 #include "cores.h"
@@ -47,11 +48,30 @@ static void deassert_init(const struct still_os *os)
 		send(os->cores[i].apic_id, APIC_INT_LEVELTRIG | APIC_DM_INIT);
 }
 
-/* All cores of the instance wait for a SIPI afterwards: none of them touches memory any more. */
-void still_cores_init(const struct still_os *os)
+/* As smp_quirk_init_udelay() of Linux's: the pause is the MP specification's, for CPUs with a separate APIC. */
+static bool init_takes_time(void)
+{
+	switch (boot_cpu_data.x86_vendor) {
+	case X86_VENDOR_INTEL:
+		return boot_cpu_data.x86 < 6 || boot_cpu_data.x86 == 15;
+	case X86_VENDOR_AMD:
+		return boot_cpu_data.x86 < 15;
+	case X86_VENDOR_HYGON:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/*
+ * All cores of the instance wait for a SIPI afterwards: none of them touches memory any more. One that does not is
+ * given the time that the specification names, whatever it is.
+ */
+void still_cores_init(const struct still_os *os, bool parked)
 {
 	assert_init(os);
-	usleep_range(10000, 11000); /* what Linux waits at most (the SDM's 10 ms) */
+	if (!parked || init_takes_time())
+		usleep_range(10000, 11000);
 	deassert_init(os);
 }
 

@@ -10,7 +10,8 @@ struct still_os;
 
 void still_core_doorbell(u32 apic_id);
 void still_core_init(u32 apic_id);
-void still_cores_init(const struct still_os *os);
+/* parked: none of them executes anything, they are halted with interrupts off. */
+void still_cores_init(const struct still_os *os, bool parked);
 void still_cores_init_at_once(const struct still_os *os); /* panic: no sleeping, no locks */
 void still_core_nmi(u32 apic_id);
 void still_cores_nmi(const struct still_os *os);

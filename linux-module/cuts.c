@@ -22,6 +22,7 @@
 #include "proxy.h"
 
 #define NOT_CUT S64_MAX
+#define KEY_LASTS msecs_to_jiffies(10)
 
 struct still_watched {
 	struct fsnotify_mark mark;
@@ -29,6 +30,9 @@ struct still_watched {
 	atomic64_t cut_to;     /* the shortest since the LWKs were told; or NOT_CUT */
 	struct list_head all;  /* lock; while the mark is alive */
 	struct list_head told; /* lock; on the list of those to tell of, with a reference */
+	atomic_t changes;
+	u64 key;                 /* file_key.c; 0: not known */
+	unsigned long key_until; /* jiffies */
 };
 
 static struct fsnotify_group *group;
@@ -120,6 +124,9 @@ static int on_change(struct fsnotify_mark *mark, u32 mask, struct inode *inode, 
 	struct still_watched *watched = watched_of(mark);
 	s64 size = i_size_read(inode), shortest;
 
+	atomic_inc(&watched->changes);
+	smp_mb__after_atomic(); /* pairs with still_watched_set_key() */
+	WRITE_ONCE(watched->key, 0);
 	if (size >= atomic64_xchg(&watched->size, size))
 		return 0;
 	shortest = atomic64_read(&watched->cut_to);
@@ -190,6 +197,21 @@ struct still_watched *still_watched_file(struct file *file)
 	}
 	atomic64_cmpxchg(&watched->size, NOT_CUT, i_size_read(inode));
 	return watched;
+}
+
+u64 still_watched_key(struct still_watched *watched, int *changes)
+{
+	*changes = atomic_read_acquire(&watched->changes);
+	return time_before(jiffies, READ_ONCE(watched->key_until)) ? READ_ONCE(watched->key) : 0;
+}
+
+void still_watched_set_key(struct still_watched *watched, u64 key, int changes)
+{
+	WRITE_ONCE(watched->key_until, jiffies + KEY_LASTS);
+	WRITE_ONCE(watched->key, key);
+	smp_mb(); /* a change that came before this is seen here; one that comes later takes the key away */
+	if (atomic_read(&watched->changes) != changes)
+		WRITE_ONCE(watched->key, 0);
 }
 
 /* In one of the workers: all that was cut off before has been told. */

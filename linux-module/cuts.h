@@ -3,6 +3,8 @@
 #ifndef STILL_CUTS_H
 #define STILL_CUTS_H
 
+#include <linux/types.h>
+
 struct file;
 struct still_letter;
 struct still_watched;
@@ -14,6 +16,10 @@ struct still_watched *still_watched_file(struct file *file);
 /* Any context; NULL is none. */
 struct still_watched *still_watched_get(struct still_watched *watched);
 void still_watched_put(struct still_watched *watched);
+/* The file's key if it was found within the last moments and nobody has changed the file since; or 0. */
+u64 still_watched_key(struct still_watched *watched, int *changes);
+/* What was found after that call. */
+void still_watched_set_key(struct still_watched *watched, u64 key, int changes);
 void still_cuts_told(struct still_letter *letter);
 
 #endif

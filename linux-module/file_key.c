@@ -18,6 +18,7 @@
 #include <linux/stat.h>
 #include <linux/timekeeping.h>
 
+#include "cuts.h"
 #include "proxy.h"
 
 #define SETTLED_SECONDS 2
@@ -31,17 +32,14 @@ static bool has_lasting_contents(const struct inode *inode)
 	       sb->s_magic != FUSE_SUPER_MAGIC && !mapping_writably_mapped(inode->i_mapping);
 }
 
-/* 0: it has none. May sleep. */
-u64 still_file_key(struct file *file)
+static u64 make_key(struct file *file, struct inode *inode)
 {
 	static siphash_key_t secret;
-	struct inode *inode = d_real_inode(file->f_path.dentry); /* below an overlay */
 	struct kstat stat;
 	s64 age;
 	u64 key;
 
-	if (!inode || !has_lasting_contents(inode) ||
-	    vfs_getattr(&file->f_path, &stat, STATX_BASIC_STATS, AT_STATX_SYNC_AS_STAT))
+	if (vfs_getattr(&file->f_path, &stat, STATX_BASIC_STATS, AT_STATX_SYNC_AS_STAT))
 		return 0;
 	age = ktime_get_real_seconds() - stat.ctime.tv_sec;
 	if (age <= SETTLED_SECONDS)
@@ -57,4 +55,25 @@ u64 still_file_key(struct file *file)
 		key = siphash(facts, sizeof(facts), &secret);
 	}
 	return key ?: 1;
+}
+
+/*
+ * 0: it has none. May sleep. A program's start maps each of its libraries several times: what was just found is not
+ * looked for once more, if watched tells that the file has not been changed here meanwhile.
+ */
+u64 still_file_key(struct file *file, struct still_watched *watched)
+{
+	struct inode *inode = d_real_inode(file->f_path.dentry); /* below an overlay */
+	int changes = 0;
+	u64 key;
+
+	if (!inode || !has_lasting_contents(inode))
+		return 0;
+	key = watched ? still_watched_key(watched, &changes) : 0;
+	if (key)
+		return key;
+	key = make_key(file, inode);
+	if (watched)
+		still_watched_set_key(watched, key, changes);
+	return key;
 }

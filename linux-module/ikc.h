@@ -54,7 +54,7 @@ struct still_letter {
 
 #define STILL_TOKEN_PING (~0ull) /* the watch's pings, whose replies nobody waits for */
 
-/* ikc.c */
+/* channels.c */
 int still_ikc_create(struct still_os *os);
 void still_ikc_destroy(struct still_os *os);
 int still_ikc_start(struct still_os *os);
@@ -63,19 +63,25 @@ struct still_channel *still_ikc_prepare(struct still_os *os);
 void still_ikc_discard(struct still_channel *channel);
 void still_ikc_begin(struct still_channel *channel);
 void still_ikc_end(struct still_channel *channel);
+
+/* ikc.c */
 int still_ikc_send_last(struct still_channel *channel, const struct still_msg *msg);
 void still_ikc_reopen(struct still_channel *channel);
 int still_ikc_try_send(struct still_channel *channel, const struct still_msg *msg);
 int still_ikc_send(struct still_os *os, u32 cpu, const struct still_msg *msg);
 int still_ikc_send_on(struct still_channel *channel, const struct still_msg *msg);
 void still_ikc_reply(struct still_letter *letter, s64 result, u64 arg1);
+void still_ikc_flush_work(struct work_struct *work);
 u32 still_ikc_pick_cpu(struct still_os *os);
 bool still_cpu_is_in_user_mode(const struct still_os *os, u32 cpu);
 
-/* ikc_receive.c */
+/* letters.c */
 int still_letters_init(struct still_os *os);
 void still_letters_free(struct still_os *os);
+struct still_letter *still_letter_get(struct still_channel *channel);
 void still_letter_put(struct still_letter *letter);
+
+/* ikc_receive.c */
 void still_ikc_drain(struct still_os *os);
 void still_ikc_drain_work(struct work_struct *work);
 

@@ -3,8 +3,6 @@
  * Receiving, in the doorbell's interrupt. What only wakes or signals somebody is done at once; all else
  * goes to a thread: zaps to the zapper (zap.c), file reads to a workqueue.
  */
-#include <linux/slab.h>
-
 #include "cuts.h"
 #include "ikc.h"
 #include "mirror.h"
@@ -12,61 +10,7 @@
 #include "proxy.h"
 #include "zap.h"
 
-#define LETTERS_PER_CPU 64
 #define BATCH 256 /* messages of one CPU in one interrupt; the rest is left to a worker */
-
-int still_letters_init(struct still_os *os)
-{
-	unsigned int count = (os->num_cores + 1) * LETTERS_PER_CPU, i;
-
-	os->letters = kvcalloc(count, sizeof(*os->letters), GFP_KERNEL);
-	if (!os->letters)
-		return -ENOMEM;
-	INIT_LIST_HEAD(&os->free_letters);
-	os->starved = false;
-	for (i = 0; i < count; i++)
-		list_add(&os->letters[i].list, &os->free_letters);
-	return 0;
-}
-
-void still_letters_free(struct still_os *os)
-{
-	kvfree(os->letters);
-	os->letters = NULL;
-}
-
-static struct still_letter *letter_get(struct still_channel *channel)
-{
-	struct still_os *os = channel->os;
-	struct still_letter *letter;
-	unsigned long flags;
-
-	spin_lock_irqsave(&os->letter_lock, flags);
-	letter = list_first_entry_or_null(&os->free_letters, struct still_letter, list);
-	if (letter)
-		list_del(&letter->list);
-	else
-		os->starved = true;
-	spin_unlock_irqrestore(&os->letter_lock, flags);
-	if (letter)
-		letter->channel = channel;
-	return letter;
-}
-
-void still_letter_put(struct still_letter *letter)
-{
-	struct still_os *os = letter->channel->os;
-	unsigned long flags;
-	bool drain;
-
-	spin_lock_irqsave(&os->letter_lock, flags);
-	list_add(&letter->list, &os->free_letters);
-	drain = os->starved;
-	os->starved = false;
-	spin_unlock_irqrestore(&os->letter_lock, flags);
-	if (drain)
-		queue_work(system_highpri_wq, &os->drain_work);
-}
 
 static void bad_message(struct still_letter *letter)
 {
@@ -117,6 +61,9 @@ static void deliver(struct still_channel *channel, struct still_letter *letter)
 	case STILL_MSG_SIGNAL_NEWS:
 		still_signal_news(os, msg->arg[0]);
 		break;
+	case STILL_MSG_PROXY_ALIKE:
+		still_ikc_reply(letter, still_slot_alike(os, msg), 0);
+		return;
 	case STILL_MSG_ZAP:
 		still_zap_queue(os, letter);
 		return;
@@ -160,7 +107,7 @@ static bool drain_channel(struct still_channel *channel)
 			more = true;
 			break;
 		}
-		letter = letter_get(channel);
+		letter = still_letter_get(channel);
 		if (!letter) /* asleep stays clear; the next letter put back drains again */
 			break;
 		switch (still_ring_pop(&channel->rx, (struct still_cell *)&letter->msg)) {

@@ -14,6 +14,7 @@
 #include "os.h"
 #include "partition.h"
 #include "proxy.h"
+#include "proxy_mm.h"
 
 struct part {
 	const char *name;
@@ -26,6 +27,7 @@ static const struct part parts[] = {
 	{ "clock", still_clock_init, still_clock_exit },
 	{ "doorbell", still_doorbell_init, still_doorbell_exit },
 	{ "pseudo file system", still_pseudo_init, still_pseudo_exit },
+	{ "disguise for pins", still_pinnable_init, still_pinnable_exit },
 	{ "watched files", still_cuts_init, still_cuts_exit },
 	{ "reaper", still_proxy_init, still_proxy_exit },
 	{ "device class", still_device_init, still_device_exit },

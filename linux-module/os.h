@@ -63,8 +63,9 @@ struct still_os {
 	enum still_os_state state; /* written under lock, by death under state_lock */
 	bool alive;                /* cores run an LWK that answers */
 	bool cores_running;        /* cores may touch memory: INITed only when false. procs_lock */
-	bool stands_still;         /* freeze.c */
-	unsigned int holders;      /* who want it so for a dump. lock */
+	bool cores_wait;      /* for a SIPI: each was stopped by an INIT, and none came since */
+	bool stands_still;    /* freeze.c */
+	unsigned int holders; /* who want it so for a dump. lock */
 	struct work_struct death_work;
 	char death[160];
 
@@ -146,19 +147,21 @@ struct still_os {
 	struct list_head zombies; /* not released by a dead LWK: freed once its cores are stopped */
 };
 
-/* os.c */
-extern struct list_head still_instances;
+/* os_life.c */
 int still_os_create(void);
 int still_os_destroy(int index, char *text);
+void still_os_destroy_all(void);
+
+/* os.c */
+extern struct list_head still_instances;
+struct still_os *still_os_find(int index);
+struct still_os *still_os_get_by_index(int index);
 struct still_os *still_os_next(int *index);
 void still_os_list(struct still_instances *list);
 bool still_os_memory_overlaps(unsigned long pfn, unsigned long pages);
-void still_os_stop_everything(u32 timeout_ms);
-void still_os_destroy_all(void);
 void still_os_died(struct still_os *os, enum still_os_state state, const char *why);
 bool still_os_check(struct still_os *os);
 void still_os_unmap_all(struct still_os *os);
-void still_os_death_work(struct work_struct *work);
 void still_os_set_state(struct still_os *os, enum still_os_state state);
 void still_os_move(struct still_os *os, enum still_os_state from, enum still_os_state to);
 
@@ -167,6 +170,11 @@ int still_spans_build(struct still_os *os);
 int still_spans_build_with(struct still_os *os, const struct still_pool *more);
 void still_spans_free(struct still_os *os);
 bool still_os_owns(const struct still_os *os, unsigned long pfn, unsigned long pages);
+
+/* handle.c */
+struct still_handle *still_handle_new(struct still_os *os);
+void still_handle_free(struct still_handle *handle);
+struct file *still_handle_open(struct still_proc *proc);
 
 /* os_device.c */
 int still_device_init(void);
@@ -191,6 +199,7 @@ int still_clear_kmsg(struct still_os *os);
 /* boot.c */
 int still_os_boot(struct still_os *os, struct still_boot *request);
 int still_os_shutdown(struct still_os *os, struct still_shutdown *request);
+void still_os_stop_everything(u32 timeout_ms);
 int still_borrow_trampoline(struct still_trampoline *page, char *text);
 void still_return_trampoline(struct still_trampoline *page);
 

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* /dev/ihkN: one character device for each instance; what an open file of it is. */
-#include <linux/anon_inodes.h>
 #include <linux/capability.h>
 #include <linux/cdev.h>
 #include <linux/device.h>
 #include <linux/fs.h>
 #include <linux/module.h>
-#include <linux/slab.h>
 
 #include "compat.h"
 #include "freeze.h"
@@ -32,31 +30,13 @@ static char *devnode(still_const_devnode struct device *dev, umode_t *mode, kuid
 
 static const struct device_type type = { .name = "stillcore", .devnode = devnode };
 
-static struct still_handle *new_handle(struct still_os *os)
-{
-	struct still_handle *handle = kzalloc(sizeof(*handle), GFP_KERNEL);
-
-	if (!handle)
-		return NULL;
-	mutex_init(&handle->lock);
-	still_os_get(os);
-	handle->os = os;
-	return handle;
-}
-
-static void free_handle(struct still_handle *handle)
-{
-	still_os_put(handle->os);
-	kfree(handle);
-}
-
 static int os_open(struct inode *inode, struct file *file)
 {
 	struct still_os *os = container_of(inode->i_cdev, struct still_os, cdev);
 
 	if (READ_ONCE(os->gone))
 		return -ENODEV;
-	file->private_data = new_handle(os);
+	file->private_data = still_handle_new(os);
 	return file->private_data ? 0 : -ENOMEM;
 }
 
@@ -67,7 +47,7 @@ static int os_release(struct inode *inode, struct file *file)
 	still_freeze_closed(handle);
 	if (handle->proc)
 		still_proc_closed(handle->proc);
-	free_handle(handle);
+	still_handle_free(handle);
 	return 0;
 }
 
@@ -95,22 +75,6 @@ static const struct file_operations os_ops = {
 	.mmap = os_mmap,
 	.unlocked_ioctl = os_ioctl,
 };
-
-/* What an open /dev/ihkN is that made this process; takes the caller's hold on it over. */
-struct file *still_device_open(struct still_proc *proc)
-{
-	struct still_handle *handle = new_handle(proc->os);
-	struct file *file;
-
-	if (!handle)
-		return ERR_PTR(-ENOMEM);
-	file = anon_inode_getfile("[stillcore process]", &os_ops, handle, O_RDWR);
-	if (IS_ERR(file))
-		free_handle(handle);
-	else
-		handle->proc = proc;
-	return file;
-}
 
 int still_device_init(void)
 {

@@ -285,6 +285,7 @@ int still_cpu_assign(struct still_os *os, struct still_cpu_list *list)
 	for (i = 0; i < list->count; i++) {
 		struct still_core *core = &os->cores[os->num_cores++];
 
+		os->cores_wait = false;
 		core->cpu = list->cpu[i];
 		core->apic_id = per_cpu(x86_cpu_to_apicid, core->cpu);
 		core->node = cpu_to_node(core->cpu);

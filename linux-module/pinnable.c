@@ -29,21 +29,23 @@
 static struct vfsmount *huge_mount; /* NULL: not needed, or Linux has no hugetlbfs */
 static struct file *huge_file;
 
-void still_pinnable_init(void)
+/* Without it pins are refused: no reason not to load. */
+int still_pinnable_init(void)
 {
 	struct file_system_type *type = STILL_PINS_BY_FILE ? get_fs_type("hugetlbfs") : NULL;
 	struct vfsmount *mount = type ? kern_mount(type) : ERR_PTR(-ENODEV);
 	struct file *file;
 
 	if (IS_ERR(mount))
-		return;
+		return 0;
 	file = file_open_root_mnt(mount, "stillcore", O_CREAT | O_RDWR, 0600);
 	if (IS_ERR(file)) {
 		kern_unmount(mount);
-		return;
+		return 0;
 	}
 	huge_mount = mount;
 	huge_file = file;
+	return 0;
 }
 
 void still_pinnable_exit(void)

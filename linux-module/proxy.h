@@ -64,6 +64,7 @@ struct still_kept_file {
 
 struct still_proc {
 	struct kref ref;
+	void (*free)(struct kref *ref);
 	struct still_os *os;
 	u32 id;    /* table index | generation << 16 */
 	bool dead; /* the LWK does not know it (any more): nothing is sent. procs_lock */
@@ -131,12 +132,17 @@ struct still_handle {
 	bool holds; /* the LWK's CPUs, for a dump. os->lock */
 };
 
+/* proxy_life.c */
+struct still_proc *still_proc_new(struct still_os *os);
+void still_proc_adopt(struct still_proc *proc);
+void still_proc_closed(struct still_proc *proc);
+void still_procs_forget(struct still_os *os);
+void still_procs_died(struct still_os *os);
+
 /* proxy.c */
 int still_proxy_init(void);
 void still_proxy_exit(void);
 void still_proxy_flush(void);
-struct still_proc *still_proc_new(struct still_os *os);
-void still_proc_adopt(struct still_proc *proc);
 int still_proc_add(struct still_proc *proc);
 void still_proc_put(struct still_proc *proc);
 struct still_proc *still_proc_find(struct still_os *os, u32 id);
@@ -144,9 +150,6 @@ struct still_proc *still_proc_next(struct still_os *os, unsigned int *index);
 struct still_proc *still_proc_of_current(struct still_os *os);
 bool still_proc_alive(const struct still_proc *proc);
 void still_proc_drop_holder(struct still_proc *proc);
-void still_proc_closed(struct still_proc *proc);
-void still_procs_forget(struct still_os *os);
-void still_procs_died(struct still_os *os);
 bool still_proc_in_app_range(const struct still_proc *proc, u64 start, u64 end);
 
 /* proxy_ioctl.c */
@@ -157,9 +160,6 @@ int still_proc_introduce(struct still_proc *proc, struct still_msg *msg, struct 
 int still_proxy_fork(struct still_proc *parent, struct still_proc_fork __user *arg);
 int still_proxy_adopt(struct still_proc *proc);
 
-/* os_device.c */
-struct file *still_device_open(struct still_proc *proc);
-
 /* slots.c */
 int still_slots_mmap(struct still_proc *proc, struct vm_area_struct *vma);
 int still_slot_attach(struct still_proc *proc, u32 slot);
@@ -167,6 +167,7 @@ int still_slot_sleep(struct still_proc *proc, const struct still_slot_wait *wait
 int still_slot_answered(struct still_proc *proc, u32 slot);
 void still_slot_wake(struct still_os *os, const struct still_msg *msg);
 void still_slot_interrupt(struct still_os *os, const struct still_msg *msg);
+int still_slot_alike(struct still_os *os, const struct still_msg *msg);
 void still_proc_note_stop(struct still_proc *proc, bool stopped);
 void still_procs_watch_stops(struct still_os *os);
 bool still_slot_is_mine(struct still_proc *proc, u32 slot);
@@ -174,6 +175,9 @@ void still_slots_end_waits(struct still_proc *proc);
 int still_slots_init(struct still_proc *proc);
 void still_slots_free(struct still_proc *proc);
 void still_slots_grow(struct still_letter *letter);
+
+/* alike.c */
+bool still_tasks_alike(const struct task_struct *spare, const struct task_struct *parent);
 
 /* vdso.c */
 void still_vdso_frames(struct still_proc_page *page);
@@ -207,7 +211,7 @@ void still_proxy_files_copy(struct still_proc *child, struct still_proc *parent)
 void still_proxy_files_free(struct still_proc *proc);
 
 /* file_key.c */
-u64 still_file_key(struct file *file);
+u64 still_file_key(struct file *file, struct still_watched *watched);
 
 /* pseudo_file.c */
 int still_pseudo_init(void);

@@ -102,18 +102,34 @@ int still_proxy_map_file(struct still_proc *proc, struct still_map_file *request
 	return 0;
 }
 
-struct file *still_proxy_get_file(struct still_proc *proc, u64 handle)
+static void let_go(const struct still_kept_file *kept)
 {
-	struct file *file = NULL;
+	still_watched_put(kept->watched);
+	if (kept->file)
+		fput(kept->file);
+}
+
+static struct still_kept_file get_kept(struct still_proc *proc, u64 handle)
+{
+	struct still_kept_file kept = { NULL };
 
 	if (handle >= STILL_MAX_FILES)
-		return NULL;
+		return kept;
 	spin_lock(&proc->file_lock);
-	file = proc->files[handle].file;
-	if (file)
-		get_file(file);
+	kept = proc->files[handle];
+	if (kept.file)
+		get_file(kept.file);
+	still_watched_get(kept.watched);
 	spin_unlock(&proc->file_lock);
-	return file;
+	return kept;
+}
+
+struct file *still_proxy_get_file(struct still_proc *proc, u64 handle)
+{
+	struct still_kept_file kept = get_kept(proc, handle);
+
+	still_watched_put(kept.watched);
+	return kept.file;
 }
 
 bool still_proxy_has_file(struct still_proc *proc, int handle)
@@ -146,8 +162,8 @@ static long read_into(struct file *file, void *to, size_t bytes, loff_t offset)
 static long fill(struct still_os *os, const struct still_msg *msg, u64 *key)
 {
 	u64 phys = msg->arg[2], bytes = msg->arg[3];
+	struct still_kept_file kept;
 	struct still_proc *proc;
-	struct file *file;
 	long ret;
 
 	if (!bytes || bytes > FILL_MAX || msg->arg[1] > MAX_LFS_FILESIZE - FILL_MAX ||
@@ -159,14 +175,14 @@ static long fill(struct still_os *os, const struct still_msg *msg, u64 *key)
 	proc = still_proc_find(os, msg->proc);
 	if (!proc)
 		return -ESRCH;
-	file = still_proxy_get_file(proc, msg->arg[0]);
+	kept = get_kept(proc, msg->arg[0]);
 	ret = -EBADF;
-	if (file) {
-		ret = read_into(file, __va(phys), bytes, msg->arg[1]);
-		*key = still_file_key(file);
-		fput(file);
+	if (kept.file) {
+		ret = read_into(kept.file, __va(phys), bytes, msg->arg[1]);
+		*key = still_file_key(kept.file, NULL); /* of after the reading */
 		atomic64_inc(&os->fills);
 	}
+	let_go(&kept);
 	still_proc_put(proc);
 	return ret;
 }
@@ -182,23 +198,19 @@ void still_proxy_fill(struct still_letter *letter)
 void still_proxy_file_key(struct still_letter *letter)
 {
 	struct still_proc *proc = still_proc_find(letter->channel->os, letter->msg.proc);
-	struct file *file = proc ? still_proxy_get_file(proc, letter->msg.arg[0]) : NULL;
+	struct still_kept_file kept = { NULL };
+	bool found;
 	u64 key = 0;
 
-	if (file) {
-		key = still_file_key(file);
-		fput(file);
-	}
+	if (proc)
+		kept = get_kept(proc, letter->msg.arg[0]);
+	found = kept.file;
+	if (found)
+		key = still_file_key(kept.file, kept.watched);
+	let_go(&kept);
 	if (proc)
 		still_proc_put(proc);
-	still_ikc_reply(letter, file ? 0 : -EBADF, key);
-}
-
-static void let_go(const struct still_kept_file *kept)
-{
-	still_watched_put(kept->watched);
-	if (kept->file)
-		fput(kept->file);
+	still_ikc_reply(letter, found ? 0 : -EBADF, key);
 }
 
 void still_proxy_file_close(struct still_os *os, const struct still_msg *msg)

@@ -91,7 +91,7 @@ static int make_files(struct still_proc *child, struct still_msg *msg, struct fi
 		drop(child, ret);
 		return ret;
 	}
-	*device = still_device_open(child);
+	*device = still_handle_open(child);
 	if (!IS_ERR(*device)) {
 		child->mm_file = get_file(*pseudo);
 		return 0;

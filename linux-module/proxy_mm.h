@@ -31,7 +31,7 @@ int still_pseudo_cover(struct file *file, struct vm_area_struct *vma,
 int still_pseudo_map_over(struct file *file, const struct still_range *range);
 
 /* pinnable.c */
-void still_pinnable_init(void);
+int still_pinnable_init(void);
 void still_pinnable_exit(void);
 struct file *still_pinnable_disguise(struct still_os *os);
 /* STILL_IOC_MAP_PINNABLE and _ORDINARY. */

@@ -43,15 +43,11 @@ static const struct address_space_operations address_space_ops = {
 int still_pseudo_init(void)
 {
 	mount = kern_mount(&fs_type);
-	if (IS_ERR(mount))
-		return PTR_ERR(mount);
-	still_pinnable_init();
-	return 0;
+	return PTR_ERR_OR_ZERO(mount);
 }
 
 void still_pseudo_exit(void)
 {
-	still_pinnable_exit();
 	kern_unmount(mount);
 }
 

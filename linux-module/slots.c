@@ -266,7 +266,7 @@ int still_slot_answered(struct still_proc *proc, u32 slot)
 	return still_ikc_send(proc->os, asleep - 1, &msg);
 }
 
-/* The next three run under procs_lock, so that the process can't go: they come from the doorbell. */
+/* The next four run under procs_lock, so that the process can't go: they come from the doorbell. */
 static struct still_proc *find_locked(struct still_os *os, const struct still_msg *msg)
 {
 	u32 index = msg->proc & 0xffff;
@@ -311,6 +311,26 @@ void still_slot_interrupt(struct still_os *os, const struct still_msg *msg)
 	if (proc)
 		interrupt(proc, worker_of(proc, msg->arg[0]));
 	spin_unlock_irqrestore(&os->procs_lock, flags);
+}
+
+int still_slot_alike(struct still_os *os, const struct still_msg *msg)
+{
+	struct still_worker *parent, *spare;
+	struct still_proc *proc;
+	unsigned long flags;
+	bool alike = false;
+
+	spin_lock_irqsave(&os->procs_lock, flags);
+	proc = find_locked(os, msg);
+	spare = proc && msg->arg[1] < STILL_MAX_SLOTS ? worker_of(proc, msg->arg[1]) : NULL;
+	if (spare) {
+		parent = worker_of(proc, msg->arg[0]);
+		spin_lock(&proc->slot_lock);
+		alike = parent->task && spare->task && still_tasks_alike(spare->task, parent->task);
+		spin_unlock(&proc->slot_lock);
+	}
+	spin_unlock_irqrestore(&os->procs_lock, flags);
+	return alike ? 0 : -EINVAL;
 }
 
 void still_slots_end_waits(struct still_proc *proc)

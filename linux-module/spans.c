@@ -50,7 +50,7 @@ int still_spans_build_with(struct still_os *os, const struct still_pool *more)
 	old = rcu_dereference_protected(os->spans, lockdep_is_held(&os->lock));
 	rcu_assign_pointer(os->spans, spans);
 	if (old)
-		synchronize_rcu();
+		synchronize_rcu_expedited(); /* a boot waits */
 	kvfree(old);
 	return 0;
 }

@@ -159,7 +159,7 @@ int64_t serve_linux_call(const ProxyThread& proxy, const Request& request)
         if (request.nr != SYS_getdents64 && request.nr != SYS_getdents) {
             return complete(proxy, request, result);
         }
-        if (const auto shown = hide_descriptors(request, result)) {
+        if (const auto shown = hide_entries(request, result)) {
             return *shown;
         }
     }

@@ -232,6 +232,16 @@ std::vector<still_report_area> own_areas()
     return ask<still_report_area>(STILL_REPORT_AREAS, 0).value_or(std::vector<still_report_area>{});
 }
 
+std::set<uint32_t> own_threads()
+{
+    std::set<uint32_t> numbers;
+    for (const auto& thread :
+         ask<still_report_thread>(STILL_REPORT_THREADS, 0).value_or(std::vector<still_report_thread>{})) {
+        numbers.insert(thread.tid);
+    }
+    return numbers;
+}
+
 std::optional<std::string> make_contents(const ProcPath& path, int linux_file)
 {
     if (path.file == ProcFile::meminfo || path.file == ProcFile::machine_stat ||

@@ -7,6 +7,7 @@
 #include <stillcore/report.h>
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,5 +18,8 @@ namespace still::mcexec {
 
 // The areas of the calling process's memory; none if the LWK is gone.
 [[nodiscard]] std::vector<still_report_area> own_areas();
+
+// The threads of the calling process, by their numbers; none if the LWK is gone.
+[[nodiscard]] std::set<uint32_t> own_threads();
 
 } // namespace still::mcexec

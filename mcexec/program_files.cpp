@@ -13,6 +13,7 @@
 #include <climits>
 #include <cstring>
 #include <fcntl.h>
+#include <functional>
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/mman.h>
@@ -178,9 +179,27 @@ bool is_of_mcexec(std::string folder, long number)
            target == "/[stillcore] (deleted)" || target == fmt::format("/dev/ihk{}", process.device.os());
 }
 
+// Which numbers a listing of that folder shall not show; nothing: it shows what there is.
+std::function<bool(long)> hidden_numbers(const std::string& folder)
+{
+    const std::string own_folder = fmt::format("/proc/{}/", getpid());
+    const bool own = folder.starts_with(own_folder);
+    if (folder.ends_with("/fd") || folder.ends_with("/fdinfo")) {
+        return [folder, own](long number) {
+            return (own && is_hidden(static_cast<int>(number))) || is_of_mcexec(folder, number);
+        };
+    }
+    if (folder == own_folder + "task") {
+        return [threads = own_threads()](long number) {
+            return number != getpid() && !threads.contains(static_cast<uint32_t>(number));
+        };
+    }
+    return {};
+}
+
 } // namespace
 
-std::optional<int64_t> hide_descriptors(const Request& request, int64_t result)
+std::optional<int64_t> hide_entries(const Request& request, int64_t result)
 {
     struct statfs info{};
     const int fd = static_cast<int>(request.arg[0]);
@@ -188,10 +207,10 @@ std::optional<int64_t> hide_descriptors(const Request& request, int64_t result)
         return result;
     }
     const std::string folder = link_target(fmt::format("/proc/self/fd/{}", fd));
-    if (!folder.ends_with("/fd") && !folder.ends_with("/fdinfo")) {
+    const auto is_hidden_number = hidden_numbers(folder);
+    if (!is_hidden_number) {
         return result;
     }
-    const bool own = folder.starts_with(fmt::format("/proc/{}/", getpid()));
     // Both calls' entries begin with two words and a length; the name follows, behind a type in the newer one.
     constexpr size_t length_at = 16;
     const size_t name_at = request.nr == SYS_getdents64 ? 19 : 18;
@@ -210,9 +229,7 @@ std::optional<int64_t> hide_descriptors(const Request& request, int64_t result)
         char* end = nullptr;
         const long number = strtol(name, &end, 10);
         const bool is_number = end != name && *end == '\0';
-        const bool hidden =
-            is_number && ((own && is_hidden(static_cast<int>(number))) || is_of_mcexec(folder, number));
-        if (!hidden) {
+        if (!is_number || !is_hidden_number(number)) {
             kept.append(entries, at, length);
         }
         at += length;

@@ -43,8 +43,9 @@ constexpr std::optional<PathCall> path_call(uint32_t nr)
 
 // Nothing: the call goes to Linux as it is.
 [[nodiscard]] std::optional<int64_t> serve_special_file(const Request& request);
-// After a getdents call with that result: takes mcexec's own descriptors out of a listing of /proc/self/fd.
+// After a getdents call with that result: takes mcexec's own descriptors out of a listing of /proc/self/fd, and out of
+// one of /proc/self/task proxy threads that wait for a new thread of the program's.
 // Nothing: none of the program's was among the entries, so the call must be made again.
-[[nodiscard]] std::optional<int64_t> hide_descriptors(const Request& request, int64_t result);
+[[nodiscard]] std::optional<int64_t> hide_entries(const Request& request, int64_t result);
 
 } // namespace still::mcexec

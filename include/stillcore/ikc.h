@@ -135,6 +135,9 @@ enum still_msg_kind {
 	/* The process needs more slots. arg[0]: which chunk of them, 1 to STILL_MAX_CHUNKS - 1; asked for again
 	 * it is the same. Reply arg[1]: its physical address: STILL_MORE_SLOTS slots, zero. */
 	STILL_MSG_SLOTS_GROW = 76,
+	/* Is the proxy thread of slot arg[1], whose thread has ended, just what Linux would make anew if the one of
+	 * slot arg[0] cloned itself? -EINVAL: it is not, or nobody can tell. */
+	STILL_MSG_PROXY_ALIKE = 77,
 
 	/* LWK to Linux, not answered. */
 	/* A request lies in slot arg[0], whose proxy sleeps. */

@@ -33,7 +33,7 @@ u64 key_of(Process& p, MappedFile& file)
     m.proc = p.handle;
     m.arg[0] = file.handle;
     u64 key = 0;
-    if (!ikc::ask(m, &key))
+    if (!ikc::ask(m, &key, patience_of(p)))
         return 0;
     file.key.store(key, std::memory_order_relaxed);
     file.key_until.store(arch::read_tsc() + us_to_tsc(key_lasts_us), std::memory_order_release);
@@ -115,7 +115,7 @@ Result<FileRead> read_file(Process& p, const MappedFile& file, u64 offset, PhysA
     m.arg[2] = to.raw();
     m.arg[3] = bytes;
     FileRead read{};
-    read.bytes = min(TRY(ikc::ask(m, &read.key)), bytes);
+    read.bytes = min(TRY(ikc::ask(m, &read.key, patience_of(p))), bytes);
     return read;
 }
 

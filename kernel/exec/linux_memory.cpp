@@ -89,7 +89,7 @@ FaultError mirror_page(Process& p, UserRange window, UserAddr a, Access access)
     m.arg[1] = access == Access::write ? 1 : 0;
     m.arg[2] = window.start.raw();
     m.arg[3] = window.size();
-    const auto done = ikc::ask(m);
+    const auto done = ikc::ask(m, nullptr, patience_of(p));
     if (done)
         return {0, 0};
     switch (done.error()) {

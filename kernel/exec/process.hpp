@@ -91,6 +91,8 @@ struct ProcessTimers { // exec/timers.hpp
 // Processes that Linux let a process reach into last (syscall/process_vm.cpp).
 constexpr u32 num_reached = 32;
 
+constexpr u32 max_spares = 16;
+
 // A guest is a process that shares its host's memory, slots and handle (vfork), until it executes another
 // program or ends; meanwhile the thread of the host that made it waits.
 struct Process {
@@ -107,6 +109,9 @@ struct Process {
     MoreSlots more_slots[STILL_MAX_CHUNKS - 1] GUARDED_BY(lock);
     u32 num_more GUARDED_BY(lock) = 0;
     u32 slot_hint GUARDED_BY(lock) = 1; // where to look for a free one first
+    u32 spares[max_spares] GUARDED_BY(
+        lock) = {}; // slots with a proxy and without a thread: exec/spare_proxies.hpp
+    u32 num_spares GUARDED_BY(lock) = 0;
     PhysAddr lent_start;
     u64 lent_bytes = 0;
     AddressSpace own_space; // unused in a guest
@@ -227,6 +232,12 @@ void leave_if_dying(Task& task);
 
 // Likewise: waits while its process is stopped.
 void wait_while_stopped(Task& task);
+
+// How long to poll for an answer of the module's: as mcexec was told, else not at all.
+[[nodiscard]] inline u64 patience_of(const Process& p)
+{
+    return p.page != nullptr ? p.page->poll_ticks : 0;
+}
 
 // Sends a call to the task's proxy. intr: the process is ending.
 Result<i64> offload(Task& task, u32 nr, u64 a0 = 0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0, u64 a4 = 0,

@@ -8,10 +8,10 @@
 #include <exec/peers.hpp>
 #include <exec/process.hpp>
 #include <exec/rseq.hpp>
+#include <exec/spare_proxies.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <mm/object_cache.hpp>
-#include <offload/ikc.hpp>
 #include <sched/clock.hpp>
 
 namespace still {
@@ -82,25 +82,6 @@ void inherit_scheduling(Thread& child, const Thread& parent)
         child.sched.priority = 0;
     }
     child.sched.nice = max(child.sched.nice, 0);
-}
-
-namespace {
-
-still_slot& slot_locked(Process& p, u32 index) REQUIRES(p.lock)
-{
-    if (index < p.num_slots)
-        return p.slots[index];
-    index -= p.num_slots;
-    return p.more_slots[index / STILL_MORE_SLOTS].slots[index % STILL_MORE_SLOTS];
-}
-
-} // namespace
-
-still_slot& slot_at(Process& p, u32 index)
-{
-    Process& owner = p.host != nullptr ? *p.host : p;
-    LockGuard guard(owner.lock);
-    return slot_locked(owner, index);
 }
 
 // A task on that slot, not yet running and not yet in the process's list.
@@ -179,71 +160,6 @@ u64 process_cpu_ns(Process& p)
     return p.cpu_base_ns + tsc_to_ns(process_busy_ticks(p));
 }
 
-namespace {
-
-// A slot that no task has and whose last proxy has left. 0: all are taken.
-u32 find_slot(Process& p)
-{
-    LockGuard guard(p.lock);
-    const u32 count = p.num_slots + p.num_more * STILL_MORE_SLOTS;
-    for (u32 n = 0; n < count; ++n) {
-        const u32 i = p.slot_hint < count ? p.slot_hint : 0;
-        p.slot_hint = i + 1;
-        still_slot& s = slot_locked(p, i);
-        if (i != 0 && __atomic_load_n(&s.tid, __ATOMIC_ACQUIRE) == 0 &&
-            __atomic_load_n(&s.answer_seq, __ATOMIC_ACQUIRE) == s.seq) {
-            __atomic_store_n(&s.tid, ~0u, __ATOMIC_RELEASE); // taken; the thread id follows
-            return i;
-        }
-    }
-    return 0;
-}
-
-// Has Linux lend one more chunk of slots.
-Status grow_slots(Process& p)
-{
-    u32 chunk;
-    {
-        LockGuard guard(p.lock);
-        chunk = p.num_more;
-    }
-    if (chunk == STILL_MAX_CHUNKS - 1)
-        return fail(Errno::again);
-    still_msg m{};
-    m.kind = STILL_MSG_SLOTS_GROW;
-    m.proc = p.handle;
-    m.arg[0] = chunk + 1;
-    u64 where = 0;
-    if (!ikc::ask(m, &where))
-        return fail(Errno::again);
-    const PhysAddr start(where);
-    if (!start.aligned(page_size))
-        return fail(Errno::again);
-    LockGuard guard(p.lock);
-    if (p.num_more != chunk)
-        return {}; // another thread was first
-    TRY_STATUS(ikc::borrow(start, STILL_MORE_SLOTS * sizeof(still_slot)));
-    p.more_slots[chunk] = {arch::direct<still_slot>(start), start};
-    p.num_more = chunk + 1;
-    return {};
-}
-
-} // namespace
-
-Result<u32> take_slot(Process& p)
-{
-    for (;;) {
-        if (const u32 slot = find_slot(p); slot != 0)
-            return slot;
-        TRY_STATUS(grow_slots(p));
-    }
-}
-
-void give_slot_back(Process& p, u32 slot)
-{
-    __atomic_store_n(&slot_at(p, slot).tid, 0, __ATOMIC_RELEASE);
-}
-
 void inherit(Task& child, const Task& parent, const CloneRequest& request)
 {
     __builtin_memcpy(child.affinity, parent.affinity, sizeof(child.affinity));
@@ -260,19 +176,31 @@ void inherit(Task& child, const Task& parent, const CloneRequest& request)
     child.uid = parent.uid;
 }
 
-Result<u32> clone_task(Task& parent, const CloneRequest& request)
+namespace {
+
+// A task on the slot of a proxy thread that has lost its own, which needs nothing of Linux; nullptr: there is none.
+Task* make_task_on_spare(Task& parent, NodeId node)
 {
     Process& p = *parent.owner;
-    if (p.host != nullptr)
-        return fail(Errno::again); // a guest has one task: docs/limits.md
+    const auto place = take_spare_proxy(parent);
+    if (!place)
+        return nullptr;
+    Task* task = make_task(p, place->slot, place->tid, node);
+    if (task == nullptr)
+        return_spare_proxy(p, place->slot);
+    return task;
+}
+
+Result<Task*> make_task_and_proxy(Task& parent, u64 own, NodeId node)
+{
+    Process& p = *parent.owner;
     const u32 slot = TRY(take_slot(p));
-    Cpu& c = choose_cpu(parent.affinity);
-    Task* task = make_task(p, slot, ~0u, c.arch.node);
+    Task* task = make_task(p, slot, ~0u, node);
     if (task == nullptr) {
         give_slot_back(p, slot);
         return fail(Errno::again); // as Linux says it (pthread_create(3))
     }
-    const auto tid = offload(parent, STILL_CALL_CLONE, slot, request.own);
+    const auto tid = offload(parent, STILL_CALL_CLONE, slot, own);
     if (!tid || *tid <= 0) {
         task->slot.unbind();
         free_task(task);
@@ -280,6 +208,20 @@ Result<u32> clone_task(Task& parent, const CloneRequest& request)
     }
     task->tid = static_cast<u32>(*tid);
     task->slot.bind(&slot_at(p, slot), p.handle, slot, task->tid, p.page->poll_ticks);
+    return task;
+}
+
+} // namespace
+
+Result<u32> clone_task(Task& parent, const CloneRequest& request)
+{
+    Process& p = *parent.owner;
+    if (p.host != nullptr)
+        return fail(Errno::again); // a guest has one task: docs/limits.md
+    Cpu& c = choose_cpu(parent.affinity);
+    Task* task = request.own == 0 ? make_task_on_spare(parent, c.arch.node) : nullptr;
+    if (task == nullptr)
+        task = TRY(make_task_and_proxy(parent, request.own, c.arch.node));
     arch::save_segments(parent.segments);
     arch::fpu_save(parent.fpu);
     inherit(*task, parent, request);
@@ -294,9 +236,20 @@ Result<u32> clone_task(Task& parent, const CloneRequest& request)
 
 namespace {
 
-[[noreturn]] void leave(Task& task)
+void end_proxy(Task& task)
+{
+    if (task.owner->dying.load())
+        return;
+    task.slot.tell({STILL_CALL_THREAD_EXIT, {}});
+    task.slot.unbind();
+}
+
+enum class Proxy { ends, is_spared };
+
+[[noreturn]] void leave(Task& task, Proxy proxy = Proxy::ends)
 {
     Process& p = *task.owner;
+    bool was_spared = true;
     pose_for_core(task);
     {
         LockGuard guard(p.lock);
@@ -312,7 +265,11 @@ namespace {
             }
         }
         p.dead_ticks += busy_ticks(task);
+        if (proxy == Proxy::is_spared)
+            was_spared = add_spare_proxy(p, task.slot.index()); // from here on a new task may have the slot
     }
+    if (!was_spared)
+        end_proxy(task);
     while (task.held.load() != 0) // nobody finds it any more
         wait_a_moment();
     exit_current();
@@ -334,10 +291,9 @@ void exit_task(Task& task, u64 status)
     if (last)
         exit_process(task, status);
     leave_robustly(task);
-    if (!p.dying.load()) {
-        task.slot.tell({STILL_CALL_THREAD_EXIT, {status}});
-        task.slot.unbind();
-    }
+    if (may_spare_proxy(task))
+        leave(task, Proxy::is_spared);
+    end_proxy(task);
     leave(task);
 }
 
@@ -349,6 +305,8 @@ namespace {
     Process& p = *task.owner;
     if (p.dying.exchange(true))
         leave(task);
+    if (p.dumps_core.load())
+        end_spare_proxies(p); // a core file tells of each thread that Linux has
     if (p.host == nullptr)
         __atomic_store_n(&p.page->ended, 1, __ATOMIC_RELEASE);
     {

@@ -9,6 +9,7 @@
 #include <mm/frame_allocator.hpp>
 #include <offload/ikc.hpp>
 #include <sched/clock.hpp>
+#include <utility>
 
 namespace still {
 
@@ -32,6 +33,17 @@ void close_files(Process& p, MappedFile* chain)
         ikc::send(m);
         p.space.free_file(file);
     }
+}
+
+// Once the process is gone Linux lets go of its files by itself; alone, where it is told.
+void forget_files(Process& p, MappedFile* chain)
+{
+    if (ikc::is_served_locally()) {
+        close_files(p, chain);
+        return;
+    }
+    while (chain != nullptr)
+        p.space.free_file(std::exchange(chain, chain->next_closed));
 }
 
 // Waits until Linux has none of the departed mappings left, and large leaves with pins are split so that the
@@ -204,7 +216,7 @@ u64 ask_zap(Process& p, UserRange range, still_zap_mode mode)
     m.arg[2] = mode;
     u64 pinned = 0;
     // Pages that Linux may still have mapped must never be freed; and it only refuses for a process it does not know.
-    if (const auto done = ikc::ask(m, &pinned); !done)
+    if (const auto done = ikc::ask(m, &pinned, patience_of(p)); !done)
         panic("Linux refused to zap {:x}-{:x} of process {}: error {}", m.arg[0], m.arg[0] + m.arg[1], p.pid,
               static_cast<u32>(done.error()));
     return pinned;
@@ -389,7 +401,7 @@ void destroy_memory(Process& p)
     shoot_down(p.space); // CPUs that idle on it let go
     forget_peers(p);
     p.space.destroy();
-    close_files(p, p.space.take_closed());
+    forget_files(p, p.space.take_closed());
 }
 
 } // namespace still

@@ -137,6 +137,11 @@ void serve_locally(const LocalEnd& end)
     local = end;
 }
 
+bool is_served_locally()
+{
+    return local.send != nullptr;
+}
+
 Status borrow(PhysAddr at, u64 bytes)
 {
     const bool is_ours = frames::lookup(at) != nullptr;
@@ -205,7 +210,22 @@ void send(const still_msg& m)
         ring_doorbell();
 }
 
-Result<u64> ask(still_msg m, u64* extra)
+namespace {
+
+// While nobody else wants the CPU. The answer comes by an interrupt.
+void poll_for(const Pending& p, u64 ticks)
+{
+    const u64 start = arch::read_tsc();
+    while (!__atomic_load_n(&p.done, __ATOMIC_ACQUIRE) && arch::read_tsc() - start < ticks &&
+           !somebody_waits(this_cpu())) {
+        arch::interrupt_window();
+        cpu_pause();
+    }
+}
+
+} // namespace
+
+Result<u64> ask(still_msg m, u64* extra, u64 patience)
 {
     if (local.ask != nullptr) [[unlikely]]
         return local.ask(m, extra);
@@ -233,6 +253,7 @@ Result<u64> ask(still_msg m, u64* extra)
     }
     send(m);
     Pending& p = pending[index];
+    poll_for(p, patience);
     while (!__atomic_load_n(&p.done, __ATOMIC_ACQUIRE))
         park();
     const i64 status = p.status;

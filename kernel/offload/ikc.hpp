@@ -26,6 +26,7 @@ struct LocalEnd {
     Result<u64> (*ask)(const still_msg& m, u64* extra);
 };
 void serve_locally(const LocalEnd& end);
+[[nodiscard]] bool is_served_locally();
 // Memory that the other side lends: Linux's, into the direct map; alone it is the instance's own, and there already.
 // inval: it is the wrong side's.
 Status borrow(PhysAddr at, u64 bytes);
@@ -37,8 +38,9 @@ void drain();
 
 // Sends through this CPU's ring. Waits, with interrupts let in, while the ring is full. No lock is held.
 void send(const still_msg& m);
-// Sends, and waits for the reply. The reply's arg[0] as error or value; arg[1] in *extra.
-Result<u64> ask(still_msg m, u64* extra = nullptr);
+// Sends, and waits for the reply, at first by polling: patience, TSC ticks. The reply's arg[0] as error or value;
+// arg[1] in *extra.
+Result<u64> ask(still_msg m, u64* extra = nullptr, u64 patience = 0);
 // Answers a request of Linux's.
 void reply(const still_msg& request, i64 status, u64 value = 0);
 // The same with all five words behind the status.

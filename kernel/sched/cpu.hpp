@@ -25,6 +25,7 @@ struct Cpu {
     AddressSpace* loaded = nullptr; // in CR3; nullptr: the kernel's own
     Thread* fpu_owner = nullptr;    // whose state the FPU registers hold
     u64 slice_end = 0;              // TSC; 0: no slice is running
+    u64 timer_at = 0;               // TSC; when the timer fires, 0: it is not armed
     bool need_resched = false;
     bool hangs_in_nmi = false; // fault injection: these two
     bool idles_over_work = false;

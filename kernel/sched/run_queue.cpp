@@ -32,11 +32,17 @@ void program_timer(Cpu& c)
     if (c.timers != nullptr && (next == 0 || c.timers->deadline < next))
         next = c.timers->deadline;
     if (next == 0) {
-        arch::arm_timer(0);
+        if (c.timer_at != 0)
+            arch::arm_timer(0);
+        c.timer_at = 0;
         return;
     }
+    // Threads that take turns each get a new slice, but the timer is armed once: it comes too early, and is armed anew.
+    if (c.timer_at == next || (c.slice_end != 0 && c.timer_at != 0 && c.timer_at < next))
+        return;
     const u64 now = arch::read_tsc();
     arch::arm_timer(next > now ? next - now : 1);
+    c.timer_at = next;
 }
 
 namespace {

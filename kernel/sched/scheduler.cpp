@@ -335,6 +335,7 @@ void on_timer_interrupt()
     Cpu& c = this_cpu();
     ++c.counters->timers;
     LockGuard guard(c.lock);
+    c.timer_at = 0;
     const u64 now = arch::read_tsc();
     while (c.timers != nullptr && c.timers->deadline <= now) {
         Thread* t = c.timers;
@@ -354,8 +355,7 @@ void on_timer_interrupt()
             }
         }
     }
-    if (!c.ready.empty() && preempts(c, c.ready.front()))
-        c.need_resched = true;
+    c.need_resched |= !c.ready.empty() && preempts(c, c.ready.front());
     update_slice(c);
     program_timer(c);
 }

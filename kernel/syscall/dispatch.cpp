@@ -3,6 +3,7 @@
 #include <array>
 #include <debug/log.hpp>
 #include <exec/offload.hpp>
+#include <exec/spare_proxies.hpp>
 #include <exec/way_back.hpp>
 #include <syscall/dispatch.hpp>
 
@@ -185,8 +186,10 @@ SyscallResult offload_unchanged(Task& task, const Call& call)
 SyscallResult offload_credentials(Task& task, const Call& call)
 {
     const SyscallResult result = offload_unchanged(task, call);
-    if (result)
+    if (result) {
         credentials_change();
+        end_spare_proxies(*task.owner); // they have the rights of before
+    }
     return result;
 }
 

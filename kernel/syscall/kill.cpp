@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Sending signals: kill(2), tkill(2), rt_sigqueueinfo(2). What is for this process stays here; all else is
 // Linux's business, and what reaches our proxy that way comes back to us.
+#include <exec/spare_proxies.hpp>
 #include <exec/user_memory.hpp>
 #include <syscall/dispatch.hpp>
 
@@ -103,7 +104,7 @@ SyscallResult sys_tkill(Task& task, const Call& call)
     const i32 tid = static_cast<i32>(call.arg[0]);
     if (tid <= 0)
         return fail(Errno::inval);
-    if (!is_own_thread(p, call.arg[0]))
+    if (!is_own_thread(p, call.arg[0]) && !is_spare_proxy(p, static_cast<u32>(tid)))
         return offload_unchanged(task, call);
     return send(p, static_cast<u32>(tid),
                 sent_signal(static_cast<u32>(call.arg[1]), si_tkill, p.pid, task.uid));

@@ -111,7 +111,7 @@ namespace {
 SyscallResult change_user(Task& task, const Call& call)
 {
     constexpr u32 nr_getuid = 102;
-    const SyscallResult result = offload_unchanged(task, call);
+    const SyscallResult result = offload_credentials(task, call);
     if (!result || *result != 0)
         return result;
     if (const auto now = offload_quickly(task, nr_getuid); now && *now >= 0)

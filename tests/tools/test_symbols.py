@@ -17,3 +17,10 @@ def test_what_nobody_asks_for_is_seen_when_all_kernels_are_there():
 def test_patterns_match_whole_names():
     assert symbols.check(TEXT, [{"irq_set", "irq_x"}, {"add_cpu"}]) == []
     assert symbols.check(TEXT, [{"my_irq_set"}]) != []
+
+
+def test_files_call_in_one_direction():
+    defined = {"boot": {"up"}, "os": {"find"}, "ring": {"push"}}
+    assert symbols.circle(defined, {"boot": {"find", "push", "memcpy"}, "os": {"push"}, "ring": set()}) == []
+    (problem,) = symbols.circle(defined, {"boot": {"find"}, "os": {"push"}, "ring": {"up"}})
+    assert problem.startswith("in a circle: ") and all(name in problem for name in defined)

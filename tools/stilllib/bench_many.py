@@ -1,27 +1,44 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Rows of still bench that need more CPUs than one of each kind, or a boot (bench/many.toml)."""
+import contextlib
+import json
 import re
+import socket
 import statistics
+import tempfile
 import time
+from pathlib import Path
 
 from . import alone, quiet
-from .paths import GCC
+from .paths import GCC, IHKOSCTL, KERNEL_IMAGE, MCEXEC
 from .progress import StillError, step
 
 CROWD = GCC / "bench" / "crowd"
 FWQ = GCC / "bench" / "fwq"
+HOLD = GCC / "bench" / "hold"
+NOTHING = GCC / "bench" / "nothing"
+GIB = 1 << 30
 CROWD_MS = 200
 THREADS = (1, 2, 4, 8)
 BOOT_CPUS = (1, 2, 4, 8, 16)
 QUANTA, LOOPS = 2000, 300_000
 QUIET_SECONDS = 20
 
-REBOOT = ("start=$(date +%s%N); ihkosctl reboot >/dev/null 2>&1 && end=$(date +%s%N) && "
-          "echo $(( (end - start) / 1000 ))")
-FIRST_PROGRAM = ('start=$(date +%s%N); insmod "$1" && ihkosctl up --cpus=1 --mem=512m >/dev/null 2>&1 && mcexec true '
-                 "&& end=$(date +%s%N) && echo $(( (end - start) / 1000 ))")
-HOTPLUG = ("cd /sys/devices/system/cpu/cpu1; start=$(date +%s%N); echo 0 > online && echo 1 > online && "
-           "end=$(date +%s%N) && echo $(( (end - start) / 1000 ))")
+# What is timed lies in the guest's own memory: while all wait for a file of the host's, the clock leaps.
+PLACE = "/tmp/tools"
+PREPARE = f"""
+mkdir -p {PLACE}; cp "$@" /sbin/insmod {PLACE}
+ldd {PLACE}/ihkosctl {PLACE}/insmod | grep -o '/[^ ]*' | grep -v '/tmp' | grep -v ':$' | sort -u | xargs cp -t {PLACE}
+"""
+WITH = f"{PLACE}/ld-linux-x86-64.so.2 --library-path {PLACE} {PLACE}/"
+STEPS = {
+    "reboot": f"{WITH}ihkosctl reboot --image {PLACE}/stillcore.elf",
+    "first": f"{WITH}insmod {PLACE}/stillcore.ko && {WITH}ihkosctl up --cpus=1 --mem=512m --image {PLACE}/stillcore.elf"
+             f" && {PLACE}/mcexec {PLACE}/nothing",
+    "hotplug": "echo 0 > /sys/devices/system/cpu/cpu1/online && echo 1 > /sys/devices/system/cpu/cpu1/online",
+}
+TIMED = """start=$EPOCHREALTIME; { %s; } >/dev/null 2>/tmp/said || { cat /tmp/said; exit 1; }
+end=$EPOCHREALTIME; echo $(( (${end/./} - ${start/./}) ))"""
 
 
 class Many:
@@ -59,17 +76,18 @@ class Many:
         self.set("boot_16", took[1], took[16])
 
     def _turnaround(self, guest):
-        def median_ms(script):
-            values = [int(guest.check(["bash", "-c", script, "bash", guest.kernel.module], timeout=120)) / 1000
-                      for _ in range(3)]
+        def median_ms(step, times):
+            values = [int(guest.check(["bash", "-c", TIMED % STEPS[step]], timeout=120)) / 1000 for _ in range(times)]
             return statistics.median(values)
 
-        hotplug = median_ms(HOTPLUG)
+        files = [IHKOSCTL, MCEXEC, KERNEL_IMAGE, guest.kernel.module, NOTHING]
+        guest.check(["bash", "-ec", PREPARE, "bash", *map(str, files)])
+        hotplug = median_ms("hotplug", 5)
         if guest.is_module_loaded:
             guest.unload_module()
-        first = int(guest.check(["bash", "-c", FIRST_PROGRAM, "bash", guest.kernel.module], timeout=120)) / 1000
+        first = median_ms("first", 1)
         guest.is_module_loaded = True
-        self.set("reboot", hotplug, median_ms(REBOOT))
+        self.set("reboot", hotplug, median_ms("reboot", 5))
         self.set("first_program", hotplug, first)
         guest.down()
 
@@ -128,6 +146,46 @@ class Many:
         guest.up("--cpus=3")
         came, _ = quiet.measure(guest, QUIET_SECONDS)
         self.set("quiet", round(native), sum(came.values()))
+        guest.down()
+
+    @contextlib.contextmanager
+    def monitor(self):
+        """A machine whose page tables QEMU can be asked for."""
+        with tempfile.TemporaryDirectory() as folder:
+            self._monitor = Path(folder) / "monitor"
+            yield {"mem": "12G", "extra": ["-qmp", f"unix:{self._monitor},server=on,wait=off"]}
+
+    def _leaves(self, guest, cpu, argv):
+        """Of the 1 GiB that the program holds, which runs on that CPU."""
+        program = guest.spawn([*argv, HOLD, GIB])
+        while "\n" not in program.stdout and program.is_running:
+            time.sleep(0.2)
+        start = int(program.stdout, 16)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self._monitor))
+            channel = connection.makefile("rw")
+
+            def ask(command, **arguments):
+                channel.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+                channel.flush()
+                while "return" not in (answer := json.loads(channel.readline())):
+                    if "error" in answer:
+                        raise StillError(f"QEMU's monitor: {answer['error']}")
+                return answer["return"]
+
+            channel.readline()
+            ask("qmp_capabilities")
+            text = ask("human-monitor-command", **{"command-line": "info tlb", "cpu-index": cpu})
+        program.kill(9)
+        program.wait(30)
+        places = (int(line.split(":")[0], 16) for line in text.splitlines() if ":" in line)
+        return sum(start <= place < start + GIB for place in places)
+
+    def large_pages(self, guest):
+        """Two CPUs."""
+        native = self._leaves(guest, 0, ["taskset", "-c", "0"])
+        guest.up("--cpus=1", "--mem=9g")
+        self.set("large_pages", native, self._leaves(guest, 1, ["mcexec"]))
         guest.down()
 
     def alone(self):

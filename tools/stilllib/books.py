@@ -12,14 +12,14 @@ class Books:
 
     def __init__(self, guest):
         guest.sh("rm -rf /tmp/fuzz /tmp/soak /tmp/conform; ipcrm --all; rm -rf /dev/shm/*")
-        self.lwk, self.kept = _settled(guest)
+        self.lwk, self.kept, self.left = _settled(guest)
         self.linux_kib = guest.mem_free_kib()
 
     def lost_since(self, before):
         """What is missing, in words; empty if nothing is."""
         lost = before.lwk + before.kept - self.lwk - self.kept
         if lost:
-            return f"the LWK lost {lost} bytes"
+            return f"the LWK lost {lost} bytes{self.left}"
         if self.kept - before.kept > KEPT_SLACK_BYTES:
             return f"the LWK keeps {self.kept - before.kept} bytes more for its own objects"
         if before.linux_kib - self.linux_kib > LINUX_SLACK_KIB:
@@ -29,19 +29,23 @@ class Books:
 
 def settled_bytes(guest):
     """Bytes that programs could have of the instance, once the memory of what ended has come back."""
-    return sum(_settled(guest))
+    free, kept, _ = _settled(guest)
+    return free + kept
 
 
 def _settled(guest):
-    """(free, kept) bytes of the instance, once the memory of what ended has come back. Each look has the LWK drop its
-    cache: an owner too many of a cached page would go unseen else, and its numbers are as old as its last message."""
+    """(free, kept) bytes of the instance, once the memory of what ended has come back, and in words what has not ended.
+    Each look has the LWK drop its cache: an owner too many of a cached page would go unseen else, and its numbers are
+    as old as its last message."""
     last = None
     for _ in range(60):
         guest.check(["ihkosctl", "0", "drop_cache"])
         status = guest.status()
         now = sum(node["free_bytes"] for node in status["nodes"]), status["kept_bytes"]
-        if now == last and status["processes"] == 0 and status["quarantined_pages"] == 0:
+        ended = status["processes"] == 0 and status["quarantined_pages"] == 0
+        if now == last and ended:
             break
         last = now
         time.sleep(0.3)
-    return now
+    left = f", with {status['processes']} processes and {status['quarantined_pages']} pages in quarantine left"
+    return *now, "" if ended else left

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Kernels of newer Debians, unpacked with the compilers that made them; the module is built inside that tree."""
-from .kernels import Kernel, extract_vmlinux
+from .kernel_image import Kernel, extract_vmlinux
 from .paths import BUILD, ROOT
 from .progress import StillError, step
 from .shell_out import run_logged

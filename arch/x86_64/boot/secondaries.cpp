@@ -26,6 +26,21 @@ void wait_us(const still_boot_block& block, u64 us, void (*pause)())
         pause();
 }
 
+// The pause behind INIT is the MP specification's, for CPUs with an APIC of their own chip; Linux makes it where this
+// says so, too.
+bool init_takes_time()
+{
+    const Cpuid vendor = cpuid(0);
+    const Cpuid model = cpuid(1);
+    u32 family = model.a >> 8 & 15;
+    if (family == 15)
+        family += model.a >> 20 & 255;
+    constexpr u32 intel = 0x756e6547, amd = 0x68747541, hygon = 0x6f677948; // of EBX: Genu, Auth, Hygo
+    if (vendor.b == intel)
+        return family < 6 || family == 15;
+    return vendor.b != hygon && (vendor.b != amd || family < 15);
+}
+
 template <class T> T& field(u8* page, const char* symbol, u64 skip = 0)
 {
     // SAFETY: symbol lies inside the trampoline, which was copied to page; x86 allows unaligned access.
@@ -57,14 +72,17 @@ u32 start_secondaries(const still_boot_block& block, PhysAddr image, const Start
         ap_stacks[i] = start.stack_tops[i];
     for (u32 i = start.first; i < block.num_cpus; ++i)
         send_init(block.cpus[i].apic_id);
-    wait_us(block, 10'000, start.pause);
+    if (init_takes_time())
+        wait_us(block, 10'000, start.pause);
     for (u32 round = 0; round < 2 && start.up() < block.num_cpus; ++round) {
         for (u32 i = start.first; i < block.num_cpus; ++i)
             if (i != start.skip)
                 send_startup(block.cpus[i].apic_id, at);
         // One is always enough where we looked; the second is for CPUs that want two.
-        for (u32 ms = 0; ms < (round == 0 ? 200u : 3000u) && start.up() < block.num_cpus; ++ms)
-            wait_us(block, 1000, start.pause);
+        constexpr u32 step_us = 20;
+        for (u32 us = 0; us < (round == 0 ? 200'000u : 3'000'000u) && start.up() < block.num_cpus;
+             us += step_us)
+            wait_us(block, step_us, start.pause);
     }
     return block.num_cpus - start.up();
 }

@@ -79,7 +79,8 @@ void enable_apic()
         base |= 1u << 10;
     write_msr(msr::apic_base, base);
     write(reg_task_priority, 0);
-    write(reg_timer, masked | vector_timer);
+    write(reg_initial_count, 0);
+    write(reg_timer, vector_timer); // for good: it fires when a count ends, and 0 is none
     write(reg_lint0, masked);
     write(reg_lint1, masked);
     write(reg_error, masked);
@@ -129,26 +130,47 @@ void arm_timer(u64 tsc_ticks)
 {
     if (tsc_ticks == 0) {
         write(reg_initial_count, 0);
-        write(reg_timer, masked | vector_timer);
         return;
     }
     const auto wide = static_cast<unsigned __int128>(tsc_ticks) * timer_per_tsc >> 32;
     const u64 count = wide > 0xffffffff ? 0xffffffff : static_cast<u64>(wide);
-    write(reg_timer, vector_timer);
     write(reg_initial_count, count == 0 ? 1 : static_cast<u32>(count));
 }
 
+namespace {
+
+struct Calibration {
+    u64 per_tsc;
+    u64 doubt; // TSC ticks that reading both clocks took
+};
+
+Calibration compare_clocks(u64 ticks)
+{
+    const u64 before = read_tsc();
+    write(reg_initial_count, 0xffffffff);
+    const u64 start = read_tsc();
+    while (read_tsc() - start < ticks)
+        __builtin_ia32_pause();
+    const u64 end = read_tsc();
+    const u64 counted = 0xffffffff - read(reg_current_count);
+    const u64 after = read_tsc();
+    write(reg_initial_count, 0);
+    return {(counted << 32) / (end - start), (start - before) + (after - end)};
+}
+
+} // namespace
+
+// A millisecond is enough: who is woken too early looks at the TSC and waits on. But where a hypervisor took the CPU
+// away between the readings it is done again.
 void calibrate_timer(u64 tsc_khz)
 {
-    write(reg_timer, masked | vector_timer);
-    const u64 start = read_tsc();
-    write(reg_initial_count, 0xffffffff);
-    while (read_tsc() - start < tsc_khz * 10)
-        __builtin_ia32_pause();
-    const u64 ticks = 0xffffffff - read(reg_current_count);
-    const u64 elapsed = read_tsc() - start;
-    write(reg_initial_count, 0);
-    timer_per_tsc = (ticks << 32) / elapsed;
+    constexpr u32 tries = 10;
+    const u64 bearable = tsc_khz / 100; // 1 %
+    Calibration best = compare_clocks(tsc_khz);
+    for (u32 i = 1; i < tries && best.doubt > bearable; ++i)
+        if (const Calibration next = compare_clocks(tsc_khz); next.doubt < best.doubt)
+            best = next;
+    timer_per_tsc = best.per_tsc;
 }
 
 } // namespace still::arch

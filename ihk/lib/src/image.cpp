@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "ihk/image.hpp"
+#include "ihk/device.hpp"
 
 #include <stillcore/image.h>
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <elf.h>
+#include <fcntl.h>
 #include <filesystem>
-#include <fstream>
 #include <optional>
+#include <unistd.h>
 
 namespace still::ihk {
 
@@ -41,6 +44,53 @@ std::optional<still_image_note> find_note(std::span<const std::byte> notes)
         at = desc + ((uint64_t{header->n_descsz} + 3) & ~3ull);
     }
     return std::nullopt;
+}
+
+// Where the last segment ends: what lies behind it, most of all debug information, is not loaded. 0: this is no image.
+size_t end_of_segments(std::span<const std::byte> head)
+{
+    const auto header = object_at<Elf64_Ehdr>(head, 0);
+    if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) {
+        return 0;
+    }
+    uint64_t end = 0;
+    for (unsigned i = 0; i < header->e_phnum; ++i) {
+        const auto segment = object_at<Elf64_Phdr>(head, header->e_phoff + uint64_t{i} * sizeof(Elf64_Phdr));
+        uint64_t segment_end = 0;
+        if (!segment || __builtin_add_overflow(segment->p_offset, segment->p_filesz, &segment_end)) {
+            return 0;
+        }
+        end = std::max(end, segment_end);
+    }
+    return end;
+}
+
+std::unexpected<Error> cannot_read(const std::string& path, int number)
+{
+    return fail(number, fmt::format("cannot read image {}: {}", path, strerror(number)),
+                "name the image with --image FILE or $STILLCORE_IMAGE");
+}
+
+// Until there are that many bytes, or the file ends.
+Result<> read_up_to(int fd, size_t wanted, std::vector<std::byte>& bytes, const std::string& path)
+{
+    size_t have = bytes.size();
+    bytes.resize(std::max(have, wanted));
+    while (have < wanted) {
+        const ssize_t got = read(fd, bytes.data() + have, wanted - have);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return cannot_read(path, errno);
+        }
+        if (got == 0) {
+            break;
+        }
+        have += static_cast<size_t>(got);
+    }
+    bytes.resize(have);
+    return {};
 }
 
 } // namespace
@@ -75,22 +125,25 @@ Result<std::vector<std::byte>> read_image(const std::string& path)
     if (std::filesystem::is_directory(path, error)) {
         return fail(EISDIR, fmt::format("image {} is a directory", path));
     }
-    std::ifstream file(path, std::ios::binary);
-    if (!file) {
-        const int number = errno;
-        return fail(number, fmt::format("cannot read image {}: {}", path, strerror(number)),
-                    "name the image with --image FILE or $STILLCORE_IMAGE");
+    const FileHandle file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file.get() < 0) {
+        return cannot_read(path, errno);
     }
-    constexpr size_t limit = 256u << 20; // with debug information
+    constexpr size_t head = 4096; // has the program headers
     std::vector<std::byte> bytes;
-    char piece[65536];
-    while (file.read(piece, sizeof piece), file.gcount() > 0) {
-        const auto* from =
-            reinterpret_cast<const std::byte*>(piece); // SAFETY: any object may be seen as bytes
-        bytes.insert(bytes.end(), from, from + file.gcount());
-        if (bytes.size() > limit) {
-            return fail(EFBIG, fmt::format("image {} is larger than {} MiB", path, limit >> 20));
-        }
+    if (auto done = read_up_to(file.get(), head, bytes, path); !done) {
+        return std::unexpected(done.error());
+    }
+    const size_t end = end_of_segments(bytes);
+    constexpr size_t limit = 256u << 20;
+    if (end > limit) {
+        return fail(EFBIG, fmt::format("image {} is larger than {} MiB", path, limit >> 20));
+    }
+    if (auto done = read_up_to(file.get(), end, bytes, path); !done) {
+        return std::unexpected(done.error());
+    }
+    if (end != 0 && end < bytes.size()) {
+        bytes.resize(end);
     }
     return bytes;
 }

@@ -139,6 +139,26 @@ void read_nodes(Machine& machine, const InstanceStatus& status)
     }
 }
 
+constexpr const char* fingerprint_name = "fingerprint";
+
+// FNV-1a, of all that a folder says and of where it lies.
+std::string fingerprint(const Tree& tree)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+    const auto add = [&hash](std::string_view text) {
+        for (const char c : text) {
+            hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+        }
+        hash = (hash ^ 0x100) * 0x100000001b3; // where one text ends
+    };
+    for (const auto& [path, file] : tree) {
+        add(path);
+        add(file.text);
+        add(file.is_link ? "link" : "file");
+    }
+    return fmt::format("{:016x}\n", hash);
+}
+
 Result<> write_tree(const Tree& tree, const fs::path& folder)
 {
     for (const auto& [path, file] : tree) {
@@ -190,11 +210,17 @@ Result<> publish_machine(Instance& instance)
     std::istringstream(read_file("/sys/devices/system/cpu/kernel_max")) >> machine.kernel_max;
 
     const fs::path folder = fmt::format("/run/stillcore/{}", instance.index());
+    Tree tree = machine_tree(machine);
+    const std::string print = fingerprint(tree);
+    if (read_file(folder / fingerprint_name) == print) {
+        return {}; // an instance that was rebooted
+    }
+    tree[fingerprint_name] = {print, false};
     const fs::path fresh = folder.string() + ".new";
     std::error_code error;
     fs::remove_all(fresh, error);
     const mode_t mask = umask(022); // for everybody to read
-    const auto written = write_tree(machine_tree(machine), fresh);
+    const auto written = write_tree(tree, fresh);
     umask(mask);
     if (!written) {
         return written;

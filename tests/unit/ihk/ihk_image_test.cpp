@@ -6,7 +6,9 @@
 #include <stillcore/image.h>
 
 #include <cstring>
+#include <fstream>
 #include <random>
+#include <unistd.h>
 
 using namespace still::ihk;
 
@@ -59,6 +61,25 @@ TEST(Image, RefusesOtherFiles)
     EXPECT_FALSE(check_image(*self, "x"));
     EXPECT_FALSE(read_image("/"));
     EXPECT_FALSE(read_image("/nonexistent"));
+}
+
+TEST(Image, IsReadAsFarAsItIsLoaded)
+{
+    const auto image = make_image(STILL_REVISION);
+    const std::string path = testing::TempDir() + "image";
+    const auto read_with = [&](size_t bytes) {
+        std::vector<std::byte> file = image;
+        file.resize(bytes);
+        std::ofstream(path).write(reinterpret_cast<const char*>(file.data()), // SAFETY: any object is bytes
+                                  static_cast<std::streamsize>(file.size()));
+        return read_image(path);
+    };
+    EXPECT_EQ(read_with(image.size() + 1'000'000), image);
+    const auto cut = read_with(image.size() - 1);
+    ASSERT_TRUE(cut);
+    EXPECT_EQ(cut->size(), image.size() - 1);
+    EXPECT_FALSE(check_image(*cut, path));
+    unlink(path.c_str());
 }
 
 TEST(Image, SurvivesDamage)

@@ -18,6 +18,6 @@ void send_startup(u32 apic_id, PhysAddr trampoline);
 [[nodiscard]] u32 vector_in_service();
 // One-shot: fires vector_timer after that many TSC ticks; 0 disarms.
 void arm_timer(u64 tsc_ticks);
-void calibrate_timer(u64 tsc_khz); // once; takes 10 ms
+void calibrate_timer(u64 tsc_khz); // once; takes 1 ms, or 10 where it is disturbed
 
 } // namespace still::arch
