@@ -148,7 +148,6 @@ Status fill(Process& p, Chunk& chunk, UserRange limit, u64 read_ahead, UserAddr&
 constexpr FaultError no_fault{0, 0};
 
 std::atomic<u64> oom_kills{0};
-u64 per_process = ~0ull;
 
 } // namespace
 
@@ -162,16 +161,6 @@ FaultError out_of_memory(const Process& p, UserAddr a)
     oom_kills.fetch_add(1);
     log("out of memory: process {} is killed (fault at {:x})", p.pid, a);
     return {sig_kill, si_kernel};
-}
-
-void set_memory_per_process(u64 bytes)
-{
-    per_process = bytes;
-}
-
-u64 memory_per_process()
-{
-    return per_process;
 }
 
 u64 num_oom_kills()
