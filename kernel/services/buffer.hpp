@@ -12,6 +12,8 @@ class Buffer {
     static Buffer of_kernel(void* p) { return Buffer(reinterpret_cast<u64>(p), true); }
     static Buffer of_kernel(const void* p) { return Buffer(reinterpret_cast<u64>(p), true); }
 
+    // How many of so many bytes, from the front, the program has there and may write to.
+    [[nodiscard]] u64 writable(u64 bytes) const;
     [[nodiscard]] Buffer operator+(u64 bytes) const { return Buffer(address_ + bytes, kernel_); }
     // SAFETY (all three): a kernel buffer was made from a pointer to as many bytes as its user says.
     Status put(u64 at, const void* from, u64 bytes) const

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Reading and writing through descriptors.
+#include <arch/layout.hpp>
 #include <mm/frame_allocator.hpp>
 #include <services/calls.hpp>
 #include <services/shared_memory.hpp>
@@ -43,6 +44,32 @@ u32 poll_of(OpenFile& file)
 }
 
 // At the file's own offset, which moves; or at a given one.
+u64 Buffer::writable(u64 bytes) const
+{
+    u64 good = 0;
+    while (!kernel_ && good < bytes && address_ + good < arch::user_limit) {
+        const UserAddr at(address_ + good);
+        if (resolve_fault(*current_task().owner, at, Access::write).signo != 0)
+            break;
+        good += page_size - at.raw() % page_size;
+    }
+    return min(good, bytes);
+}
+
+namespace {
+
+// Of a file: where a part of the program's memory is not there, what comes before it is filled, as on Linux.
+Result<u64> move_at(OpenFile& file, Transfer move, const Buffer& buffer, u64 bytes, u64 offset)
+{
+    const Result<u64> done = move(file, buffer, bytes, offset);
+    if (done || done.error() != Errno::fault || move != file.ops->read)
+        return done;
+    const u64 less = buffer.writable(bytes);
+    return less != 0 && less < bytes ? move(file, buffer, less, offset) : done;
+}
+
+} // namespace
+
 Result<u64> transfer(OpenFile& file, Transfer move, const Buffer& buffer, u64 bytes, u64 offset)
 {
     if (bytes > max_transfer)
@@ -50,9 +77,9 @@ Result<u64> transfer(OpenFile& file, Transfer move, const Buffer& buffer, u64 by
     if (!file.ops->seekable)
         return move(file, buffer, bytes, 0);
     if (offset != no_offset)
-        return move(file, buffer, bytes, offset);
+        return move_at(file, move, buffer, bytes, offset);
     MutexGuard guard(file.position);
-    const u64 done = TRY(move(file, buffer, bytes, file.offset.load()));
+    const u64 done = TRY(move_at(file, move, buffer, bytes, file.offset.load()));
     file.offset.fetch_add(done);
     return done;
 }
@@ -179,6 +206,10 @@ Served serve_lseek(Client& client, const Args& a)
     const FileRef file = TRY(file_of(client, a[0]));
     if ((file->flags.load() & o_path) != 0)
         return fail(Errno::badf);
+    const std::string_view label =
+        file->ops != nullptr && file->ops->label != nullptr ? file->ops->label : "";
+    if (label.starts_with("anon_inode:"))
+        return 0; // events have no places: as Linux's noop_llseek()
     if (file->ops == nullptr || !file->ops->seekable)
         return fail(Errno::spipe);
     MutexGuard guard(file->position);

@@ -166,10 +166,13 @@ Served serve_prlimit64(Client& client, const Args& a)
 }
 Served serve_getrlimit(Client& client, const Args& a)
 {
+    if (a[0] < num_limits && a[1] == 0)
+        return fail(Errno::fault);
     return serve_prlimit64(client, {0, a[0], 0, a[1]});
 }
 Served serve_setrlimit(Client& client, const Args& a)
 {
+    TRY(UserIn<still_limit>(a[1]).read());
     return serve_prlimit64(client, {0, a[0], a[1], 0});
 }
 
@@ -332,6 +335,8 @@ Served serve_getitimer(Client& client, const Args& a)
 {
     if (a[0] != 0)
         return fail(Errno::inval);
+    if (a[1] == 0)
+        return fail(Errno::fault);
     TRY_STATUS(put_setting(a[1], get_alarm(client)));
     return 0;
 }

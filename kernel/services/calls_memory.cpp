@@ -25,6 +25,8 @@ Served serve_map_file(Client& client, const Args& a)
         return fail(Errno::badf);
     if (!file->may_read())
         return fail(Errno::acces);
+    if (a[3] > ~a[4])
+        return fail(Errno::overflow);
     if (file->node->ops != nullptr || !file->node->is(mode_file))
         return fail(Errno::nodev); // then it asks for a mapping of ours
     return TRY(add_file_handle(image_of(client), file->node));
@@ -33,6 +35,10 @@ Served serve_map_file(Client& client, const Args& a)
 // With MAP_FIXED at a place that the LWK holds free for it; at 0: only whether it could be.
 Served serve_mmap(Client& client, const Args& a)
 {
+    // What MAP_SHARED_VALIDATE knows here (LEGACY_MAP_MASK of linux/mman.h), and the LWK's own MAP_FIXED_NOREPLACE.
+    constexpr u64 kinds = 3, known = 0x7f9f3 | 0x4000000 | 0x100000 | 0xfc000000;
+    if ((a[3] & kinds) == kinds && (a[3] & ~known) != 0)
+        return fail(Errno::opnotsupp);
     NodeRef node;
     bool may_write = true;
     u64 offset = a[5];

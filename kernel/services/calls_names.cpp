@@ -136,9 +136,10 @@ Served read_link(Client& client, u64 fd, u64 address, u64 to, u64 bytes)
 {
     if (static_cast<i32>(bytes) <= 0)
         return fail(Errno::inval);
+    const bool is_empty = TRY(UserIn<char>(address).read()) == '\0';
     const NodeRef node = TRY(node_of(client, fd, address, at_empty_path, false));
     if (!node->is(mode_link))
-        return fail(Errno::inval);
+        return fail(is_empty ? Errno::noent : Errno::inval);
     Scratch room(max_path);
     if (!room)
         return fail(Errno::nomem);

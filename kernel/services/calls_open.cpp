@@ -57,6 +57,17 @@ Result<NodeRef> create(Place& place, const NodeRef& fresh, bool exclusive)
     return fresh;
 }
 
+// A process executes it.
+bool is_program(const Node& node)
+{
+    LockGuard names(names_lock);
+    LockGuard guard(clients_lock);
+    for (const Client* c = all_clients; c != nullptr; c = c->next)
+        if (c->exe.get() == &node && c->state == Client::State::alive)
+            return true;
+    return false;
+}
+
 Served open_path(Client& client, u64 fd, u64 address, u32 flags, u32 mode)
 {
     Path path;
@@ -105,6 +116,8 @@ Served open_path(Client& client, u64 fd, u64 address, u32 flags, u32 mode)
         return fail(Errno::isdir);
     if (node.is(mode_socket) && (flags & o_path) == 0)
         return fail(Errno::nxio);
+    if ((flags & o_accmode) != o_rdonly && (flags & o_path) == 0 && is_program(node))
+        return fail(Errno::txtbsy);
     const FileRef file = TRY(open_node(place.node, flags));
     if ((flags & o_trunc) != 0 && !fresh && node.is(mode_file) && node.ops == nullptr) {
         MutexGuard guard(node.writing);

@@ -297,9 +297,9 @@ Status read_request(Client& client, const Args& a, ExecRequest& request)
         TRY_STATUS(whole.assign(name.view()));
         if (!request.execfn.assign(name.view()))
             return fail(Errno::nomem);
-        if (by_descriptor)
-            request.node = request.start;
     }
+    if (by_descriptor)
+        request.node = request.start;
     TRY_STATUS(request.arguments.append_user(a[1]));
     if (request.arguments.count() == 0)
         TRY_STATUS(request.arguments.append(""));

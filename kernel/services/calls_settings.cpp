@@ -165,9 +165,11 @@ Served serve_sched_of_other(Client&, const Args& a)
 }
 
 // With a clock that is none of those that there are.
-Served serve_clock_nanosleep(Client&, const Args&)
+// Of a clock that the LWK knows not: one that there is, by which nobody can sleep, or none.
+Served serve_clock_nanosleep(Client&, const Args& a)
 {
-    return fail(Errno::inval);
+    constexpr u64 monotonic_raw = 4, monotonic_coarse = 6;
+    return fail(a[0] >= monotonic_raw && a[0] <= monotonic_coarse ? Errno::opnotsupp : Errno::inval);
 }
 
 Served serve_set_robust_list(Client&, const Args&)

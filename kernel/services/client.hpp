@@ -47,7 +47,10 @@ enum Limit : u32 {
     limit_nproc = 6,
     limit_nofile = 7,
     limit_memlock = 8,
-    limit_as = 9
+    limit_as = 9,
+    limit_msgqueue = 12,
+    limit_nice = 13,
+    limit_rtprio = 14
 };
 
 // Of a thread that gave itself another name than its process has (prctl(2)).

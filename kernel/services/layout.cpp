@@ -14,7 +14,7 @@ namespace {
 constexpr still_range pie = {0x558000000000, 0x568000000000}, pie_of_member = {16 * GiB, 32 * GiB};
 constexpr u64 largest_stack_of_member = 64 * GiB;
 constexpr u64 least_stack = 128 * MiB, largest_stack = 1024 * GiB;
-constexpr u64 guard_gap = 1 * MiB;
+constexpr u64 guard_gap = 1 * MiB, most_argument_bytes = 6 * MiB;
 constexpr u64 vdso_room = STILL_MAX_VDSO_PAGES * page_size;
 // Linux's own amounts of randomness: brk 32 MiB, stack 16 GiB, mmap 2^28 pages.
 constexpr u64 brk_random = 32 * MiB, stack_random = 16 * GiB, mmap_random = 1024 * GiB;
@@ -58,6 +58,7 @@ Status lay_out(const ElfImage& main, const ElfImage* interpreter, u64 stack_limi
     l.vdso = l.stack_top + page_size;
     const u64 stack = min(stack_limit, is_small ? largest_stack_of_member : largest_stack) & ~(page_size - 1);
     l.stack_start = l.stack_top - max(stack, least_stack);
+    l.most_arguments = min(stack_limit / 4, most_argument_bytes);
     l.mmap_top = l.stack_start - guard_gap - pages(mmap_random);
     if (main.position_independent) {
         const u64 size = main.high - main.low;
@@ -131,8 +132,8 @@ Status build_stack(const ExecRequest& request, const ElfImage& main, const ElfIm
     const u64 strings = arguments.bytes() + environment.bytes() + name.size() + 1;
     const u64 words = u64{arguments.count()} + environment.count() + 8;
     const u64 all = strings + words * sizeof(u64);
-    constexpr u64 always_allowed = 32 * page_size, most = 6 * MiB;
-    if (all > max(min((layout.stack_top - layout.stack_start) / 4, most), always_allowed))
+    constexpr u64 always_allowed = 32 * page_size;
+    if (all > max(layout.most_arguments, always_allowed))
         return fail(Errno::toobig);
     TRY_STATUS(out.reserve(all + spare, layout.stack_top));
     out.push_word(0);

@@ -20,7 +20,8 @@ struct Layout {
     u64 mmap_top = 0;
     u64 stack_start = 0; // as far down it may grow
     u64 stack_top = 0;
-    u64 vdso = 0; // the page of the clock, and the code behind it
+    u64 most_arguments = 0; // bytes
+    u64 vdso = 0;           // the page of the clock, and the code behind it
 };
 // Of a member as its addresses are limited. noexec: it is linked to where it can't be; nomem: too large.
 Status lay_out(const ElfImage& main, const ElfImage* interpreter, u64 stack_limit, bool random,

@@ -42,11 +42,13 @@ Result<u64> Pipe::read(const Buffer& to, u64 bytes, bool wait)
                 return done != 0 ? Result<u64>(done) : fail(Errno::fault);
             }
         }
-        if (writers_.load() == 0 && filled() == 0)
+        // No reader: this end was shut down meanwhile (socket_pair.cpp).
+        const auto is_over = [&] { return writers_.load() == 0 || readers_.load() == 0; };
+        if (is_over() && filled() == 0)
             return 0;
         if (!wait)
             return fail(Errno::again);
-        TRY_STATUS(wait_until(changed_, [&] { return filled() != 0 || writers_.load() == 0; }));
+        TRY_STATUS(wait_until(changed_, [&] { return filled() != 0 || is_over(); }));
     }
 }
 

@@ -141,6 +141,12 @@ void put_fd(Node& node, TextBuffer& out)
 
 // --- the tables ---
 
+bool put_zero(Node&, TextBuffer& out)
+{
+    out.put("0\n");
+    return true;
+}
+
 // All are the first thread's.
 bool put_children(Node& node, TextBuffer& out)
 {

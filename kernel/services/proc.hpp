@@ -27,7 +27,6 @@ bool put_stat(Node& node, TextBuffer& out);
 bool put_statm(Node& node, TextBuffer& out);
 bool put_status(Node& node, TextBuffer& out);
 bool put_cgroup(Node& node, TextBuffer& out);
-bool put_zero(Node& node, TextBuffer& out);
 
 // The process of a client, which stays while this lives; none: it has ended.
 class ShownProcess {

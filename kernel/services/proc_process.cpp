@@ -119,12 +119,6 @@ bool put_comm(Node& node, TextBuffer& out)
     return true;
 }
 
-bool put_zero(Node&, TextBuffer& out)
-{
-    out.put("0\n");
-    return true;
-}
-
 bool put_cgroup(Node&, TextBuffer& out)
 {
     out.put("0::/\n");
@@ -179,7 +173,8 @@ bool put_limits(Node& node, TextBuffer& out)
         put_column(names[i].name, 25);
         put_limit(client->limits[i].soft);
         put_limit(client->limits[i].hard);
-        put_column(names[i].unit, 9);
+        if (names[i].unit[0] != '\0')
+            put_column(names[i].unit, 9);
         out.put('\n');
     }
     return true;
@@ -261,12 +256,17 @@ bool put_stat(Node& node, TextBuffer& out)
     const Client& c = *client;
     const u64 tid = node.extra;
     u64 used = p ? process_cpu_ns(*p) : c.used_ns;
-    u32 parent = 0;
+    u32 parent = 0, cpu_id = 0;
     char state;
     {
         LockGuard guard(clients_lock);
         parent = c.parent != nullptr ? c.parent->pid : 0;
         state = state_of(c, tid);
+        if (p) {
+            LockGuard inner(p->lock);
+            if (const Task* t = find_task(*p, static_cast<u32>(tid != 0 ? tid : c.pid)); t != nullptr)
+                cpu_id = t->cpu->arch.id.value;
+        }
         if (tid != 0 && c.lwk != nullptr && c.state == Client::State::alive) {
             LockGuard inner(c.lwk->lock);
             if (const Task* t = find_task(*c.lwk, static_cast<u32>(tid)); t != nullptr)
@@ -280,9 +280,9 @@ bool put_stat(Node& node, TextBuffer& out)
     format_to(out, "{} {} 0 0 {} 0 {} 0 {} {} {} 0 {} ", p ? p->page_faults.load() : c.faults,
               c.children_faults, used / tick_ns, c.children_ns / tick_ns, 20 + c.nice, c.nice,
               p ? count_threads(*p) : 0, c.started_ns / tick_ns);
-    format_to(out, "{} {} {} {} {} {} 0 0 0 0 0 0 0 0 {} 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+    format_to(out, "{} {} {} {} {} {} 0 0 0 0 0 0 0 0 {} {} 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
               p ? p->space.mapped_bytes() : 0, p ? p->space.resident_bytes() / page_size : 0,
-              c.limits[limit_rss].soft, c.start_code, c.end_code, c.stack_start, 17);
+              c.limits[limit_rss].soft, c.start_code, c.end_code, c.stack_start, 17, cpu_id);
     return true;
 }
 

@@ -43,7 +43,9 @@ void set_limits(Client& client)
     client.limits[limit_stack] = {8 * MiB, ~0ull};
     client.limits[limit_core] = {0, ~0ull};
     client.limits[limit_nproc] = {1024, 1024};
-    client.limits[limit_memlock] = {~0ull, ~0ull};
+    client.limits[limit_memlock] = {8 * MiB, 8 * MiB};
+    client.limits[limit_msgqueue] = {819200, 819200};
+    client.limits[limit_nice] = client.limits[limit_rtprio] = {0, 0};
 }
 
 } // namespace

@@ -98,11 +98,18 @@ constinit const NodeOps topology_ops = {.look_up = look_up_row, .list = list_row
 
 bool make_topology()
 {
-    char room[80];
+    char room[80], more_room[40];
     for (u32 i = 0; i < num_cpus(); ++i) {
         TextBuffer path(room);
         format_to(path, "/sys/devices/system/cpu/cpu{}/topology", i);
         if (put_node(path.view(), mode_dir | 0555, &topology_ops, i) == nullptr)
+            return false;
+        const u32 number = cpu(CpuId(i)).arch.node.value;
+        TextBuffer link(room), target(more_room);
+        format_to(link, "/sys/devices/system/cpu/cpu{}/node{}", i, number);
+        format_to(target, "../../node/node{}", number);
+        Node* node = put_node(link.view(), mode_link | 0777, nullptr);
+        if (node == nullptr || !node->target.assign(target.view()))
             return false;
     }
     return true;

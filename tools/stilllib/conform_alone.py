@@ -23,6 +23,7 @@ from .qemu import Machine
 DIFFERENCES = conform_cases.FOLDER / "differs_alone.toml"
 PYTHON = "/usr/bin/python3"
 CPUS = 4  # there and here: some programs count them
+TOOLS = ("true", "false", "sh", "bash", "echo", "cat", "sleep", "env")
 NOT_NEEDED = {"__pycache__", "test", "idlelib", "tkinter", "lib2to3", "ensurepip", "pydoc_data", "turtledemo",
               "distutils", "unittest"}
 
@@ -39,8 +40,16 @@ def _library():
 def _archive(cases):
     archive = Archive()
     library = _library()
-    parts = [os.path.join(library, name) for name in sorted(os.listdir(library)) if name not in NOT_NEEDED]
-    closure.fill(archive, PYTHON, [*parts, *(case.argv[0] for case in cases), "/bin/true", "/bin/sh"])
+    closure.fill(archive, PYTHON, [os.path.join(library, "lib-dynload"), *(case.argv[0] for case in cases),
+                                   *map(closure.find, TOOLS), "/etc/debian_version"])
+    for number in range(120):  # a large directory
+        archive.put(f"usr/bin/.another-{number}", 0o100644)
+    for name in sorted(os.listdir(library)):
+        path = os.path.join(library, name)
+        if os.path.isdir(path) and name not in NOT_NEEDED:
+            archive.put_tree(path, path)
+        elif name.endswith(".py"):
+            archive.put_from_host(path)
     archive.put("driver.py", 0o100644, DRIVER.read_bytes())
     told = [case.for_guest(("alone",)) for case in cases]
     archive.put("cases.json", 0o100644, json.dumps(told).encode())
