@@ -71,10 +71,13 @@ u32 start_secondaries(const still_boot_block& block, PhysAddr image, const u64* 
     field<u32>(page, ap_trampoline_gdt_pointer, 2) += static_cast<u32>(at.raw());
     for (u32 i = 1; i < block.num_cpus; ++i)
         ap_stacks[i] = stack_tops[i];
-    for (u32 i = 1; i < block.num_cpus; ++i)
-        send_init(block.cpus[i].apic_id);
-    if (init_takes_time())
-        wait_us(block, 10'000);
+    // Beside Linux the module has stopped all of them by an INIT already, and they wait for this.
+    if ((block.flags & STILL_BOOT_BESIDE_LINUX) == 0) {
+        for (u32 i = 1; i < block.num_cpus; ++i)
+            send_init(block.cpus[i].apic_id);
+        if (init_takes_time())
+            wait_us(block, 10'000);
+    }
     for (u32 round = 0; round < 2 && up() < block.num_cpus; ++round) {
         for (u32 i = 1; i < block.num_cpus; ++i)
             if (i != skip)
