@@ -3,6 +3,7 @@
 #include <arch/boot.hpp>
 #include <arch/cpu.hpp>
 #include <arch/layout.hpp>
+#include <arch/page_table.hpp>
 #include <arch/upcalls.hpp>
 #include <cpus.hpp>
 #include <debug/log.hpp>
@@ -22,18 +23,28 @@ PhysAddr rings;
 std::atomic<u32> cpus_up{0};
 std::atomic<bool> came[STILL_MAX_CPUS];
 u64 stack_tops[STILL_MAX_CPUS];
+u32 num_made = 0;
+std::atomic<u32> awaited{0}; // the CPU that may come now, while the instance runs; 0: none
 
-void make_cpu(const still_boot_block& block, u32 i)
+Cpu* room_for_cpu(NodeId node)
 {
-    const still_boot_cpu& b = block.cpus[i];
-    const NodeId node(b.node < block.num_nodes ? b.node : 0);
     u32 order = 0;
     while (order_bytes(order) < sizeof(Cpu))
         ++order;
     void* room = frames::allocate_memory(node, order);
-    if (room == nullptr)
-        panic("no memory for CPU {}", i);
-    Cpu* c = new (room) Cpu;
+    return room == nullptr ? nullptr : new (room) Cpu;
+}
+
+// false: no memory.
+bool make_cpu(const still_boot_block& block, u32 i)
+{
+    const still_boot_cpu& b = block.cpus[i];
+    const NodeId node(b.node < block.num_nodes ? b.node : 0);
+    Cpu*& c = cpu_table.of[i];
+    if (c == nullptr)
+        c = room_for_cpu(node);
+    if (c == nullptr)
+        return false;
     c->arch.self = &c->arch;
     c->arch.id = CpuId(i);
     c->arch.apic_id = b.apic_id;
@@ -41,18 +52,41 @@ void make_cpu(const still_boot_block& block, u32 i)
     c->arch.linux_cpu = b.linux_cpu;
     c->counters = shared != nullptr ? &shared->cpus[i] : &c->own_counters;
     *c->counters = {};
-    c->counters->entry_frame = static_cast<u32>(arch::direct_to_phys(room).raw() / page_size);
+    c->counters->entry_frame = static_cast<u32>(arch::direct_to_phys(c).raw() / page_size);
     c->arch.quick_calls = &c->counters->syscalls_offloaded;
-    add_cpu(CpuId(i), c);
+    num_made = i + 1;
+    return true;
+}
+
+void make_cpus_up_to(const still_boot_block& block)
+{
+    for (u32 i = num_made; i < block.num_cpus; ++i)
+        if (!make_cpu(block, i))
+            panic("no memory for CPU {}", i);
+    cpu_table.count.store(block.num_cpus);
+}
+
+bool has_urgent_stacks(Cpu& c)
+{
+    if (c.urgent_stacks == nullptr)
+        c.urgent_stacks = frames::allocate_memory(c.arch.node, ist_order);
+    return c.urgent_stacks != nullptr;
+}
+
+bool has_idle_stack(Cpu& c)
+{
+    if (c.idle.stack == 0 && !prepare_thread(c.idle, c.arch.node, nullptr, nullptr))
+        return false;
+    stack_tops[c.arch.id.value] = c.idle.stack_top();
+    return true;
 }
 
 // On the CPU itself.
 void set_up_cpu(Cpu& c)
 {
-    auto* stacks = static_cast<u8*>(frames::allocate_memory(c.arch.node, ist_order));
-    if (stacks == nullptr)
+    if (!has_urgent_stacks(c))
         panic("no memory for the stacks of CPU {}", c.arch.id);
-    arch::init_cpu(c.arch, reinterpret_cast<u64>(stacks));
+    arch::init_cpu(c.arch, reinterpret_cast<u64>(c.urgent_stacks));
     adopt_idle(c);
 }
 
@@ -71,12 +105,12 @@ u32 start_all(const still_boot_block& block, PhysAddr image, u32 skip)
     came[0].store(true);
     for (u32 i = 1; i < block.num_cpus; ++i) {
         came[i].store(false);
-        Thread& idle = cpu(CpuId(i)).idle;
-        if (!prepare_thread(idle, cpu(CpuId(i)).arch.node, nullptr, nullptr))
+        if (!has_idle_stack(cpu(CpuId(i))))
             panic("no memory for the idle stack of CPU {}", i);
-        stack_tops[i] = idle.stack_top();
     }
-    return arch::start_secondaries(block, image, stack_tops, [] { return cpus_up.load(); }, skip);
+    arch::Start start{stack_tops, [] { return cpus_up.load(); }, cpu_pause};
+    start.skip = skip;
+    return arch::start_secondaries(block, image, start);
 }
 
 // The block's CPUs without those that did not come. All others are stopped: they start again by their new numbers.
@@ -94,10 +128,28 @@ void leave_missing_out(still_boot_block& block)
         block.cpus[kept].linux_cpu = kept;
         ++kept;
     }
+    for (u32 i = 1; i < block.num_cpus; ++i)
+        cpu_table.of[i] = nullptr; // they may have been stopped with a lock held
     block.num_cpus = kept;
-    add_cpu(CpuId(0), &cpu(CpuId(0)));
-    for (u32 i = 1; i < kept; ++i)
-        make_cpu(block, i);
+    num_made = 1;
+    make_cpus_up_to(block);
+}
+
+// Whoever comes later than it was waited for stays out.
+bool is_let_in(Cpu& c)
+{
+    u32 number = c.arch.id.value;
+    return number < num_cpus() || awaited.compare_exchange_strong(number, 0);
+}
+
+// The instance runs: as soon as the others count this CPU in they give it threads, and ask it to flush.
+void join(Cpu& c)
+{
+    if (c.arch.id.value < num_cpus())
+        return;
+    c.leaving.store(false);
+    cpu_table.count.store(c.arch.id.value + 1);
+    arch::flush_whole_tlb(); // what changed in the kernel's map until then it was not told of
 }
 
 } // namespace
@@ -106,8 +158,7 @@ void make_cpus(still_boot_block& block, still_shared* with_linux)
 {
     shared = with_linux;
     rings = PhysAddr(block.rings_phys);
-    for (u32 i = 0; i < block.num_cpus; ++i)
-        make_cpu(block, i);
+    make_cpus_up_to(block);
     set_up_cpu(cpu(CpuId(0)));
 }
 
@@ -123,6 +174,74 @@ void start_cpus(still_boot_block& block, PhysAddr image, u32 skip)
         panic("{} of {} CPUs did not start", missing, block.num_cpus);
 }
 
+namespace {
+
+// All that needs memory comes first: on the CPU itself nothing may fail.
+bool prepare(const still_boot_block& block, u32 number, PhysAddr pair)
+{
+    if (!make_cpu(block, number))
+        return false;
+    Cpu& c = cpu(CpuId(number));
+    c.leaving.store(true); // until it is up
+    return has_urgent_stacks(c) && has_idle_stack(c) && arch::map_lent(pair, sizeof(still_ring_pair)) &&
+           ikc::attach(c, arch::direct<still_ring_pair>(pair));
+}
+
+Status start_one(const still_boot_block& block, PhysAddr image, u32 number)
+{
+    came[number].store(false);
+    cpus_up.store(number);
+    awaited.store(number);
+    arch::Start start{stack_tops, [] { return cpus_up.load(); }, wait_a_moment};
+    start.first = number;
+    if (arch::start_secondaries(block, image, start) == 0)
+        return {};
+    u32 expected = number;
+    if (!awaited.compare_exchange_strong(expected, 0)) {
+        while (!came[number].load())
+            wait_a_moment();
+        return {}; // at the last moment
+    }
+    arch::send_init(cpu(CpuId(number)).arch.apic_id);
+    return fail(Errno::timedout);
+}
+
+} // namespace
+
+Status bring_cpu(still_boot_block& block, PhysAddr image, const still_boot_cpu& fresh, PhysAddr pair)
+{
+    const u32 number = num_cpus();
+    if (shared == nullptr || number == STILL_MAX_CPUS || !pair.aligned(page_size))
+        return fail(Errno::inval);
+    block.cpus[number] = fresh;
+    block.num_cpus = number + 1;
+    Status done = fail(Errno::nomem);
+    if (prepare(block, number, pair))
+        done = start_one(block, image, number);
+    if (!done) {
+        block.num_cpus = number;
+        return done;
+    }
+    shared->cpus_up = num_cpus();
+    keep_flushing(cpu(CpuId(number)));
+    log("CPU {} (Linux's {}) has come", number, fresh.linux_cpu);
+    return {};
+}
+
+Status send_cpu_away(still_boot_block& block)
+{
+    const Cpu& c = this_cpu();
+    const u32 number = c.arch.id.value;
+    if (shared == nullptr || number == 0 || number + 1 != num_cpus())
+        return fail(Errno::inval);
+    vacate_cpu();
+    retire_cpu();
+    block.num_cpus = number;
+    shared->cpus_up = number;
+    log("CPU {} (Linux's {}) goes", number, c.arch.linux_cpu);
+    return {};
+}
+
 } // namespace still
 
 extern "C" void still_secondary_main(unsigned long)
@@ -130,12 +249,16 @@ extern "C" void still_secondary_main(unsigned long)
     using namespace still;
     // Tickets only give stacks: which CPU this is, its APIC id tells.
     const u32 id = arch::raw_apic_id();
-    for (u32 i = 1; i < num_cpus(); ++i) {
+    for (u32 i = 1; i < num_made; ++i) {
         Cpu& c = cpu(CpuId(i));
         if (c.arch.apic_id != id)
             continue;
+        if (!is_let_in(c))
+            break;
         set_up_cpu(c);
-        connect(c);
+        if (c.service == nullptr)
+            connect(c);
+        join(c);
         came[i].store(true);
         cpus_up.fetch_add(1);
         ikc::drain();

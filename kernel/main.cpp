@@ -98,6 +98,28 @@ void shut_down()
     arch::halt_forever();
 }
 
+// What Linux must refuse, or find nobody for: it lives on, and so does all else.
+void send_bad_cells()
+{
+    u64 random = arch::read_tsc() | 1;
+    const auto word = [&] {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        return random;
+    };
+    for (u32 i = 0; i < 1000; ++i) {
+        still_msg m{};
+        m.kind = static_cast<u32>(word() % 100);
+        m.proc = static_cast<u32>(word() % 4 == 0 ? word() : 0x10000 + word() % 4);
+        m.token = word() % 2 == 0 ? 0 : word();
+        for (u64& arg : m.arg)
+            arg = word() % 3 == 0 ? word() : word() % 4096;
+        ikc::send(m);
+    }
+    log("injected bad cells");
+}
+
 void inject(u64 what)
 {
     switch (what) {
@@ -125,6 +147,9 @@ void inject(u64 what)
         log("injected double fault");
         // SAFETY: meant to fail: the first push finds no stack, and neither does the page fault.
         asm volatile("movq %0, %%rsp; pushq $0" ::"r"(arch::kernel_base + 0x7000'0000));
+        break;
+    case STILL_INJECT_BAD_CELLS:
+        send_bad_cells();
         break;
     case STILL_INJECT_PAGE_FAULT:
         // SAFETY: meant to fault: nothing is ever mapped there.
@@ -163,6 +188,21 @@ void deferred(const still_msg& m)
                                          arch::direct<u64>(PhysAddr(block.report_phys)), &left);
         publish_memory();
         ikc::reply(m, units ? static_cast<i64>(*units) : -static_cast<i64>(units.error()), left);
+        break;
+    }
+    case STILL_MSG_CPU_ADD: {
+        const still_boot_cpu fresh = {static_cast<u32>(m.arg[0]), static_cast<u32>(m.arg[0] >> 32),
+                                      static_cast<u32>(m.arg[1]), 0};
+        block.trampoline_phys = m.arg[2];
+        const Status come = bring_cpu(block, image, fresh, PhysAddr(m.arg[3]));
+        ikc::reply(m, come ? 0 : -static_cast<i64>(come.error()));
+        break;
+    }
+    case STILL_MSG_CPU_REMOVE: {
+        const Status gone = send_cpu_away(block);
+        ikc::reply(m, gone ? 0 : -static_cast<i64>(gone.error()));
+        if (gone)
+            arch::halt_forever();
         break;
     }
     case STILL_MSG_SHUTDOWN:
@@ -280,6 +320,10 @@ extern "C" void still_main(unsigned long info_phys, unsigned long loader_magic, 
         shared->cpus_up = num_cpus();
         shared->peers_shift = peers_shift();
         publish_memory();
+    }
+    if (const auto most = size_of(BootLine(block.cmdline).value("process-memory")); most && *most != 0) {
+        set_memory_per_process(*most);
+        log("a process may have {} MiB of memory", *most / MiB);
     }
     if (BootLine(block.cmdline).value("flush") == "always")
         keep_flushing();

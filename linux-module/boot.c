@@ -81,7 +81,6 @@ static void tear_down(struct still_os *os)
 	still_procs_forget(os);
 	still_os_unmap_all(os);
 	still_quarantine_stop(os);
-	WRITE_ONCE(os->shared->doorbell, 0);
 	put_area(&os->block_area);
 	put_area(&os->rings_area);
 	put_area(&os->tables_area);
@@ -138,6 +137,35 @@ static phys_addr_t find_trampoline(void)
 	return 0;
 }
 
+/* CPU hotplug is off until it is returned: Linux uses the page for its CPUs too. */
+int still_borrow_trampoline(struct still_trampoline *page, char *text)
+{
+	int ret = 0;
+
+	mutex_lock(&trampoline_lock);
+	cpu_hotplug_disable();
+	page->phys = find_trampoline();
+	page->va = __va(page->phys);
+	page->saved = page->phys ? kmemdup(page->va, PAGE_SIZE, GFP_KERNEL) : NULL;
+	if (!page->phys)
+		ret = still_fail(text, -ENOMEM, "no free page below 1 MiB to start CPUs by");
+	else if (!page->saved)
+		ret = -ENOMEM;
+	if (ret) {
+		cpu_hotplug_enable();
+		mutex_unlock(&trampoline_lock);
+	}
+	return ret;
+}
+
+void still_return_trampoline(struct still_trampoline *page)
+{
+	memcpy(page->va, page->saved, PAGE_SIZE);
+	kfree(page->saved);
+	cpu_hotplug_enable();
+	mutex_unlock(&trampoline_lock);
+}
+
 static void write_trampoline(struct still_os *os, void *page, u64 entry)
 {
 	struct still_trampoline_args *args =
@@ -181,22 +209,17 @@ static bool still_booting(const struct still_os *os)
 	return state == STILL_STATE_NONE || state == STILL_STATE_BOOTING;
 }
 
-/* From INIT to the LWK's word that it runs. CPU hotplug is off: Linux uses the page for its CPUs too. */
+/* From INIT to the LWK's word that it runs. */
 static int start_cores(struct still_os *os, u64 entry, u32 timeout_ms, struct still_boot *request)
 {
-	phys_addr_t page_phys = find_trampoline();
-	void *page = __va(page_phys), *saved;
+	struct still_trampoline page;
 	ktime_t begin, deadline;
-	int ret = 0;
+	int ret = still_borrow_trampoline(&page, request->text);
 
-	if (!page_phys)
-		return still_fail(request->text, -ENOMEM,
-				  "no free page below 1 MiB to start CPUs by");
-	saved = kmemdup(page, PAGE_SIZE, GFP_KERNEL);
-	if (!saved)
-		return -ENOMEM;
-	((struct still_boot_block *)os->block_area.va)->trampoline_phys = page_phys;
-	write_trampoline(os, page, entry);
+	if (ret)
+		return ret;
+	((struct still_boot_block *)os->block_area.va)->trampoline_phys = page.phys;
+	write_trampoline(os, page.va, entry);
 	spin_lock_irq(&os->procs_lock);
 	os->cores_running = true;
 	spin_unlock_irq(&os->procs_lock);
@@ -208,7 +231,7 @@ static int start_cores(struct still_os *os, u64 entry, u32 timeout_ms, struct st
 	if (!os->cores_wait)
 		still_cores_init(os, true); /* they are offline */
 	os->cores_wait = false;
-	still_core_start(os->cores[0].apic_id, page_phys);
+	still_core_start(os->cores[0].apic_id, page.phys);
 	while (still_booting(os) && ktime_before(ktime_get(), deadline) &&
 	       !fatal_signal_pending(current))
 		usleep_range(200, 500);
@@ -219,8 +242,7 @@ static int start_cores(struct still_os *os, u64 entry, u32 timeout_ms, struct st
 		still_cores_init(os, false);
 		os->cores_wait = true;
 	}
-	memcpy(page, saved, PAGE_SIZE);
-	kfree(saved);
+	still_return_trampoline(&page);
 	return ret;
 }
 
@@ -242,12 +264,8 @@ int still_os_boot(struct still_os *os, struct still_boot *request)
 	os->image_phys = image_phys;
 	os->image_span = os->image->span;
 
-	mutex_lock(&trampoline_lock);
-	cpu_hotplug_disable();
 	ret = start_cores(os, image_phys + (os->image->entry - os->image->lowest), timeout_ms,
 			  request);
-	cpu_hotplug_enable();
-	mutex_unlock(&trampoline_lock);
 	if (ret)
 		goto fail;
 

@@ -39,6 +39,67 @@ static void destroy_workers(struct still_os *os)
 	os->mirror_workers = NULL;
 }
 
+static void open_channel(struct still_channel *channel, struct still_ring_pair *pair)
+{
+	channel->apic_id = channel->os->cores[channel->cpu].apic_id;
+	channel->pinged = false;
+	channel->asked = false;
+	channel->suspect = 0;
+	channel->same_entries = 0;
+	channel->condition = STILL_CONDITION_FINE;
+	channel->rip = 0;
+	still_ring_init(&pair->to_lwk);
+	still_ring_init(&pair->to_linux);
+	channel->tx.index = 0;
+	channel->rx.index = 0;
+	channel->tx.ring = &pair->to_lwk;
+	channel->rx.ring = &pair->to_linux;
+	channel->closed = false;
+}
+
+/* For a CPU that comes: what it needs, the next channel, which is in use from still_ikc_begin() on. NULL: no memory. */
+struct still_channel *still_ikc_prepare(struct still_os *os)
+{
+	struct still_channel *channel = &os->channels[os->num_channels];
+
+	if (still_ikc_make_places(channel))
+		return NULL;
+	if (!channel->own_pair)
+		channel->own_pair = alloc_pages_exact(sizeof(*channel->own_pair),
+						      GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
+	if (!channel->own_pair)
+		return NULL;
+	spin_lock_irq(&channel->rx_lock);
+	spin_lock(&channel->tx_lock);
+	open_channel(channel, channel->own_pair);
+	spin_unlock(&channel->tx_lock);
+	spin_unlock_irq(&channel->rx_lock);
+	return channel;
+}
+
+void still_ikc_begin(struct still_channel *channel)
+{
+	struct still_os *os = channel->os;
+
+	smp_store_release(&os->num_channels, channel->cpu + 1);
+	still_ikc_drain(os); /* what it has sent meanwhile */
+}
+
+/* It did not come. */
+void still_ikc_discard(struct still_channel *channel)
+{
+	spin_lock_irq(&channel->tx_lock);
+	WRITE_ONCE(channel->closed, true);
+	spin_unlock_irq(&channel->tx_lock);
+}
+
+/* Its CPU has sent its last message. The rings stay until the instance goes down: somebody may look at them. */
+void still_ikc_end(struct still_channel *channel)
+{
+	still_ikc_drain(channel->os);
+	WRITE_ONCE(channel->os->num_channels, channel->cpu);
+}
+
 int still_ikc_start(struct still_os *os)
 {
 	struct still_ring_pair *pairs = os->rings_area.va;
@@ -60,23 +121,8 @@ int still_ikc_start(struct still_os *os)
 		still_letters_free(os);
 		return -ENOMEM;
 	}
-	for (i = 0; i < os->num_cores; i++) {
-		struct still_channel *channel = &os->channels[i];
-
-		channel->apic_id = os->cores[i].apic_id;
-		channel->pinged = false;
-		channel->asked = false;
-		channel->suspect = 0;
-		channel->same_entries = 0;
-		channel->condition = STILL_CONDITION_FINE;
-		channel->rip = 0;
-		still_ring_init(&pairs[i].to_lwk);
-		still_ring_init(&pairs[i].to_linux);
-		channel->tx.index = 0;
-		channel->rx.index = 0;
-		channel->tx.ring = &pairs[i].to_lwk;
-		channel->rx.ring = &pairs[i].to_linux;
-	}
+	for (i = 0; i < os->num_cores; i++)
+		open_channel(&os->channels[i], &pairs[i]);
 	WRITE_ONCE(os->num_channels, os->num_cores);
 	return 0;
 }
@@ -92,7 +138,7 @@ void still_ikc_stop(struct still_os *os)
 
 	if (!os->workers)
 		return;
-	for (i = 0; i < os->num_channels; i++) {
+	for (i = 0; i < STILL_MAX_CPUS; i++) { /* those of CPUs that have gone, too */
 		struct still_channel *channel = &os->channels[i];
 
 		spin_lock_irq(&channel->rx_lock);
@@ -113,6 +159,12 @@ void still_ikc_stop(struct still_os *os)
 		}
 	cancel_work_sync(&os->drain_work); /* the putting may have asked for it once more */
 	still_letters_free(os);
+	for (i = 0; i < STILL_MAX_CPUS; i++) {
+		if (os->channels[i].own_pair)
+			free_pages_exact(os->channels[i].own_pair,
+					 sizeof(*os->channels[i].own_pair));
+		os->channels[i].own_pair = NULL;
+	}
 }
 
 void still_ikc_destroy(struct still_os *os)

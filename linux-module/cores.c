@@ -75,6 +75,13 @@ void still_cores_init(const struct still_os *os, bool parked)
 	deassert_init(os);
 }
 
+void still_core_init(u32 apic_id)
+{
+	send(apic_id, APIC_INT_LEVELTRIG | APIC_INT_ASSERT | APIC_DM_INIT);
+	usleep_range(10000, 11000);
+	send(apic_id, APIC_INT_LEVELTRIG | APIC_DM_INIT);
+}
+
 void still_cores_init_at_once(const struct still_os *os)
 {
 	assert_init(os);

@@ -9,6 +9,7 @@
 struct still_os;
 
 void still_core_doorbell(u32 apic_id);
+void still_core_init(u32 apic_id);
 /* parked: none of them executes anything, they are halted with interrupts off. */
 void still_cores_init(const struct still_os *os, bool parked);
 void still_cores_init_at_once(const struct still_os *os); /* panic: no sleeping, no locks */

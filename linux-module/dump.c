@@ -54,6 +54,7 @@ static int visit_procs(struct still_os *os, visit_fn *visit, void *data)
 static int visit_all(struct still_os *os, visit_fn *visit, void *data)
 {
 	const struct still_range_node *range;
+	unsigned int i;
 	int ret = 0;
 
 	list_for_each_entry(range, &os->memory.ranges, list) {
@@ -76,6 +77,9 @@ static int visit_all(struct still_os *os, visit_fn *visit, void *data)
 	if (!ret)
 		ret = visit_area(os->rings_area.va, os->rings_area.size, STILL_DUMP_LENT, visit,
 				 data);
+	for (i = 0; !ret && i < os->num_channels; i++)
+		ret = visit_area(os->channels[i].own_pair, sizeof(*os->channels[i].own_pair),
+				 STILL_DUMP_LENT, visit, data);
 	return ret ?: visit_procs(os, visit, data);
 }
 

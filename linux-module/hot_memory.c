@@ -15,7 +15,8 @@
 #include "partition.h"
 #include "text.h"
 
-static int lwk_node(const struct still_os *os, u32 linux_node)
+/* -1: none. */
+int still_lwk_node(const struct still_os *os, u32 linux_node)
 {
 	u32 node;
 
@@ -30,7 +31,7 @@ static int tell_added(struct still_os *os, const struct still_range_node *range)
 	struct still_msg msg = {
 		.kind = STILL_MSG_MEM_ADD,
 		.arg = { (u64)range->pfn << PAGE_SHIFT, (u64)range->pages << PAGE_SHIFT,
-			 lwk_node(os, range->node) },
+			 still_lwk_node(os, range->node) },
 	};
 
 	return still_ikc_call(os, still_ikc_pick_cpu(os), &msg, NULL, false);
@@ -41,7 +42,7 @@ static int ask_back(struct still_os *os, u32 linux_node, u64 bytes, u64 *left)
 {
 	struct still_msg msg = {
 		.kind = STILL_MSG_MEM_REMOVE,
-		.arg = { lwk_node(os, linux_node), bytes },
+		.arg = { still_lwk_node(os, linux_node), bytes },
 	};
 
 	return still_ikc_call(os, still_ikc_pick_cpu(os), &msg, left, false);
@@ -94,7 +95,7 @@ static int remove_item(struct still_os *os, struct still_pool *gone, struct stil
 	u64 left = 0;
 	int ret;
 
-	if (lwk_node(os, item->node) < 0)
+	if (still_lwk_node(os, item->node) < 0)
 		return still_fail(text, -ENOENT, "node %u gives the instance no memory",
 				  item->node);
 	if (item->bytes == STILL_MEM_ALL || item->bytes > STILL_MAX_REMOVAL)
@@ -145,7 +146,8 @@ static int check_nodes(const struct still_os *os, struct still_mem_list *list)
 	u32 i;
 
 	for (i = 0; i < list->count; i++)
-		if (list->item[i].node < STILL_MAX_NODES && lwk_node(os, list->item[i].node) < 0)
+		if (list->item[i].node < STILL_MAX_NODES &&
+		    still_lwk_node(os, list->item[i].node) < 0)
 			return still_fail(list->text, -EINVAL,
 					  "node %u: a running instance gets no memory of a node "
 					  "that it did not boot with",

@@ -52,7 +52,7 @@ int still_ikc_try_send(struct still_channel *channel, const struct still_msg *ms
 	int ret;
 
 	spin_lock_irqsave(&channel->tx_lock, flags);
-	ret = flush_backlog(channel) ? push(channel, msg) : -EAGAIN;
+	ret = !channel->closed && flush_backlog(channel) ? push(channel, msg) : -EAGAIN;
 	ring = must_ring(channel);
 	spin_unlock_irqrestore(&channel->tx_lock, flags);
 	if (ring)
@@ -60,18 +60,57 @@ int still_ikc_try_send(struct still_channel *channel, const struct still_msg *ms
 	return ret;
 }
 
-/* May sleep. Ends when there is room or when the LWK is dead, which the watch finds out. */
-int still_ikc_send(struct still_os *os, u32 cpu, const struct still_msg *msg)
+/* May sleep. Ends when there is room, with -ESTALE when that CPU goes, or when the LWK is dead, as the watch finds. */
+int still_ikc_send_on(struct still_channel *channel, const struct still_msg *msg)
 {
 	int ret;
 
-	while (still_os_check(os)) {
-		ret = still_ikc_try_send(&os->channels[cpu], msg);
+	while (still_os_check(channel->os)) {
+		ret = still_ikc_try_send(channel, msg);
+		if (ret != -EAGAIN)
+			return ret;
+		if (READ_ONCE(channel->closed))
+			return -ESTALE;
+		usleep_range(100, 300);
+	}
+	return -EIO;
+}
+
+/* Any CPU can serve it; that one shall, unless it goes. */
+int still_ikc_send(struct still_os *os, u32 cpu, const struct still_msg *msg)
+{
+	int ret = still_ikc_send_on(&os->channels[cpu], msg);
+
+	return ret == -ESTALE ? still_ikc_send_on(&os->channels[0], msg) : ret;
+}
+
+/* The channel's last message: whoever comes later finds it closed. */
+int still_ikc_send_last(struct still_channel *channel, const struct still_msg *msg)
+{
+	bool ring;
+	int ret;
+
+	while (still_os_check(channel->os)) {
+		spin_lock_irq(&channel->tx_lock);
+		ret = flush_backlog(channel) ? push(channel, msg) : -EAGAIN;
+		if (!ret)
+			WRITE_ONCE(channel->closed, true);
+		ring = must_ring(channel);
+		spin_unlock_irq(&channel->tx_lock);
+		if (ring)
+			still_core_doorbell(channel->apic_id);
 		if (ret != -EAGAIN)
 			return ret;
 		usleep_range(100, 300);
 	}
 	return -EIO;
+}
+
+void still_ikc_reopen(struct still_channel *channel)
+{
+	spin_lock_irq(&channel->tx_lock);
+	WRITE_ONCE(channel->closed, false);
+	spin_unlock_irq(&channel->tx_lock);
 }
 
 void still_ikc_reply(struct still_letter *letter, s64 result, u64 arg1)
@@ -89,6 +128,11 @@ void still_ikc_reply(struct still_letter *letter, s64 result, u64 arg1)
 
 	letter->msg = reply;
 	spin_lock_irqsave(&channel->tx_lock, flags);
+	if (channel->closed) { /* who asked may be on any CPU by now */
+		spin_unlock_irqrestore(&channel->tx_lock, flags);
+		channel = &channel->os->channels[0];
+		spin_lock_irqsave(&channel->tx_lock, flags);
+	}
 	ret = flush_backlog(channel) ? push(channel, &reply) : -EAGAIN;
 	later = ret == -EAGAIN;
 	if (later)
@@ -137,16 +181,17 @@ u32 still_ikc_pick_cpu(struct still_os *os)
 	for (i = 0; i < count; i++) {
 		u32 cpu = (first + i) % count;
 
-		if (READ_ONCE(os->shared->cpus[cpu].mode) == STILL_CPU_IDLE)
+		if (READ_ONCE(os->shared->cpus[cpu].mode) == STILL_CPU_IDLE &&
+		    !READ_ONCE(os->channels[cpu].closed))
 			return cpu;
 	}
 	for (i = 0; i < count; i++) {
 		u32 cpu = (first + i) % count;
 
-		if (!still_cpu_is_in_user_mode(os, cpu))
+		if (!still_cpu_is_in_user_mode(os, cpu) && !READ_ONCE(os->channels[cpu].closed))
 			return cpu;
 	}
-	return first;
+	return READ_ONCE(os->channels[first].closed) ? 0 : first;
 }
 
 /* The LWK leaves a word for this (stillcore/shared.h); in user mode a CPU is not stuck. */

@@ -20,8 +20,10 @@ struct still_channel {
 	struct still_pending *pending; /* [STILL_MAX_CALLS], see ikc_call.c */
 
 	spinlock_t tx_lock;
-	struct still_ring_end tx; /* ring is NULL once the instance is down */
-	struct list_head backlog; /* replies that found the ring full */
+	struct still_ring_end tx;         /* ring is NULL once the instance is down */
+	struct list_head backlog;         /* replies that found the ring full */
+	bool closed;                      /* the CPU goes, or has gone: it gets no messages */
+	struct still_ring_pair *own_pair; /* of a CPU that came after the boot */
 
 	spinlock_t rx_lock;
 	struct still_ring_end rx;
@@ -57,10 +59,17 @@ int still_ikc_create(struct still_os *os);
 void still_ikc_destroy(struct still_os *os);
 int still_ikc_start(struct still_os *os);
 void still_ikc_stop(struct still_os *os);
+struct still_channel *still_ikc_prepare(struct still_os *os);
+void still_ikc_discard(struct still_channel *channel);
+void still_ikc_begin(struct still_channel *channel);
+void still_ikc_end(struct still_channel *channel);
 
 /* ikc.c */
+int still_ikc_send_last(struct still_channel *channel, const struct still_msg *msg);
+void still_ikc_reopen(struct still_channel *channel);
 int still_ikc_try_send(struct still_channel *channel, const struct still_msg *msg);
 int still_ikc_send(struct still_os *os, u32 cpu, const struct still_msg *msg);
+int still_ikc_send_on(struct still_channel *channel, const struct still_msg *msg);
 void still_ikc_reply(struct still_letter *letter, s64 result, u64 arg1);
 void still_ikc_flush_work(struct work_struct *work);
 u32 still_ikc_pick_cpu(struct still_os *os);
@@ -79,6 +88,7 @@ void still_ikc_drain_work(struct work_struct *work);
 /* ikc_call.c */
 int still_ikc_ask(struct still_os *os, u32 cpu, struct still_msg *msg, u64 args[5], bool killable);
 int still_ikc_call(struct still_os *os, u32 cpu, struct still_msg *msg, u64 *arg1, bool killable);
+int still_ikc_call_last(struct still_channel *channel, struct still_msg *msg);
 void still_ikc_answered(struct still_channel *channel, const struct still_msg *reply);
 void still_ikc_fail_calls(struct still_os *os);
 int still_ikc_make_places(struct still_channel *channel);

@@ -144,6 +144,40 @@ static int enter(struct still_channel *channel, bool killable)
 	return 0;
 }
 
+typedef int send_fn(struct still_channel *channel, const struct still_msg *msg);
+
+/* 0: it is answered. */
+static int ask_on(struct still_channel *channel, struct still_msg *msg, struct call *call,
+		  bool killable, send_fn *send)
+{
+	long left;
+	int ret;
+
+	init_completion(&call->done);
+	ret = enter(channel, killable);
+	if (ret)
+		return ret;
+	msg->token = take_place(channel, call);
+	ret = send(channel, msg);
+	if (ret) {
+		give_up(channel, msg->token, false);
+		return ret;
+	}
+	/* Death fails all calls that it finds in the table; look again in case ours came after that. */
+	do {
+		if (!still_os_check(channel->os) && give_up(channel, msg->token, false))
+			return -EIO;
+		if (killable)
+			left = wait_for_completion_killable_timeout(&call->done, HZ);
+		else
+			left = wait_for_completion_io_timeout(&call->done, HZ);
+		if (left == -ERESTARTSYS && give_up(channel, msg->token, true))
+			return -EINTR;
+	} while (!left);
+	/* left < 0 here: killed, but answered before we could give up. */
+	return 0;
+}
+
 /*
  * Sends the request and waits for its answer: 0 or more, or the LWK's error, -EIO when the LWK died, and
  * if killable -EINTR when the caller is being killed. There is no deadline: an LWK that does not answer is
@@ -152,36 +186,25 @@ static int enter(struct still_channel *channel, bool killable)
  */
 int still_ikc_ask(struct still_os *os, u32 cpu, struct still_msg *msg, u64 args[5], bool killable)
 {
-	struct still_channel *channel = &os->channels[cpu];
 	struct call call = {};
-	long left;
-	int ret;
+	int ret = ask_on(&os->channels[cpu], msg, &call, killable, still_ikc_send_on);
 
-	init_completion(&call.done);
-	ret = enter(channel, killable);
+	if (ret == -ESTALE)
+		ret = ask_on(&os->channels[0], msg, &call, killable, still_ikc_send_on);
 	if (ret)
 		return ret;
-	msg->token = take_place(channel, &call);
-	ret = still_ikc_send(os, cpu, msg);
-	if (ret) {
-		give_up(channel, msg->token, false);
-		return ret;
-	}
-	/* Death fails all calls that it finds in the table; look again in case ours came after that. */
-	do {
-		if (!still_os_check(os) && give_up(channel, msg->token, false))
-			return -EIO;
-		if (killable)
-			left = wait_for_completion_killable_timeout(&call.done, HZ);
-		else
-			left = wait_for_completion_io_timeout(&call.done, HZ);
-		if (left == -ERESTARTSYS && give_up(channel, msg->token, true))
-			return -EINTR;
-	} while (!left);
-	/* left < 0 here: killed, but answered before we could give up. */
 	if (args)
 		memcpy(args, call.arg, sizeof(call.arg));
 	return call.result < -MAX_ERRNO || call.result > INT_MAX ? -EIO : (int)call.result;
+}
+
+/* The last request to a CPU. */
+int still_ikc_call_last(struct still_channel *channel, struct still_msg *msg)
+{
+	struct call call = {};
+	int ret = ask_on(channel, msg, &call, false, still_ikc_send_last);
+
+	return ret ?: (int)call.result;
 }
 
 /* Of what comes behind the result only the first word. */

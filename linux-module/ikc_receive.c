@@ -91,9 +91,13 @@ static bool drain_channel(struct still_channel *channel)
 {
 	struct still_letter *letter;
 	unsigned long flags;
+	struct still_ring *ring = READ_ONCE(channel->rx.ring);
 	bool more = false;
 	int count;
 
+	/* Nothing is there: whoever puts something there later rings, or another CPU that is at it here will see it. */
+	if (!ring || READ_ONCE(ring->tail) == READ_ONCE(channel->rx.index))
+		return false;
 	spin_lock_irqsave(&channel->rx_lock, flags);
 	if (!channel->rx.ring)
 		goto out;

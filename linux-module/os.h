@@ -42,6 +42,15 @@ struct still_area {
 	size_t size;
 };
 
+/* The page below 1 MiB that CPUs start by, while an LWK has it. */
+struct still_trampoline {
+	phys_addr_t phys;
+	void *va;
+	void *saved;
+};
+
+struct still_bell;
+
 struct still_os {
 	struct device dev;
 	struct cdev cdev;
@@ -87,7 +96,8 @@ struct still_os {
 	struct still_area rings_area;
 	struct still_area tables_area;
 
-	unsigned int irq;
+	struct still_bell
+		*bells[STILL_MAX_CPUS]; /* doorbell.c; the first is for those without a server */
 	atomic64_t doorbells;
 
 	struct still_letter *letters;
@@ -190,6 +200,8 @@ int still_clear_kmsg(struct still_os *os);
 int still_os_boot(struct still_os *os, struct still_boot *request);
 int still_os_shutdown(struct still_os *os, struct still_shutdown *request);
 void still_os_stop_everything(u32 timeout_ms);
+int still_borrow_trampoline(struct still_trampoline *page, char *text);
+void still_return_trampoline(struct still_trampoline *page);
 
 /* watch.c */
 int still_watch_init(void);

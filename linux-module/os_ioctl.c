@@ -7,8 +7,10 @@
 #include <linux/vmalloc.h>
 #include <stillcore/image.h>
 
+#include "doorbell.h"
 #include "dump.h"
 #include "freeze.h"
+#include "hot_cpu.h"
 #include "hot_memory.h"
 #include "ikc.h"
 #include "image.h"
@@ -78,6 +80,14 @@ static int inject(struct still_os *os, struct still_inject_request *request)
 	return still_ikc_send(os, 0, &msg);
 }
 
+/* Held for a dump, perhaps by the caller: it would wait for itself. */
+static int not_while_held(const struct still_os *os, char *text)
+{
+	if (!still_stands_still(os))
+		return 0;
+	return still_fail(text, -EBUSY, "instance %d is frozen", os->index);
+}
+
 static int drop_cache(struct still_os *os, struct still_drop_cache *request)
 {
 	struct still_msg msg = { .kind = STILL_MSG_DROP_CACHE };
@@ -85,23 +95,26 @@ static int drop_cache(struct still_os *os, struct still_drop_cache *request)
 
 	if (os->state != STILL_OS_RUNNING)
 		return still_fail(request->text, -EBADFD, "instance %d is not running", os->index);
-	ret = still_ikc_call(os, still_ikc_pick_cpu(os), &msg, &request->bytes, true);
+	ret = not_while_held(os, request->text);
+	if (!ret)
+		ret = still_ikc_call(os, still_ikc_pick_cpu(os), &msg, &request->bytes, true);
 	return min(ret, 0);
 }
 
 static int cpus(struct still_os *os, unsigned int cmd, struct still_cpu_list *list)
 {
+	bool runs = os->state == STILL_OS_RUNNING;
 	int ret = 0;
 
 	if (cmd != STILL_IOC_CPU_ASSIGNED)
-		ret = not_while_up(os, list->text);
+		ret = runs ? not_while_held(os, list->text) : not_while_up(os, list->text);
 	if (ret)
 		return ret;
 	mutex_lock(&still_partition_lock);
 	if (cmd == STILL_IOC_CPU_ASSIGN)
-		ret = still_cpu_assign(os, list);
+		ret = runs ? still_cpu_hot_add(os, list) : still_cpu_assign(os, list);
 	else if (cmd == STILL_IOC_CPU_UNASSIGN)
-		ret = still_cpu_unassign(os, list);
+		ret = runs ? still_cpu_hot_remove(os, list) : still_cpu_unassign(os, list);
 	else
 		still_cpu_query(list, os);
 	mutex_unlock(&still_partition_lock);
@@ -113,8 +126,8 @@ static int memory(struct still_os *os, unsigned int cmd, struct still_mem_list *
 	bool runs = os->state == STILL_OS_RUNNING;
 	int ret = 0;
 
-	if (cmd != STILL_IOC_MEM_ASSIGNED && !runs)
-		ret = not_while_up(os, list->text);
+	if (cmd != STILL_IOC_MEM_ASSIGNED)
+		ret = runs ? not_while_held(os, list->text) : not_while_up(os, list->text);
 	if (ret)
 		return ret;
 	mutex_lock(&still_partition_lock);
@@ -141,6 +154,10 @@ static int locked(struct still_handle *handle, unsigned int cmd, void *arg)
 	case STILL_IOC_MEM_UNASSIGN:
 	case STILL_IOC_MEM_ASSIGNED:
 		return memory(os, cmd, arg);
+	case STILL_IOC_IKC_MAP_SET:
+		return still_ikc_map_set(os, arg);
+	case STILL_IOC_IKC_MAP_GET:
+		return still_ikc_map_get(os, arg);
 	case STILL_IOC_LOAD:
 		return load(os, arg);
 	case STILL_IOC_KARGS:
@@ -201,6 +218,8 @@ static int view(struct still_handle *handle, unsigned int cmd, void *arg)
 {
 	if (cmd == STILL_IOC_PROCESS)
 		return still_report_next(handle->os, arg);
+	if (cmd == STILL_IOC_USAGE)
+		return still_usage_next(handle->os, arg);
 	return cmd == STILL_IOC_STATUS ? still_status(handle->os, arg)
 				       : still_kmsg(handle->os, arg);
 }
@@ -209,12 +228,13 @@ static int view(struct still_handle *handle, unsigned int cmd, void *arg)
 static bool is_known(unsigned int cmd)
 {
 	static const unsigned int known[] = {
-		STILL_IOC_CPU_ASSIGN, STILL_IOC_CPU_UNASSIGN, STILL_IOC_CPU_ASSIGNED,
-		STILL_IOC_MEM_ASSIGN, STILL_IOC_MEM_UNASSIGN, STILL_IOC_MEM_ASSIGNED,
-		STILL_IOC_LOAD,       STILL_IOC_KARGS,        STILL_IOC_BOOT,
-		STILL_IOC_SHUTDOWN,   STILL_IOC_INJECT,       STILL_IOC_DROP_CACHE,
-		STILL_IOC_FREEZE,     STILL_IOC_THAW,         STILL_IOC_DUMP_INFO,
-		STILL_IOC_DUMP_READ,  STILL_IOC_CALLS,
+		STILL_IOC_CPU_ASSIGN,  STILL_IOC_CPU_UNASSIGN, STILL_IOC_CPU_ASSIGNED,
+		STILL_IOC_MEM_ASSIGN,  STILL_IOC_MEM_UNASSIGN, STILL_IOC_MEM_ASSIGNED,
+		STILL_IOC_LOAD,        STILL_IOC_KARGS,        STILL_IOC_BOOT,
+		STILL_IOC_SHUTDOWN,    STILL_IOC_INJECT,       STILL_IOC_DROP_CACHE,
+		STILL_IOC_FREEZE,      STILL_IOC_THAW,         STILL_IOC_DUMP_INFO,
+		STILL_IOC_DUMP_READ,   STILL_IOC_CALLS,        STILL_IOC_IKC_MAP_SET,
+		STILL_IOC_IKC_MAP_GET,
 	};
 	unsigned int i;
 
@@ -226,15 +246,17 @@ static bool is_known(unsigned int cmd)
 
 static bool is_query(unsigned int cmd)
 {
-	return cmd == STILL_IOC_STATUS || cmd == STILL_IOC_PROCESS ||
-	       cmd == STILL_IOC_CPU_ASSIGNED || cmd == STILL_IOC_MEM_ASSIGNED;
+	return cmd == STILL_IOC_STATUS || cmd == STILL_IOC_PROCESS || cmd == STILL_IOC_USAGE ||
+	       cmd == STILL_IOC_CPU_ASSIGNED || cmd == STILL_IOC_MEM_ASSIGNED ||
+	       cmd == STILL_IOC_IKC_MAP_GET;
 }
 
 long still_os_ioctl(struct still_handle *handle, unsigned int cmd, void __user *arg)
 {
 	if (!is_query(cmd) && !capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	if (cmd == STILL_IOC_STATUS || cmd == STILL_IOC_KMSG || cmd == STILL_IOC_PROCESS)
+	if (cmd == STILL_IOC_STATUS || cmd == STILL_IOC_KMSG || cmd == STILL_IOC_PROCESS ||
+	    cmd == STILL_IOC_USAGE)
 		return with_argument(handle, cmd, arg, view);
 	if (cmd == STILL_IOC_CLEAR_KMSG)
 		return still_clear_kmsg(handle->os);

@@ -22,6 +22,7 @@ struct still_core {
 	u32 cpu; /* Linux's number */
 	u32 apic_id;
 	u32 node;
+	u32 server; /* the CPU of Linux that takes its doorbells, or STILL_NO_CPU */
 };
 
 int still_cpu_init(void);
@@ -30,7 +31,9 @@ int still_cpu_reserve(struct still_cpu_list *list);
 int still_cpu_release(struct still_cpu_list *list);
 void still_cpu_query(struct still_cpu_list *list, const struct still_os *owner);
 int still_cpu_assign(struct still_os *os, struct still_cpu_list *list);
+int still_cpu_check_owned(const struct still_os *os, struct still_cpu_list *list);
 int still_cpu_unassign(struct still_os *os, struct still_cpu_list *list);
+void still_cpu_drop(struct still_os *os, u32 cpu);
 void still_cpu_unassign_all(struct still_os *os);
 void still_cpu_release_all(void);
 

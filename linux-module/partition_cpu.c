@@ -289,12 +289,13 @@ int still_cpu_assign(struct still_os *os, struct still_cpu_list *list)
 		core->cpu = list->cpu[i];
 		core->apic_id = per_cpu(x86_cpu_to_apicid, core->cpu);
 		core->node = cpu_to_node(core->cpu);
+		core->server = STILL_NO_CPU;
 		owner_of[core->cpu] = os;
 	}
 	return 0;
 }
 
-static void drop_core(struct still_os *os, u32 cpu)
+void still_cpu_drop(struct still_os *os, u32 cpu)
 {
 	unsigned int i;
 
@@ -305,26 +306,34 @@ static void drop_core(struct still_os *os, u32 cpu)
 	os->num_cores--;
 }
 
-int still_cpu_unassign(struct still_os *os, struct still_cpu_list *list)
+int still_cpu_check_owned(const struct still_os *os, struct still_cpu_list *list)
 {
 	int ret = check_list(list);
+	u32 i;
+
+	for (i = 0; !ret && i < list->count; i++)
+		if (owner_of[list->cpu[i]] != os)
+			ret = still_fail(list->text, -ENOENT,
+					 "CPU %u does not belong to this instance", list->cpu[i]);
+	return ret;
+}
+
+int still_cpu_unassign(struct still_os *os, struct still_cpu_list *list)
+{
+	int ret = still_cpu_check_owned(os, list);
 	u32 i;
 
 	if (ret)
 		return ret;
 	for (i = 0; i < list->count; i++)
-		if (owner_of[list->cpu[i]] != os)
-			return still_fail(list->text, -ENOENT,
-					  "CPU %u does not belong to this instance", list->cpu[i]);
-	for (i = 0; i < list->count; i++)
-		drop_core(os, list->cpu[i]);
+		still_cpu_drop(os, list->cpu[i]);
 	return 0;
 }
 
 void still_cpu_unassign_all(struct still_os *os)
 {
 	while (os->num_cores)
-		drop_core(os, os->cores[os->num_cores - 1].cpu);
+		still_cpu_drop(os, os->cores[os->num_cores - 1].cpu);
 }
 
 void still_cpu_release_all(void)

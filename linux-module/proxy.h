@@ -20,6 +20,8 @@
 
 struct still_group;
 struct still_letter;
+struct still_process_query;
+struct still_usage_query;
 struct still_os;
 struct still_watched;
 
@@ -183,6 +185,7 @@ void still_vdso_frames(struct still_proc_page *page);
 /* report.c */
 struct still_process_query;
 int still_report_next(struct still_os *os, struct still_process_query *query);
+int still_usage_next(struct still_os *os, struct still_usage_query *query);
 int still_report_to_user(struct still_proc *asker, struct still_report __user *arg);
 int still_file_name(struct still_proc *asker, struct still_file_name __user *arg);
 

@@ -51,9 +51,11 @@ static int copy_cpu_mask(struct still_proc_page *page, const struct still_proc_c
 			return -EINVAL;
 		any = true;
 	}
-	for (cpu = 0; cpu < num_cpus; cpu++)
-		if (!any || (request->cpu_mask[cpu / 64] & 1ull << cpu % 64))
-			page->cpu_mask[cpu / 64] |= 1ull << cpu % 64;
+	/* All: also those that come later. */
+	if (any)
+		memcpy(page->cpu_mask, request->cpu_mask, sizeof(page->cpu_mask));
+	else
+		memset(page->cpu_mask, 0xff, sizeof(page->cpu_mask));
 	return 0;
 }
 
@@ -71,6 +73,7 @@ static int fill_page(struct still_proc *proc, const struct still_proc_create *re
 	page->limit_memlock = request->limit_memlock;
 	page->limit_sigpending = request->limit_sigpending;
 	page->limit_cpu = request->limit_cpu;
+	page->limit_resident = request->limit_resident;
 	page->poll_ticks = request->poll_ticks;
 	page->ignored_signals = request->ignored_signals;
 	page->blocked_signals = request->blocked_signals;

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "freeze.h"
 #include "ikc.h"
 #include "os.h"
 #include "proxy.h"
@@ -101,34 +102,77 @@ static int answer(struct still_proc *target, struct still_report *report, size_t
 		       : 0;
 }
 
-/* The process at query->cursor of the table or, if there is none, the next. */
-int still_report_next(struct still_os *os, struct still_process_query *query)
+/* Takes over what the LWK has answered, count records. os->report_lock held. */
+typedef void take_fn(struct still_os *os, void *query, int count);
+
+static void take_facts(struct still_os *os, void *query, int count)
+{
+	hide_addresses(os); /* whoever asks */
+	memcpy(&((struct still_process_query *)query)->facts, os->report,
+	       sizeof(struct still_report_process));
+}
+
+static void take_usage(struct still_os *os, void *query, int count)
+{
+	const struct still_report_usage *records = os->report;
+	struct still_usage_query *usage = query;
+	int i;
+
+	usage->count = 0;
+	for (i = 0; i < count && usage->count < STILL_MAX_NODES; i++) {
+		struct still_report_usage record = records[i];
+
+		if (record.node >= os->num_nodes)
+			continue;
+		record.node = os->nodes[record.node];
+		usage->nodes[usage->count++] = record;
+	}
+}
+
+/*
+ * Asks about the process at *cursor of the table or, if there is none, the next. An answer of no records is one, too,
+ * if may_be_none.
+ */
+static int report_next(struct still_os *os, u32 kind, u32 *cursor, u32 *pid, u32 *uid, void *query,
+		       take_fn *take, size_t record, bool may_be_none)
 {
 	struct still_proc *proc;
 	u64 unused = 0;
 	int count;
 
-	if (READ_ONCE(os->state) != STILL_OS_RUNNING) /* a frozen one would not answer */
+	if (READ_ONCE(os->state) != STILL_OS_RUNNING || still_stands_still(os)) /* no answer */
 		return -EBADFD;
-	while ((proc = still_proc_next(os, &query->cursor))) {
-		count = 0;
-		query->pid = pid_vnr(proc->tgid);
-		query->uid = proc->page->uid;
-		if (query->pid && still_proc_alive(proc) &&
+	while ((proc = still_proc_next(os, cursor))) {
+		count = -ESRCH;
+		*pid = pid_vnr(proc->tgid);
+		*uid = proc->page->uid;
+		if (*pid && still_proc_alive(proc) &&
 		    READ_ONCE(proc->stage) >= STILL_STAGE_CREATED) {
 			mutex_lock(&os->report_lock);
-			count = ask(proc, STILL_REPORT_PROCESS, &unused, sizeof(query->facts));
-			hide_addresses(os); /* whoever asks */
-			memcpy(&query->facts, os->report, sizeof(query->facts));
+			count = ask(proc, kind, &unused, record);
+			if (count >= 0)
+				take(os, query, count);
 			mutex_unlock(&os->report_lock);
 		}
 		still_proc_put(proc);
-		if (count == 1)
+		if (count > 0 || (!count && may_be_none))
 			return 0;
 		if (count < 0 && count != -ESRCH) /* that one has ended meanwhile */
 			return count;
 	}
 	return -ENOENT;
+}
+
+int still_report_next(struct still_os *os, struct still_process_query *query)
+{
+	return report_next(os, STILL_REPORT_PROCESS, &query->cursor, &query->pid, &query->uid,
+			   query, take_facts, sizeof(query->facts), false);
+}
+
+int still_usage_next(struct still_os *os, struct still_usage_query *query)
+{
+	return report_next(os, STILL_REPORT_USAGE, &query->cursor, &query->pid, &query->uid, query,
+			   take_usage, sizeof(query->nodes[0]), true);
 }
 
 int still_report_to_user(struct still_proc *asker, struct still_report __user *arg)

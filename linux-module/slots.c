@@ -247,7 +247,7 @@ int still_slot_sleep(struct still_proc *proc, const struct still_slot_wait *wait
 	return ret ? -EINTR : 0;
 }
 
-/* asleep is the LWK's word in a page that mcexec can write: believed as far as the number of CPUs. */
+/* asleep is the LWK's word in a page that mcexec can write. Where that CPU has gone any other wakes the thread. */
 int still_slot_answered(struct still_proc *proc, u32 slot)
 {
 	struct still_msg msg = { .kind = STILL_MSG_SLOT_WAKE, .proc = proc->id, .arg = { slot } };
@@ -259,8 +259,10 @@ int still_slot_answered(struct still_proc *proc, u32 slot)
 	asleep = READ_ONCE(shared->asleep);
 	if (!asleep)
 		return 0;
-	if (asleep > proc->os->num_channels)
+	if (asleep > STILL_MAX_CPUS)
 		return -EINVAL;
+	if (asleep > READ_ONCE(proc->os->num_channels))
+		asleep = 1;
 	return still_ikc_send(proc->os, asleep - 1, &msg);
 }
 

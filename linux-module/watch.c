@@ -40,8 +40,10 @@ static int linux_panics(struct notifier_block *nb, unsigned long event, void *da
 	struct still_os *os;
 
 	list_for_each_entry(os, &still_instances, list)
-		if (os->cores_running)
+		if (os->cores_running) {
 			still_cores_init_at_once(os);
+			pr_emerg("stillcore: the CPUs of instance %d are stopped\n", os->index);
+		}
 	return NOTIFY_DONE;
 }
 

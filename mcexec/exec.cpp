@@ -112,6 +112,9 @@ std::vector<std::string> command_line(const Target& target, const ExecState& inh
     if (options.poll_us) {
         words.push_back(fmt::format("--poll-us={}", *options.poll_us));
     }
+    if (options.memory != 0) {
+        words.push_back(fmt::format("--memory={}", options.memory));
+    }
     add_peers(words);
     if (options.stats) {
         words.emplace_back("--stats");

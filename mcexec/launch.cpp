@@ -8,6 +8,7 @@
 #include "limits.hpp"
 #include "peers.hpp"
 #include "process.hpp"
+#include "servers.hpp"
 #include "show.hpp"
 #include "signal_relay.hpp"
 #include "stack_image.hpp"
@@ -92,6 +93,7 @@ ihk::Result<still_proc_create> create_process(const Options& options, const std:
     request.limit_memlock = limit_of(RLIMIT_MEMLOCK);
     request.limit_sigpending = limit_of(RLIMIT_SIGPENDING);
     request.limit_cpu = limit_of(RLIMIT_CPU);
+    request.limit_resident = options.memory;
     request.poll_ticks = poll_ticks(options);
     request.ignored_signals = signals.ignored;
     request.blocked_signals = signals.blocked;
@@ -299,6 +301,7 @@ ihk::Result<> launch(const Options& options, Program program, char** environment
     if (!created) {
         return std::unexpected(created.error());
     }
+    follow_ikc_map(options);
     process.app = *app;
     keep_peers(*created);
     process.tsc_khz = created->tsc_khz;

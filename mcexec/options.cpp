@@ -17,7 +17,7 @@ namespace still::mcexec {
 
 const char* const usage =
     "usage: mcexec [-c CPULIST] [-n SIZE [--rank R]] [--smartmap[=NAME]] [--stats] [--os N | /dev/ihkN | N]\n"
-    "              [--poll-us N] [--] PROGRAM [ARG...]\n"
+    "              [--memory SIZE] [--poll-us N] [--] PROGRAM [ARG...]\n"
     "Runs an unmodified Linux program on the LWK of OS instance N (else $STILLCORE_OS, else 0).\n"
     "  -c CPULIST    the LWK CPUs that the program may use, numbered from 0, such as 0,2-3 (all)\n"
     "  -n SIZE       this is one of SIZE ranks, who divide the CPUs by topology; which one, the launcher "
@@ -28,6 +28,7 @@ const char* const usage =
     "  --smartmap    the ranks of the same launcher, or the processes of the same user's that give the same "
     "NAME,\n"
     "                see each other's memory (<stillcore/smartmap.h>)\n"
+    "  --memory SIZE what the program, and each that it forks, may have of the LWK's memory, as 512m or 4g\n"
     "  --stats       print at the end which system calls Linux served, how often, how long\n"
     "  --poll-us N   how long each side polls before it sleeps (20; 0: never)\n";
 
@@ -36,8 +37,8 @@ namespace {
 constexpr const char* see_help = "see mcexec --help";
 
 constexpr std::string_view with_value[] = {
-    "-c",     "-n",        "--rank",     "--os",          "--poll-us", "--cpu-ns",
-    "--exec", "--blocked", "--close-fd", "--stack-limit", "--peer",    "--personality"};
+    "-c",        "-n",         "--rank",        "--os",   "--poll-us",     "--cpu-ns", "--exec",
+    "--blocked", "--close-fd", "--stack-limit", "--peer", "--personality", "--memory"};
 
 ihk::Result<uint32_t> number_of(std::string_view option, std::string_view text, uint64_t limit)
 {
@@ -98,6 +99,14 @@ ihk::Result<> set_value(std::string_view option, const char* value, Options& opt
             options.peer_rank = static_cast<uint32_t>(*rank);
             options.peers = static_cast<uint32_t>(*size);
         }
+        return {};
+    }
+    if (option == "--memory") {
+        const auto bytes = ihk::parse_size(value);
+        if (!bytes) {
+            return ihk::fail(EINVAL, fmt::format("--memory: {}", bytes.error().message), see_help);
+        }
+        options.memory = *bytes;
         return {};
     }
     if (option == "--exec") {

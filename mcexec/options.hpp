@@ -22,6 +22,7 @@ struct Options {
     std::optional<uint64_t> personality;
     std::optional<uint32_t> peer_rank; // set by mcexec itself, as is peers, when a member executes a program
     uint32_t peers = 0;
+    uint64_t memory = 0; // bytes that the process may have; 0: as the instance says
     bool stats = false;
     bool help = false;
     std::optional<uint32_t> poll_us;

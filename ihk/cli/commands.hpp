@@ -14,6 +14,7 @@ struct UpOptions {
     std::string cpus;
     std::string mem;
     std::string image;
+    std::string ikc_map;
     std::optional<std::string> kargs;
     std::string config;
     std::optional<uint32_t> os;

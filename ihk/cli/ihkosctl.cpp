@@ -24,7 +24,9 @@ std::optional<uint32_t> instance_number(std::string_view word)
 const char* footer = R"(
 Single steps for instance N:
   ihkosctl N assign|release cpu LIST | mem SPEC      ihkosctl N query cpu|mem
-  ihkosctl N load [IMAGE] | kargs TEXT | boot | shutdown | get status|health|calls | kmsg [-f] | clear_kmsg
+  ihkosctl N load [IMAGE] | kargs TEXT | boot | shutdown | kmsg [-f] | clear_kmsg
+  ihkosctl N get status|health|calls|usage|ikc_map
+  ihkosctl N set ikc_map 2-3:0+4-7:1 (the CPUs of Linux that serve its CPUs; any: as Linux places it)
   ihkosctl N drop_cache | freeze | thaw | dump [--level kernel|full] FILE
 A LIST of CPUs is 1-7,9 (its order is the LWK's numbering), a SPEC of memory 512m@0,1g@1 or all@0 (up also
 takes 1g, and chooses the nodes). /etc/stillcore.conf, or --config FILE, may set cpus=, mem=, image= and kargs=.)";
@@ -49,6 +51,7 @@ int main(int argc, char** argv)
     auto* up = app.add_subcommand("up", "reserve, create, assign, load and boot in one step");
     up->add_option("--cpus", options.cpus, "CPUs to take (default: the upper half)");
     up->add_option("--mem", options.mem, "memory to take (default: a quarter, near those CPUs)");
+    up->add_option("--ikc-map", options.ikc_map, "CPUs of Linux that serve them, as 2-3:0+4-7:1");
     up->add_option("--os", options.os, "number that the instance shall have");
     auto* down = app.add_subcommand("down", "stop an instance and give everything back to Linux");
     auto* reboot =

@@ -24,15 +24,16 @@ int inject(ihk::Instance& instance, const std::string& what)
         {"hang-nmi", STILL_INJECT_HANG_NMI},
         {"idle", STILL_INJECT_IDLE},
         {"double-fault", STILL_INJECT_DOUBLE_FAULT},
+        {"bad-cells", STILL_INJECT_BAD_CELLS},
     };
     for (const auto& fault : faults) {
         if (what == fault.name) {
             return finish(instance.inject(fault.number));
         }
     }
-    return report(
-        {EINVAL, fmt::format("there is no fault '{}' to inject", what),
-         "the faults are panic, page-fault, double-fault, hang, hang-on, hang-nmi, idle and no-shutdown"});
+    return report({EINVAL, fmt::format("there is no fault '{}' to inject", what),
+                   "the faults are panic, page-fault, double-fault, hang, hang-on, hang-nmi, idle, bad-cells "
+                   "and no-shutdown"});
 }
 
 } // namespace still::cli

@@ -60,4 +60,28 @@ int print_memory(const ihk::Result<std::vector<ihk::MemItem>>& items, bool json)
     return exit_ok;
 }
 
+int print_ikc_map(ihk::Instance& os, bool json)
+{
+    std::vector<ihk::IkcRoute> now;
+    const auto routes = os.ikc_map(&now);
+    if (!routes) {
+        return report(routes.error());
+    }
+    if (!json) {
+        fmt::print("{}\n", ihk::format_ikc_map(*routes));
+        return exit_ok;
+    }
+    const auto number = [](const std::optional<uint32_t>& cpu) {
+        return cpu ? nlohmann::json(*cpu) : nlohmann::json(nullptr);
+    };
+    auto list = nlohmann::json::array();
+    for (size_t i = 0; i < routes->size(); ++i) {
+        list.push_back({{"linux_cpu", (*routes)[i].cpu},
+                        {"server", number((*routes)[i].server)},
+                        {"now", number(now[i].server)}});
+    }
+    fmt::print("{}\n", list.dump());
+    return exit_ok;
+}
+
 } // namespace still::cli

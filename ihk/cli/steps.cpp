@@ -5,6 +5,7 @@
 #include "common.hpp"
 #include "health.hpp"
 #include "listing.hpp"
+#include "usage.hpp"
 
 #include "ihk/image.hpp"
 
@@ -111,17 +112,24 @@ int run_steps(uint32_t index, int argc, char** argv)
     shutdown->add_option("--timeout-ms", words.timeout);
     auto* get =
         app.add_subcommand("get", "get status: the state as one word; get health: also by the exit status; "
-                                  "get calls: what Linux serves for its threads");
-    get->add_option("WHAT", words.what)->required()->check(CLI::IsMember({"status", "health", "calls"}));
+                                  "get calls: what Linux serves for its threads; "
+                                  "get ikc_map: by which of Linux's CPUs; get usage: who has its memory");
+    get->add_option("WHAT", words.what)
+        ->required()
+        ->check(CLI::IsMember({"status", "health", "calls", "ikc_map", "usage"}));
     get->add_flag("--json", words.json, "for programs");
+    auto* set = app.add_subcommand("set", "set ikc_map MAP: which CPUs of Linux serve which of the LWK's");
+    set->add_option("WHAT", words.what)->required()->check(CLI::IsMember({"ikc_map"}));
+    set->add_option("MAP", words.list, "2-3:0+4-7:1, or 2-7:any")->required();
     auto* kmsg_command = app.add_subcommand("kmsg", "print the LWK's log");
     kmsg_command->add_flag("-f,--follow", words.follow, "go on printing what comes");
     auto* clear = app.add_subcommand("clear_kmsg", "clear the LWK's log");
     auto* drop = app.add_subcommand("drop_cache", "forget the contents of files that its free memory holds");
     auto* inject_command = app.add_subcommand("inject", "make the LWK fail, for tests");
     inject_command
-        ->add_option("FAULT", words.what,
-                     "panic, page-fault, double-fault, hang, hang-on, hang-nmi, idle or no-shutdown")
+        ->add_option(
+            "FAULT", words.what,
+            "panic, page-fault, double-fault, hang, hang-on, hang-nmi, idle, bad-cells or no-shutdown")
         ->required();
     auto* dump_command =
         app.add_subcommand("dump", "write a core file of its memory, for gdb (still gdb --core)");
@@ -158,6 +166,16 @@ int run_steps(uint32_t index, int argc, char** argv)
             progress("the LWK did not answer in time; its CPUs were stopped all the same");
         }
         return orderly ? exit_ok : report(orderly.error());
+    }
+    if (set->parsed()) {
+        const auto routes = ihk::parse_ikc_map(words.list);
+        return routes ? finish(os->set_ikc_map(*routes)) : report(routes.error());
+    }
+    if (get->parsed() && words.what == "ikc_map") {
+        return print_ikc_map(*os, words.json);
+    }
+    if (get->parsed() && words.what == "usage") {
+        return usage(*os, words.json);
     }
     if (get->parsed() && words.what == "calls") {
         return calls(*os, words.json);

@@ -58,6 +58,7 @@ struct Plan {
     std::string image_path;
     std::vector<std::byte> image;
     std::string kargs;
+    std::vector<ihk::IkcRoute> ikc_map;
 };
 
 Result<ihk::Config> configuration(const UpOptions& options)
@@ -141,6 +142,13 @@ Result<Plan> make_plan(const UpOptions& options)
     }
     if (auto good = plan_image(pick(options.image, config->image), plan); !good) {
         return std::unexpected(good.error());
+    }
+    if (const std::string map = pick(options.ikc_map, config->ikc_map); !map.empty()) {
+        auto routes = ihk::parse_ikc_map(map);
+        if (!routes) {
+            return std::unexpected(routes.error());
+        }
+        plan.ikc_map = std::move(*routes);
     }
     return plan;
 }
@@ -241,6 +249,9 @@ Result<> bring_up(Device& device, const Plan& plan, const UpOptions& options, Un
         auto again = Instance::open(index);
         return again ? again->release_cpus(cpus) : std::unexpected(again.error());
     });
+    if (auto done = os->set_ikc_map(plan.ikc_map); !plan.ikc_map.empty() && !done) {
+        return std::unexpected(in_step("set ikc_map", done.error()));
+    }
     if (auto done = os->assign_memory(*taken); !done) {
         return std::unexpected(in_step("assign mem", done.error()));
     }

@@ -20,22 +20,23 @@ _ihkosctl()
         return
     else
         case $first in
-        up) words="--cpus --mem --image --kargs --config --os --timeout-ms" ;;
+        up) words="--cpus --mem --image --kargs --config --ikc-map --os --timeout-ms" ;;
         reboot) words="--image --kargs --config --timeout-ms $(_stillcore_instances)" ;;
         status) words="--json $(_stillcore_instances)" ;;
         top) words="--interval --count $(_stillcore_instances)" ;;
         down) words=$(_stillcore_instances) ;;
         *)
             if ((COMP_CWORD == 2)); then
-                words="assign release query load kargs boot shutdown get kmsg clear_kmsg drop_cache"
+                words="assign release query load kargs boot shutdown get set kmsg clear_kmsg drop_cache"
                 words+=" freeze thaw dump inject"
             else
                 case ${COMP_WORDS[2]} in
                 assign | release | query) words="cpu mem" ;;
-                get) words="status health calls" ;;
+                get) words="status health calls ikc_map usage" ;;
+                set) words="ikc_map" ;;
                 kmsg) words="-f" ;;
                 dump) words="--level" ;;
-                inject) words="panic page-fault double-fault hang hang-on hang-nmi idle no-shutdown" ;;
+                inject) words="panic page-fault double-fault hang hang-on hang-nmi idle bad-cells no-shutdown" ;;
                 esac
             fi
             ;;
@@ -66,7 +67,7 @@ _mcexec()
     local cur=${COMP_WORDS[COMP_CWORD]} i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        -c | --os | --poll-us) ((i++)) ;;
+        -c | --os | --memory | --poll-us) ((i++)) ;;
         -* | /dev/ihk*) ;;
         *)
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")
@@ -75,7 +76,7 @@ _mcexec()
         esac
     done
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "-c --stats --os --poll-us --help" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "-c --stats --os --memory --poll-us --help" -- "$cur")
     else
         mapfile -t COMPREPLY < <(compgen -c -- "$cur")
     fi

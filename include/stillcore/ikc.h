@@ -64,6 +64,15 @@ enum still_msg_kind {
 	 * -EBUSY: nothing has gone; arg[1] would have been free. proc: 0. */
 	STILL_MSG_MEM_REMOVE = 45,
 
+	/* To CPU 0. A CPU comes, and gets the next number. arg[0]: its APIC id | Linux's number << 32, arg[1]:
+	 * node, as the boot block numbers them, arg[2]: a trampoline page, the LWK's until the reply, arg[3]: a
+	 * fresh struct still_ring_pair, page aligned. -ETIMEDOUT: it does not start. proc: 0. */
+	STILL_MSG_CPU_ADD = 46,
+	/* To the last CPU, not 0: it goes. Its threads have others when the reply comes, which is the last that it
+	 * sends; then it halts. This message is the last that it gets: what it was asked for before is answered.
+	 * proc: 0. */
+	STILL_MSG_CPU_REMOVE = 47,
+
 	/* A signal. arg[0]: number 1..64 | 1 + slot of a thread of the receiving process, or 0, << 8 | thread id (0:
 	 * the process) << 32; arg[1]: si_code | si_errno << 32;
 	 * arg[2..5]: the 32 bytes of siginfo_t behind them. Answered when it is pending there: -ESRCH no such thread,
@@ -158,6 +167,7 @@ enum still_inject {
 	STILL_INJECT_HANG_NMI = 6,    /* endless loop in the NMI handler */
 	STILL_INJECT_IDLE = 7,        /* the CPU idles, whatever is ready to run there */
 	STILL_INJECT_DOUBLE_FAULT = 8,
+	STILL_INJECT_BAD_CELLS = 9, /* a thousand messages of random kinds, with random words, to Linux */
 };
 
 /* Vectors on LWK CPUs that others may send. All else is a stray: acknowledged, counted, dropped. */

@@ -34,6 +34,18 @@ struct still_cpu_list {
 	char text[STILL_TEXT];
 };
 
+#define STILL_NO_CPU (~0u)
+
+/* Which CPU of Linux takes the doorbells of which of the instance's CPUs, both by Linux's numbers. */
+struct still_ikc_map {
+	uint32_t count; /* out: CPUs of the instance, in its order; in: those that change */
+	uint32_t reserved;
+	uint32_t cpu[STILL_MAX_CPUS];
+	uint32_t server[STILL_MAX_CPUS]; /* STILL_NO_CPU: as Linux places the interrupt */
+	uint32_t now[STILL_MAX_CPUS];    /* out: who takes them at this moment, STILL_NO_CPU: it is not up */
+	char text[STILL_TEXT];
+};
+
 /* Memory by node. reserve: take so much from each named node; release and assign likewise.
  * A query fills in what is there. */
 struct still_mem_item {
@@ -252,6 +264,15 @@ struct still_process_query {
 	struct still_report_process facts;
 };
 
+/* Likewise what memory it has, by Linux's nodes and by the size of pages; what several share counts for each. */
+struct still_usage_query {
+	uint32_t cursor; /* in and out, 0 at first */
+	uint32_t pid;
+	uint32_t uid;
+	uint32_t count; /* out: nodes where it has some */
+	struct still_report_usage nodes[STILL_MAX_NODES];
+};
+
 #define STILL_IOC_CPU_ASSIGN _IOWR(STILL_IOC_OS, 1, struct still_cpu_list)
 #define STILL_IOC_CPU_UNASSIGN _IOWR(STILL_IOC_OS, 2, struct still_cpu_list) /* back to reserved */
 #define STILL_IOC_CPU_ASSIGNED _IOWR(STILL_IOC_OS, 3, struct still_cpu_list)
@@ -269,11 +290,16 @@ struct still_process_query {
 /* Forgets the contents of files that the instance keeps in free memory. */
 #define STILL_IOC_DROP_CACHE _IOWR(STILL_IOC_OS, 15, struct still_drop_cache)
 #define STILL_IOC_PROCESS _IOWR(STILL_IOC_OS, 24, struct still_process_query)
+#define STILL_IOC_USAGE _IOWR(STILL_IOC_OS, 23, struct still_usage_query)
 #define STILL_IOC_FREEZE _IOWR(STILL_IOC_OS, 16, struct still_freeze)
 #define STILL_IOC_THAW _IOWR(STILL_IOC_OS, 17, struct still_freeze)
 /* From boot to shutdown, in any state between: of which memory a core file is made, and its contents. */
 #define STILL_IOC_DUMP_INFO _IOWR(STILL_IOC_OS, 18, struct still_dump_info)
 #define STILL_IOC_DUMP_READ _IOWR(STILL_IOC_OS, 19, struct still_dump_read)
 #define STILL_IOC_CALLS _IOWR(STILL_IOC_OS, 20, struct still_calls)
+/* In any state. The map is kept until the CPU leaves the instance; while a server is offline another takes its
+ * place. */
+#define STILL_IOC_IKC_MAP_SET _IOWR(STILL_IOC_OS, 21, struct still_ikc_map)
+#define STILL_IOC_IKC_MAP_GET _IOWR(STILL_IOC_OS, 22, struct still_ikc_map)
 
 #endif

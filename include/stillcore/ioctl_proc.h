@@ -57,6 +57,8 @@ struct still_proc_create {
 	char peers_name[STILL_PEERS_NAME];
 	uint32_t peers_rank; /* in: or STILL_PEERS_ANY_RANK; out */
 	uint32_t peers_size; /* in: how many there will be; 0: as many as come; out */
+	/* in: bytes of memory that it may have, and each that it forks; 0: as the instance says */
+	uint64_t limit_resident;
 };
 
 struct still_map_file {

@@ -79,8 +79,8 @@ struct still_proc_page {
 	uint32_t peers_group;     /* 0: of no group (peers.h); else its number while it has members */
 	uint32_t peers_rank;
 	uint32_t peers_size;
-	uint32_t peers_right; /* LWK: enum still_peers_right */
-	uint64_t reserved1;
+	uint32_t peers_right;    /* LWK: enum still_peers_right */
+	uint64_t limit_resident; /* bytes of memory that the process may have; 0: no limit of its own */
 	struct still_exec exec;
 	struct still_limit limit_sigpending;
 	struct still_limit limit_cpu;

@@ -20,6 +20,8 @@ enum still_report_kind {
 	/* Of a process that ends with a core file: one still_report_registers, of the thread whose id cursor is.
 	 * ESRCH: it has ended; EAGAIN: it is on its way to where its registers are known. */
 	STILL_REPORT_REGISTERS = 5,
+	STILL_REPORT_USAGE =
+		6, /* still_report_usage[], of the nodes where it has memory: a walk of the page tables */
 };
 
 struct still_report_process {
@@ -53,6 +55,13 @@ struct still_report_process {
 	uint8_t reserved;
 };
 STILL_ASSERT_SIZE(struct still_report_process, 248);
+
+struct still_report_usage {
+	uint32_t node;
+	uint32_t reserved;
+	uint64_t bytes[3]; /* in pages of 4 KiB, 2 MiB, 1 GiB */
+};
+STILL_ASSERT_SIZE(struct still_report_usage, 32);
 
 enum still_thread_state { STILL_THREAD_RUNNING = 0, STILL_THREAD_WAITING = 1 };
 

@@ -96,8 +96,7 @@ struct STILL_ALIGNAS(128) still_shared {
 	uint64_t magic;    /* module */
 	uint32_t revision; /* module */
 	uint32_t num_cpus; /* module */
-	/* module: where a doorbell goes, destination APIC id << 32 | vector, read as one word; 0: none */
-	uint64_t doorbell;
+	uint64_t reserved3;
 	uint32_t hold;       /* module: a CPU that gets an NMI stays in its handler while this is not 0 */
 	uint32_t nmi_ticket; /* module: raised before each round of NMIs */
 	uint64_t reserved0[4];
@@ -118,14 +117,16 @@ struct STILL_ALIGNAS(128) still_shared {
 	struct still_node_counters nodes[STILL_MAX_NODES]; /* LWK */
 	struct still_cpu_counters cpus[STILL_MAX_CPUS];    /* LWK, each its own */
 	struct still_snapshot snapshots[STILL_MAX_CPUS];   /* LWK, each its own */
+	/* module: where each CPU's doorbell goes, destination APIC id << 32 | vector, read as one word; 0: none */
+	uint64_t doorbells[STILL_MAX_CPUS];
 };
-STILL_ASSERT_OFFSET(struct still_shared, doorbell, 16);
 STILL_ASSERT_OFFSET(struct still_shared, time, 64);
 STILL_ASSERT_OFFSET(struct still_shared, state, 128);
 STILL_ASSERT_OFFSET(struct still_shared, panic_text, 192);
 STILL_ASSERT_OFFSET(struct still_shared, nodes, 448);
 STILL_ASSERT_OFFSET(struct still_shared, cpus, 1536);
 STILL_ASSERT_OFFSET(struct still_shared, snapshots, 34304);
+STILL_ASSERT_OFFSET(struct still_shared, doorbells, 99840);
 
 /*
  * The log ring. The LWK appends; head counts all bytes ever written and only grows, the byte with

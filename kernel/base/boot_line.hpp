@@ -107,4 +107,19 @@ inline usize unquote(std::string_view word, std::span<char> room)
     return value;
 }
 
+// Bytes: such a number, with k, m or g behind it or not.
+[[nodiscard]] inline std::optional<u64> size_of(std::string_view text)
+{
+    u32 shift = 0;
+    if (!text.empty()) {
+        const char unit = text.back();
+        shift = unit == 'k' ? 10 : unit == 'm' ? 20 : unit == 'g' ? 30 : 0;
+        text.remove_suffix(shift != 0 ? 1 : 0);
+    }
+    const auto number = number_of(text);
+    if (!number)
+        return {};
+    return static_cast<u64>(*number) << shift;
+}
+
 } // namespace still

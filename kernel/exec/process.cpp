@@ -31,6 +31,8 @@ Status create(const still_msg& m, u64& root)
     p->cpu_base_ns = copy.cpu_base_ns;
     p->limit_sigpending = copy.limit_sigpending;
     p->limit_cpu = copy.limit_cpu;
+    p->space.limit_resident =
+        min<u64>(memory_per_process(), copy.limit_resident != 0 ? copy.limit_resident : ~0ull);
     {
         LockGuard guard(p->lock);
         for (u32 i = 0; i < num_signals; ++i)
@@ -92,17 +94,10 @@ Status start(Process& p, u64 entry, u64 stack)
 {
     if (p.started || entry >= arch::user_limit || stack >= arch::user_limit)
         return fail(Errno::inval);
-    u64 mask[STILL_MAX_CPUS / 64];
-    u64 any = 0;
-    for (u32 i = 0; i < STILL_MAX_CPUS / 64; ++i) {
-        mask[i] = p.page->cpu_mask[i];
-        if (num_cpus() <= i * 64)
-            mask[i] = 0;
-        else if (num_cpus() < (i + 1) * 64)
-            mask[i] &= (1ull << (num_cpus() % 64)) - 1;
-        any |= mask[i];
-    }
-    if (any == 0)
+    CpuMask mask, present;
+    __builtin_memcpy(mask, p.page->cpu_mask, sizeof(mask));
+    __builtin_memcpy(present, mask, sizeof(mask));
+    if (!keep_present(present))
         return fail(Errno::inval);
     Cpu& c = choose_cpu(mask);
     Task* task = make_task(p, 0, p.pid, c.arch.node);

@@ -96,6 +96,7 @@ u64 report_process(Process& p)
     }
     for (u32 i = 0; i < STILL_MAX_CPUS / 64; ++i)
         r.cpu_mask[i] = p.page->cpu_mask[i];
+    (void)keep_present(r.cpu_mask);
     {
         LockGuard guard(p.lock);
         for (Task* t = p.tasks; t != nullptr; t = t->next_task)
@@ -132,6 +133,7 @@ u64 report_threads(Process& p, u64 skip, u64& next)
         r.pending_signals = t->signals.pending.set();
         r.blocked_signals = t->signals.mask;
         __builtin_memcpy(r.affinity, t->affinity, sizeof(r.affinity));
+        (void)keep_present(r.affinity);
         records.add(r);
     }
     return records.count;
@@ -148,6 +150,27 @@ u64 resident_in(Process& p, UserRange range)
         arch::interrupt_window();
     }
     return bytes;
+}
+
+u64 report_usage(Process& p)
+{
+    AddressSpace::Usage usage = {};
+    AddressSpace::AreaInfo area;
+    for (UserAddr a(0); p.space.area(a, area); a = area.range.end) {
+        for (UserAddr at = area.range.start; at < area.range.end;) {
+            const UserAddr end = min(area.range.end, at.align_down(page_size_1g) + page_size_1g);
+            p.space.add_usage({at, end}, usage);
+            at = end;
+            arch::interrupt_window();
+        }
+    }
+    Records<still_report_usage> records;
+    for (u32 node = 0; node < STILL_MAX_NODES; ++node) {
+        const u64(&bytes)[3] = usage[node];
+        if ((bytes[0] | bytes[1] | bytes[2]) != 0)
+            records.add({node, 0, {bytes[0], bytes[1], bytes[2]}});
+    }
+    return records.count;
 }
 
 u64 report_areas(Process& p, u64 from, bool with_sizes, u64& next)
@@ -212,6 +235,8 @@ Result<u64> report(Process& p, u64 kind, u64 cursor, u64& next)
         return report_areas(p, cursor, kind == STILL_REPORT_SIZES, next);
     case STILL_REPORT_REGISTERS:
         return report_registers(p, cursor);
+    case STILL_REPORT_USAGE:
+        return report_usage(p);
     default:
         return fail(Errno::inval);
     }

@@ -75,8 +75,16 @@ bool task_interleaves(const Process& p)
     return task_policy(p).mode == PolicyMode::interleave;
 }
 
+// With so much more it has more than a process may.
+bool exceeds_limit(const Process& p, u64 more)
+{
+    return more > p.space.limit_resident || p.space.resident_bytes() > p.space.limit_resident - more;
+}
+
 Frame* allocate_for(const Process& p, const Chunk& chunk)
 {
+    if (exceeds_limit(p, chunk.range.size())) [[unlikely]]
+        return nullptr;
     const MemPolicy policy = chunk.policy.mode != PolicyMode::none ? chunk.policy : task_policy(p);
     const auto choice =
         policy.choose(chunk.range.start.raw() / page_size, chunk.order, this_cpu().arch.node.value);
@@ -145,6 +153,11 @@ std::atomic<u64> oom_kills{0};
 
 FaultError out_of_memory(const Process& p, UserAddr a)
 {
+    if (exceeds_limit(p, page_size)) { // its own fault: the instance is well
+        log("process {} is killed: it wants more memory than its limit, {} KiB (fault at {:x})", p.pid,
+            p.space.limit_resident / KiB, a);
+        return {sig_kill, si_kernel};
+    }
     oom_kills.fetch_add(1);
     log("out of memory: process {} is killed (fault at {:x})", p.pid, a);
     return {sig_kill, si_kernel};

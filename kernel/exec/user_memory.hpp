@@ -19,6 +19,9 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker = As
 // The program ends, since there is no memory for the page at a.
 FaultError out_of_memory(const Process& p, UserAddr a);
 [[nodiscard]] u64 num_oom_kills();
+// What a process of the instance may have at most, in bytes: the boot option process-memory=SIZE.
+void set_memory_per_process(u64 bytes);
+[[nodiscard]] u64 memory_per_process();
 
 // Linux takes its mappings of the range away. Number of pinned pages, as the mode counts them (STILL_MSG_ZAP).
 u64 ask_zap(Process& p, UserRange range, still_zap_mode mode);

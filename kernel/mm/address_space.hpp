@@ -249,6 +249,9 @@ class AddressSpace {
     [[nodiscard]] u64 resident_bytes() const { return resident_.load(std::memory_order_relaxed); }
     [[nodiscard]] u64 peak_resident_bytes() const { return peak_resident_.load(std::memory_order_relaxed); }
     [[nodiscard]] u64 resident_in(UserRange range) EXCLUDES(lock_);
+    // The same by nodes, and by leaves of 4 KiB, 2 MiB and 1 GiB; added to what is there. Linux's own memory is not.
+    using Usage = u64[STILL_MAX_NODES][3];
+    void add_usage(UserRange range, Usage& usage) EXCLUDES(lock_);
 
     // Frees all memory. No thread uses it, no CPU has it loaded, no Linux mapping is left.
     void destroy() EXCLUDES(lock_);
@@ -266,6 +269,7 @@ class AddressSpace {
     UserAddr mmap_top;
     still_limit limit_as{};
     still_limit limit_data{};
+    u64 limit_resident = ~0ull; // of resident_bytes()
 
     // Peers (address_space_peers.cpp), while no CPU has it loaded: a top-level table of its own for slots, and a mask
     // of CPUs that all of the group have in common; which must live until no CPU can have it loaded again.

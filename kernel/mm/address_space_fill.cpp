@@ -270,6 +270,17 @@ u64 AddressSpace::resident_in(UserRange range)
     return bytes;
 }
 
+void AddressSpace::add_usage(UserRange range, Usage& usage)
+{
+    LockGuard guard(lock_);
+    table_.for_each(range, [&](arch::Leaf leaf) {
+        const u64 e = leaf.entry->load(std::memory_order_relaxed);
+        const PhysAddr frame = arch::leaf_frame(e, leaf.level);
+        if ((e & (STILL_PTE_DEPARTING | STILL_PTE_FOREIGN)) == 0 && frames::lookup(frame) != nullptr)
+            usage[frames::node_of(frame).value][leaf.level] += arch::level_bytes(leaf.level);
+    });
+}
+
 bool AddressSpace::is_resident(UserAddr a)
 {
     LockGuard guard(lock_);

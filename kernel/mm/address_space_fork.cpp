@@ -134,6 +134,7 @@ Status AddressSpace::begin_fork(AddressSpace& child, u64 patience, Departure& le
     child.mmap_top = mmap_top;
     child.limit_as = limit_as;
     child.limit_data = limit_data;
+    child.limit_resident = limit_resident;
     child.last_segment_.store(last_segment_.load());
     forking_ = true;
     return done;

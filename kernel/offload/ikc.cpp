@@ -118,13 +118,16 @@ void init(still_shared* area, Handlers who)
 
 bool attach(Cpu& c, still_ring_pair* rings)
 {
-    auto* inbox = static_cast<Inbox*>(frames::allocate_memory(c.arch.node, 3));
+    Inbox*& inbox = inboxes[c.arch.id.value];
     static_assert(sizeof(Inbox) <= order_bytes(3));
-    if (inbox == nullptr)
+    void* room = inbox != nullptr ? inbox : frames::allocate_memory(c.arch.node, 3);
+    if (room == nullptr)
         return false;
-    inboxes[c.arch.id.value] = new (inbox) Inbox;
+    inbox = new (room) Inbox;
     c.from_linux = {&rings->to_lwk, 0};
     c.to_linux = {&rings->to_linux, 0};
+    if (c.service != nullptr)
+        discard_helper_thread(*c.service); // of the CPU that had this number before
     c.service = make_kernel_thread(c, "service", service_loop, nullptr);
     return c.service != nullptr;
 }
@@ -175,7 +178,7 @@ void drain()
 
 void ring_doorbell()
 {
-    const u64 target = __atomic_load_n(&shared->doorbell, __ATOMIC_ACQUIRE);
+    const u64 target = __atomic_load_n(&shared->doorbells[this_cpu().arch.id.value], __ATOMIC_ACQUIRE);
     if (target != 0)
         arch::send_interrupt(static_cast<u32>(target >> 32), target & 0xff);
 }

@@ -31,7 +31,7 @@ void serve_locally(const LocalEnd& end);
 // inval: it is the wrong side's.
 Status borrow(PhysAddr at, u64 bytes);
 void give_back(PhysAddr at, u64 bytes);
-// Connects this CPU's end and makes its service thread. false: no memory.
+// Connects a CPU's end and makes its service thread. false: no memory.
 bool attach(Cpu& c, still_ring_pair* rings);
 // The doorbell interrupt, or a poll for it.
 void drain();

@@ -29,7 +29,8 @@ struct Cpu {
     bool need_resched = false;
     bool hangs_in_nmi = false; // fault injection: these two
     bool idles_over_work = false;
-    bool no_user_faults = false; // a spin lock is held: user accesses fail instead of waiting for a page
+    bool no_user_faults = false;      // a spin lock is held: user accesses fail instead of waiting for a page
+    std::atomic<bool> leaving{false}; // it takes no threads any more; written under its lock
 
     std::atomic<u64> flush_wanted{0};
     std::atomic<u64> flush_done{0};
@@ -45,6 +46,7 @@ struct Cpu {
     still_ring_end to_linux{};
     SpinLock to_linux_lock;
     Thread* service = nullptr;
+    void* urgent_stacks = nullptr; // of NMI, double fault and machine check
 };
 
 // GS points at arch, the first member.
@@ -53,9 +55,27 @@ inline Cpu& this_cpu()
     return reinterpret_cast<Cpu&>(arch::cpu_local());
 }
 
-[[nodiscard]] u32 num_cpus();
-[[nodiscard]] Cpu& cpu(CpuId id);
-// Boot: makes the Cpu objects' table. Ascending; the last one tells how many there are.
-void add_cpu(CpuId id, Cpu* c);
+// An object stays for ever, also when its CPU has gone.
+struct CpuTable {
+    Cpu* of[STILL_MAX_CPUS] = {};
+    std::atomic<u32> count{0};
+};
+extern CpuTable cpu_table;
+
+// CPUs 0 to this take part. Only the last may come and go: see kernel/cpus.hpp.
+[[nodiscard]] inline u32 num_cpus()
+{
+    return cpu_table.count.load(std::memory_order_relaxed);
+}
+[[nodiscard]] inline Cpu& cpu(CpuId id)
+{
+    return *cpu_table.of[id.value];
+}
+// Those that take threads: all but the last if it is about to leave.
+[[nodiscard]] inline u32 num_cpus_for_threads()
+{
+    const u32 count = num_cpus();
+    return count - (cpu(CpuId(count - 1)).leaving.load(std::memory_order_relaxed) ? 1 : 0);
+}
 
 } // namespace still

@@ -136,6 +136,17 @@ void on_shootdown_interrupt()
     serve_flush(c);
 }
 
+// Others may have counted this CPU in until a moment ago, and wait for its answer; whoever starts to ask does not.
+void retire_cpu()
+{
+    Cpu& c = this_cpu();
+    load_space(c, nullptr);
+    cpu_table.count.store(c.arch.id.value);
+    fence(nullptr, false); // every other CPU has ended its loop over CPUs, or is in it and has asked
+    serve_flush(c);
+    __atomic_store_n(&c.counters->mode, STILL_CPU_OFF, __ATOMIC_RELEASE);
+}
+
 namespace {
 std::atomic<bool> stopping{false};
 std::atomic<u32> halted{0};

@@ -10,10 +10,12 @@ namespace still {
 namespace {
 ObjectCache<Thread> kernel_threads;
 
-void flush_for_ever(void*)
+bool flushes = false;
+
+void flush_for_ever(void* own)
 {
     constexpr u64 period_us = 10'000;
-    for (;;) {
+    while (&this_cpu() == own) { // else that CPU has gone
         arch::flush_user_tlb();
         park_until(arch::read_tsc() + us_to_tsc(period_us));
     }
@@ -45,15 +47,22 @@ Thread* make_helper_thread(Cpu& c, const char* name, void (*entry)(void*), void*
     return t;
 }
 
+void keep_flushing(Cpu& c)
+{
+    if (!flushes)
+        return;
+    Thread* t = make_helper_thread(c, "flush", flush_for_ever, &c);
+    if (t == nullptr)
+        log("no memory to flush CPU {}", c.arch.id);
+    else
+        unpark(*t);
+}
+
 void keep_flushing()
 {
-    for (u32 i = 0; i < num_cpus(); ++i) {
-        Thread* t = make_helper_thread(cpu(CpuId(i)), "flush", flush_for_ever, nullptr);
-        if (t == nullptr)
-            log("no memory to flush CPU {}", i);
-        else
-            unpark(*t);
-    }
+    flushes = true;
+    for (u32 i = 0; i < num_cpus(); ++i)
+        keep_flushing(cpu(CpuId(i)));
 }
 
 void discard_helper_thread(Thread& t)

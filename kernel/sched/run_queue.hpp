@@ -23,4 +23,13 @@ void take_off(Cpu& c, Thread& t) REQUIRES(c.lock);
 // Has another CPU look at its list.
 void notify(Cpu& target);
 
+// placement.cpp: an idle CPU that t may move to, if its own is busy; or nullptr.
+[[nodiscard]] Cpu* better_cpu(Thread& t, Cpu& home);
+// Takes a thread for an idle CPU that waits for its turn on a busy one.
+bool steal_for(Cpu& c);
+// Where its affinity allows. t is on no list: nobody else moves it.
+void put_anywhere(Thread& t);
+// Once the CPUs that it was bound to have all gone it may run on any, as on Linux.
+void lift_affinity_if_gone(Thread& t);
+
 } // namespace still

@@ -11,10 +11,10 @@
 
 namespace still {
 
+CpuTable cpu_table;
+
 namespace {
 
-Cpu* cpus[STILL_MAX_CPUS];
-u32 cpu_count = 0;
 constexpr u32 stack_order = 2;
 static_assert(order_bytes(stack_order) == arch::kernel_stack_size);
 constexpr u64 canary = 0x5354494c4c434f52;
@@ -124,65 +124,18 @@ void first_run(void* start)
 
 } // namespace
 
-u32 num_cpus()
-{
-    return cpu_count;
-}
-
-Cpu& cpu(CpuId id)
-{
-    return *cpus[id.value];
-}
-
-void add_cpu(CpuId id, Cpu* c)
-{
-    cpus[id.value] = c;
-    cpu_count = id.value + 1;
-}
-
 void adopt_idle(Cpu& c)
 {
+    c.need_resched = false;
+    c.slice_end = 0;
+    c.loaded = nullptr;
+    c.fpu_owner = nullptr;
     c.idle.cpu = &c;
     c.idle.state = Thread::State::running;
     c.idle.name = "idle";
     c.current = &c.idle;
     set_mode(c, STILL_CPU_IDLE);
 }
-
-namespace {
-
-// Takes a thread that waits for its turn on a busy CPU.
-bool steal_for(Cpu& c) NO_THREAD_SAFETY
-{
-    for (u32 i = 0; i < cpu_count; ++i) {
-        Cpu& victim = *cpus[i];
-        if (&victim == &c || __atomic_load_n(&victim.counters->runnable, __ATOMIC_RELAXED) < 2)
-            continue;
-        victim.lock.lock();
-        Thread* found = nullptr;
-        for (Thread& t : victim.ready) {
-            if (t.fpu != nullptr && t.may_run_on(c.arch.id)) {
-                found = &t;
-                break;
-            }
-        }
-        if (found != nullptr) {
-            // On no list now: nobody else moves it.
-            take_off(victim, *found);
-            found->cpu = &c;
-        }
-        victim.lock.unlock();
-        if (found == nullptr)
-            continue;
-        c.lock.lock();
-        make_ready(c, *found);
-        c.lock.unlock();
-        return true;
-    }
-    return false;
-}
-
-} // namespace
 
 void idle_loop() NO_THREAD_SAFETY
 {
@@ -225,37 +178,6 @@ void free_thread_memory(Thread& t)
     t.fpu = nullptr;
 }
 
-Cpu& choose_cpu(const CpuMask& allowed)
-{
-    Cpu* best = nullptr;
-    u64 best_load = ~0ull;
-    for (u32 i = 0; i < cpu_count; ++i) {
-        if ((allowed[i / 64] >> (i % 64) & 1) == 0)
-            continue;
-        Cpu& c = *cpus[i];
-        LockGuard guard(c.lock);
-        const u64 load = c.ready.size() + (c.current == &c.idle ? 0 : 1);
-        if (load < best_load) {
-            best = &c;
-            best_load = load;
-        }
-    }
-    STILL_ASSERT(best != nullptr);
-    return *best;
-}
-
-void start_thread(Thread& t, Cpu& c)
-{
-    {
-        LockGuard guard(c.lock);
-        t.cpu = &c;
-        make_ready(c, t);
-        if (&c == &this_cpu())
-            update_slice(c);
-    }
-    notify(c);
-}
-
 namespace {
 
 void park_locked(Cpu& c, Thread& t, u64 deadline) NO_THREAD_SAFETY
@@ -291,21 +213,6 @@ void park_until(u64 deadline) NO_THREAD_SAFETY
     park_locked(c, *c.current, deadline == 0 ? 1 : deadline);
 }
 
-namespace {
-
-// An idle CPU that t may move to, if its own is busy.
-Cpu* better_cpu(Thread& t, Cpu& home)
-{
-    if (t.fpu == nullptr || home.current == &home.idle)
-        return nullptr;
-    for (u32 i = 0; i < cpu_count; ++i)
-        if (cpus[i] != &home && t.may_run_on(CpuId(i)) && cpus[i]->current == &cpus[i]->idle)
-            return cpus[i];
-    return nullptr;
-}
-
-} // namespace
-
 void unpark(Thread& t) NO_THREAD_SAFETY
 {
     for (;;) {
@@ -322,6 +229,12 @@ void unpark(Thread& t) NO_THREAD_SAFETY
         }
         remove_timer(*home, t);
         Cpu* better = better_cpu(t, *home);
+        if (better == nullptr && home->leaving.load(std::memory_order_relaxed) && &t != home->service) {
+            t.state = Thread::State::ready;
+            home->lock.unlock();
+            put_anywhere(t);
+            return;
+        }
         if (better == nullptr) {
             make_ready(*home, t);
             if (home == &this_cpu()) {
@@ -336,10 +249,7 @@ void unpark(Thread& t) NO_THREAD_SAFETY
         t.state = Thread::State::ready;
         t.cpu = better;
         home->lock.unlock();
-        better->lock.lock();
-        make_ready(*better, t);
-        better->lock.unlock();
-        notify(*better);
+        start_thread(t, *better);
         return;
     }
 }
@@ -365,6 +275,7 @@ void obey_affinity() NO_THREAD_SAFETY
 {
     Cpu& c = this_cpu();
     Thread& t = *c.current;
+    lift_affinity_if_gone(t);
     if (t.may_run_on(c.arch.id))
         return;
     // A helper on this CPU hands the thread over once it is off the CPU.
@@ -436,9 +347,10 @@ void on_timer_interrupt()
         c.slice_end = 0;
         c.need_resched = true;
         // Is there a CPU that has become idle meanwhile? It will come and take one.
-        for (u32 i = 0; i < cpu_count && !c.ready.empty(); ++i) {
-            if (cpus[i]->current == &cpus[i]->idle && c.ready.back().may_run_on(CpuId(i))) {
-                notify(*cpus[i]);
+        for (u32 i = 0; i < num_cpus() && !c.ready.empty(); ++i) {
+            Cpu& other = cpu(CpuId(i));
+            if (other.current == &other.idle && c.ready.back().may_run_on(CpuId(i))) {
+                notify(other);
                 break;
             }
         }

@@ -26,8 +26,10 @@ void discard_helper_thread(Thread& t); // if it was never unparked
 bool prepare_thread(Thread& t, NodeId node, void (*entry)(void*), void* argument);
 void free_thread_memory(Thread& t);
 
-// A CPU for a new thread: allowed, least loaded.
+// A CPU for a new thread: allowed, least loaded. Any, if no CPU of these is left.
 [[nodiscard]] Cpu& choose_cpu(const CpuMask& allowed);
+// Those of the set that take threads; false: none does.
+bool keep_present(CpuMask& set);
 // First run of a thread that is set up.
 void start_thread(Thread& t, Cpu& c);
 
@@ -61,6 +63,7 @@ void on_timer_interrupt();
 // only grows when it is flushed: without it a program that computes alone keeps the smallest one, of 256 entries. Costs
 // an interrupt and two switches each time; hardware has no use for it.
 void keep_flushing();
+void keep_flushing(Cpu& c); // a CPU that has come later, if the others do
 
 // Makes space (nullptr: none but the kernel's) the one that this CPU translates by.
 void load_space(Cpu& c, AddressSpace* space);
@@ -73,6 +76,10 @@ void fence(AddressSpace* space, bool rseq, const CpuId* only = nullptr);
 // All CPUs drop what they know of the kernel's own map; whatever they did with interrupts off before is over then.
 void flush_kernel_translations();
 void on_shootdown_interrupt();
+
+// The last CPU goes, by its service thread: first its threads go to others, then nobody asks it for anything any more.
+void vacate_cpu();
+void retire_cpu();
 
 // Panic and shutdown: has each other CPU halt for ever, by NMI, whatever it does.
 void stop_other_cpus();

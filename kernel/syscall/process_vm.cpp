@@ -154,7 +154,7 @@ SyscallResult move_memory(Task& task, const Call& call, bool read)
     if (moved || moved.error() != Errno::nosys)
         return moved;
     const auto moved_by_linux = offload_unchanged(task, call);
-    if (moved_by_linux && *moved_by_linux > 0 && linux.place != nullptr)
+    if (moved_by_linux && static_cast<i64>(*moved_by_linux) > 0 && linux.place != nullptr) // else an error
         linux.place->store(linux.grant);
     return moved_by_linux;
 }

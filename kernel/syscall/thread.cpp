@@ -61,6 +61,20 @@ u64 list_pending(Task& task, const arch::TrapFrame& frame)
     return list;
 }
 
+// The CPUs that a thread may use now. false: it may use all, also those that are yet to come.
+bool bound_to(const Thread& t, CpuMask& cpus)
+{
+    __builtin_memcpy(cpus, t.affinity, sizeof(cpus));
+    bool bound = false;
+    for (const u64 word : cpus)
+        bound |= ~word != 0;
+    if (!keep_present(cpus)) { // those have gone: at its next switch it may use all
+        __builtin_memset(cpus, 0xff, sizeof(cpus));
+        (void)keep_present(cpus);
+    }
+    return bound;
+}
+
 // The proxy executes mcexec anew; with it the device's file is closed and this process killed.
 SyscallResult execute(Task& task, const Call& call, u64 directory, u64 path, u64 argv, u64 envp, u64 flags)
 {
@@ -74,8 +88,10 @@ SyscallResult execute(Task& task, const Call& call, u64 directory, u64 path, u64
         mask = task.signals.mask;
     }
     static_assert(STILL_MAX_CPUS == 256, "the affinity is four words");
-    (void)TRY(offload(task, STILL_CALL_EXEC_STATE, ignored, mask, task.affinity[0], task.affinity[1],
-                      task.affinity[2], task.affinity[3]));
+    CpuMask cpus;
+    if (!bound_to(task, cpus))
+        __builtin_memset(cpus, 0, sizeof(cpus)); // to none: CPUs that come later are the new program's, too
+    (void)TRY(offload(task, STILL_CALL_EXEC_STATE, ignored, mask, cpus[0], cpus[1], cpus[2], cpus[3]));
     // Signals wait in Linux from now on. One that came here before would be lost: it is taken first.
     if (signal_pending(task)) {
         (void)offload_quickly(task, STILL_CALL_IDENTIFY);
@@ -126,22 +142,16 @@ SyscallResult sys_sched_yield(Task&, const Call&)
 
 SyscallResult sys_sched_setaffinity(Task& task, const Call& call)
 {
-    u64 mask[STILL_MAX_CPUS / 64] = {};
+    CpuMask mask = {}, present;
     TRY_STATUS(copy_from_user(mask, call.arg[2], min<u64>(call.arg[1], sizeof(mask))));
     const HeldTask target(task, call.arg[0]);
     if (!target)
         return fail(Errno::srch);
-    const auto& allowed = task.owner->page->cpu_mask;
-    u64 any = 0;
-    for (u32 i = 0; i < STILL_MAX_CPUS / 64; ++i) {
-        const u32 first = i * 64;
-        const u64 existing = num_cpus() <= first        ? 0
-                             : num_cpus() - first >= 64 ? ~0ull
-                                                        : (1ull << (num_cpus() - first)) - 1;
-        mask[i] &= existing & allowed[i];
-        any |= mask[i];
-    }
-    if (any == 0)
+    // CPUs that are not there may come; then they are meant, too.
+    for (u32 i = 0; i < STILL_MAX_CPUS / 64; ++i)
+        mask[i] &= task.owner->page->cpu_mask[i];
+    __builtin_memcpy(present, mask, sizeof(present));
+    if (!keep_present(present))
         return fail(Errno::inval);
     __builtin_memcpy(target->affinity, mask, sizeof(mask));
     if (&*target == &task)
@@ -159,7 +169,9 @@ SyscallResult sys_sched_getaffinity(Task& task, const Call& call)
     if (!target)
         return fail(Errno::srch);
     const u64 bytes = min<u64>(call.arg[1], (num_cpus() + 63) / 64 * 8);
-    TRY_STATUS(copy_to_user(call.arg[2], target->affinity, bytes));
+    CpuMask cpus;
+    (void)bound_to(*target, cpus);
+    TRY_STATUS(copy_to_user(call.arg[2], cpus, bytes));
     return bytes;
 }
 

@@ -88,7 +88,7 @@ def test_one_goes_and_comes_while_others_work(three):
 
 def test_what_one_has_no_other_gets(three):
     for argv, word in ((["ihkosctl", "up", "--cpus", "2", "--mem", "64m"], "CPU 2"),
-                       (["ihkosctl", "0", "assign", "cpu", "2"], "instance 0"),
+                       (["ihkosctl", "0", "assign", "cpu", "2"], "instance 1"),
                        (["ihkosctl", "down"], "3 OS instances"),
                        (["mcexec", "-c", "1", "true"], "CPU")):
         result = three.run(argv)

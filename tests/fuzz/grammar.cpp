@@ -33,6 +33,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
     }
     try_memory(text, NodeRule::required);
     try_memory(text, NodeRule::optional);
+    if (const auto routes = parse_ikc_map(text)) {
+        const auto again = parse_ikc_map(format_ikc_map(*routes));
+        require(again.has_value() && *again == *routes);
+    }
     (void)parse_size(text);
     (void)parse_decimal(text);
     return 0;

@@ -53,6 +53,7 @@ def tool(*argv, kill_after=None, good=(0,)):
 class Cycle:
     def __init__(self, dice, programs, count):
         self.dice, self.programs, self.count = dice, programs, count
+        self.spare = None  # a CPU that may come
 
     def maybe_killed(self, what, chance, longest, *argv):
         """True if the tool came to its end."""
@@ -65,12 +66,15 @@ class Cycle:
 
     def bring_up(self):
         cpus, mem = self.dice.choice(["2", "3", "2-3", "3,2"]), self.dice.choice(["64m", "128m", "256m"])
+        self.spare = {"2": "3", "3": "2"}.get(cpus)
         return self.maybe_killed("up", 0.35, 1.5, "ihkosctl", "up", "--cpus", cpus, "--mem", mem)
 
     def use(self):
         for _ in range(self.dice.randint(0, 2)):
             program = self.dice.choice([["echo"], [f"{self.programs}/threads"], [f"{self.programs}/compute", "1"]])
             self.maybe_killed("mcexec", 0.4, 1.0, "mcexec", *program)
+        if self.spare and self.dice.random() < 0.5:
+            self.change_cpus()
         chance = self.dice.random()
         if chance < 0.1:
             self.maybe_killed("dump", 0.7, 0.5, "ihkosctl", "0", "dump", "/tmp/cycles.core")
@@ -82,6 +86,18 @@ class Cycle:
             self.count["panic"] += 1
         elif chance < 0.4:
             self.maybe_killed("reboot", 0.3, 1.0, "ihkosctl", "reboot")
+
+    def change_cpus(self):
+        with subprocess.Popen(["mcexec", f"{self.programs}/threads"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as under_way:
+            self.maybe_killed("reserve", 0.3, 0.2, "ihkconfig", "0", "reserve", "cpu", self.spare)
+            # What was killed before it was done is no error of the next step.
+            for verb in ("assign", "release"):
+                kill = self.dice.random() < 0.3
+                tool("ihkosctl", "0", verb, "cpu", self.spare, good=(0, 1),
+                     kill_after=self.dice.uniform(0, 0.2) if kill else None)
+                self.count[f"{verb} cpu"] += 1
+            under_way.kill()
 
     def mop_up(self):
         for index in tool("ihkconfig", "0", "get", "os_instances").split():

@@ -15,13 +15,16 @@ TARGETS = {
     "config": ["ihk/lib/src/config.cpp", "ihk/lib/src/parse.cpp"],
     "image": ["ihk/lib/src/image.cpp"],
     "ring": [],
+    "boot_block": [],
+    "slot": ["mcexec/slot_server.cpp"],
+    "dump": ["ihk/lib/src/dump_pages.cpp"],
     "cpio": ["kernel/services/cpio.cpp"],
     "elf": ["kernel/services/elf.cpp"],
     "acpi": ["kernel/base/acpi.cpp", "kernel/base/acpi_nodes.cpp"],
 }
 FLAGS = ["-std=c++23", "-g", "-O1", "-D_GNU_SOURCE", "-DFMT_HEADER_ONLY", "-fsanitize=fuzzer,address,undefined",
          "-fno-sanitize-recover=all", f"-I{ROOT}/include", f"-I{ROOT}/ihk/lib/include", f"-I{ROOT}/ihk/lib/src",
-         f"-I{ROOT}/kernel"]
+         f"-I{ROOT}/kernel", f"-I{ROOT}/mcexec"]
 
 
 def _build(name):

@@ -5,6 +5,7 @@
 #include <arch/cpu.hpp>
 #include <arch/hardware.hpp>
 #include <arch/screen.hpp>
+#include <base/boot_check.hpp>
 
 extern "C" {
 extern char low_pml4[], still_image_end[];
@@ -133,17 +134,7 @@ const char* read_boot_block(still_boot_block& block, u64 info_phys, u32 loader_m
 {
     if (loader_magic == 0) {
         block = *at<still_boot_block>(info_phys);
-        if (block.magic != STILL_MAGIC || block.revision != STILL_REVISION || block.size != sizeof(block))
-            return "boot block of another revision";
-        if (block.num_cpus == 0 || block.num_cpus > STILL_MAX_CPUS || block.num_ranges == 0 ||
-            block.num_ranges > STILL_MAX_RANGES || block.num_nodes > STILL_MAX_NODES)
-            return "boot block: number of CPUs, ranges or nodes out of bounds";
-        for (u32 i = 0; i < block.num_ranges; ++i)
-            if (block.ranges[i].start >= block.ranges[i].end || block.ranges[i].node >= STILL_MAX_NODES ||
-                (i > 0 && block.ranges[i].start < block.ranges[i - 1].end))
-                return "boot block: memory ranges overlap or are not sorted";
-        block.cmdline[sizeof(block.cmdline) - 1] = '\0';
-        return nullptr;
+        return check_boot_block(block);
     }
     out8(0x21, 0xff); // the old interrupt controllers stay silent
     out8(0xa1, 0xff);

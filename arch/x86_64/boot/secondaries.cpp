@@ -19,11 +19,11 @@ namespace still::arch {
 
 namespace {
 
-void wait_us(const still_boot_block& block, u64 us)
+void wait_us(const still_boot_block& block, u64 us, void (*pause)())
 {
     const u64 start = read_tsc();
     while (read_tsc() - start < block.tsc_khz * us / 1000)
-        __builtin_ia32_pause();
+        pause();
 }
 
 // The pause behind INIT is the MP specification's, for CPUs with an APIC of their own chip; Linux makes it where this
@@ -49,12 +49,11 @@ template <class T> T& field(u8* page, const char* symbol, u64 skip = 0)
 
 } // namespace
 
-u32 start_secondaries(const still_boot_block& block, PhysAddr image, const u64* stack_tops, u32 (*up)(),
-                      u32 skip)
+u32 start_secondaries(const still_boot_block& block, PhysAddr image, const Start& start)
 {
-    if (block.num_cpus == 1)
+    if (block.num_cpus == start.first)
         return 0;
-    ap_ticket = 1;
+    ap_ticket = start.first;
     const PhysAddr at(block.trampoline_phys);
     if (!map_lent(at, page_size))
         still_abort("no memory to map the trampoline");
@@ -69,22 +68,23 @@ u32 start_secondaries(const still_boot_block& block, PhysAddr image, const u64* 
     field<u32>(page, ap_trampoline_far32) += static_cast<u32>(at.raw());
     field<u32>(page, ap_trampoline_far64) += static_cast<u32>(at.raw());
     field<u32>(page, ap_trampoline_gdt_pointer, 2) += static_cast<u32>(at.raw());
-    for (u32 i = 1; i < block.num_cpus; ++i)
-        ap_stacks[i] = stack_tops[i];
-    for (u32 i = 1; i < block.num_cpus; ++i)
+    for (u32 i = start.first; i < block.num_cpus; ++i)
+        ap_stacks[i] = start.stack_tops[i];
+    for (u32 i = start.first; i < block.num_cpus; ++i)
         send_init(block.cpus[i].apic_id);
     if (init_takes_time())
-        wait_us(block, 10'000);
-    for (u32 round = 0; round < 2 && up() < block.num_cpus; ++round) {
-        for (u32 i = 1; i < block.num_cpus; ++i)
-            if (i != skip)
+        wait_us(block, 10'000, start.pause);
+    for (u32 round = 0; round < 2 && start.up() < block.num_cpus; ++round) {
+        for (u32 i = start.first; i < block.num_cpus; ++i)
+            if (i != start.skip)
                 send_startup(block.cpus[i].apic_id, at);
         // One is always enough where we looked; the second is for CPUs that want two.
         constexpr u32 step_us = 20;
-        for (u32 us = 0; us < (round == 0 ? 200'000u : 3'000'000u) && up() < block.num_cpus; us += step_us)
-            wait_us(block, step_us);
+        for (u32 us = 0; us < (round == 0 ? 200'000u : 3'000'000u) && start.up() < block.num_cpus;
+             us += step_us)
+            wait_us(block, step_us, start.pause);
     }
-    return block.num_cpus - up();
+    return block.num_cpus - start.up();
 }
 
 } // namespace still::arch

@@ -45,6 +45,8 @@ enum ihk_state {
     IHK_FROZEN = 7,
 };
 
+#define IHK_ANY_CPU (~0u)
+
 /* The machine. */
 int ihk_open(struct ihk_error* error);
 int ihk_reserve_cpus(int dev, const uint32_t* cpus, size_t count, struct ihk_error* error);
@@ -67,6 +69,11 @@ int ihk_os_query_cpus(int os, uint32_t* cpus, size_t space, struct ihk_error* er
 int ihk_os_assign_mem(int os, const struct ihk_mem* items, size_t count, struct ihk_error* error);
 int ihk_os_release_mem(int os, const struct ihk_mem* items, size_t count, struct ihk_error* error);
 int ihk_os_query_mem(int os, struct ihk_mem* items, size_t space, struct ihk_error* error);
+/* The CPU of Linux that takes the doorbells of a CPU of the instance; IHK_ANY_CPU: as Linux places the interrupt. */
+int ihk_os_set_ikc_map(int os, const uint32_t* cpus, const uint32_t* servers, size_t count,
+                       struct ihk_error* error);
+/* Fills in at most space entries of each, in the order of the instance's CPUs; returns how many CPUs it has. */
+int ihk_os_get_ikc_map(int os, uint32_t* cpus, uint32_t* servers, size_t space, struct ihk_error* error);
 /* path NULL: the image that ihkosctl would find. */
 int ihk_os_load(int os, const char* path, struct ihk_error* error);
 int ihk_os_kargs(int os, const char* text, struct ihk_error* error);

@@ -195,6 +195,33 @@ int ihk_os_query_mem(int os, ihk_mem* items, size_t space, ihk_error* error)
                             [&](Instance& i) { return give_memory(i.query_memory(), items, space, error); });
 }
 
+int ihk_os_set_ikc_map(int os, const uint32_t* cpus, const uint32_t* servers, size_t count, ihk_error* error)
+{
+    return borrow<Instance>(os, error, [&](Instance& i) {
+        std::vector<still::ihk::IkcRoute> routes;
+        for (size_t at = 0; at < count; ++at) {
+            routes.push_back(
+                {cpus[at], servers[at] == IHK_ANY_CPU ? std::nullopt : std::optional(servers[at])});
+        }
+        return done(i.set_ikc_map(routes), error);
+    });
+}
+
+int ihk_os_get_ikc_map(int os, uint32_t* cpus, uint32_t* servers, size_t space, ihk_error* error)
+{
+    return borrow<Instance>(os, error, [&](Instance& i) {
+        const auto routes = i.ikc_map();
+        if (!routes) {
+            return report(routes.error(), error);
+        }
+        for (size_t at = 0; at < std::min(space, routes->size()); ++at) {
+            cpus[at] = (*routes)[at].cpu;
+            servers[at] = (*routes)[at].server.value_or(IHK_ANY_CPU);
+        }
+        return static_cast<int>(routes->size());
+    });
+}
+
 int ihk_os_load(int os, const char* path, ihk_error* error)
 {
     return borrow<Instance>(os, error, [&](Instance& i) {

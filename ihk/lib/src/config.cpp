@@ -21,7 +21,7 @@ struct Key {
 constexpr Key keys[] = {
     {"cpus", &Config::cpus},         {"mem", &Config::mem},           {"image", &Config::image},
     {"kargs", &Config::kargs},       {"on_panic", &Config::on_panic}, {"on_hang", &Config::on_hang},
-    {"dump_dir", &Config::dump_dir},
+    {"dump_dir", &Config::dump_dir}, {"ikc_map", &Config::ikc_map},
 };
 
 std::string_view trim(std::string_view text)
@@ -60,7 +60,7 @@ Result<Config> parse_config(std::string_view text, std::string_view name)
         const auto* known = std::ranges::find(keys, key, &Key::name);
         if (known == std::end(keys)) {
             return fail(EINVAL, fmt::format("{}:{}: unknown key '{}'", name, number, key),
-                        "the keys are cpus, mem, image, kargs, on_panic, on_hang and dump_dir");
+                        "the keys are cpus, mem, image, kargs, ikc_map, on_panic, on_hang and dump_dir");
         }
         std::optional<std::string>& field = config.*known->field;
         if (field) {

@@ -252,14 +252,24 @@ Result<Instance> Instance::open(uint32_t index, Access access)
                     : "");
 }
 
+// Programs see the CPUs that it has.
+Result<> Instance::cpus_changed(Result<> done)
+{
+    const auto now = done ? status() : std::unexpected(done.error());
+    if (now && now->status.state == STILL_OS_RUNNING) {
+        (void)publish_machine(*this);
+    }
+    return done;
+}
+
 Result<> Instance::assign_cpus(const std::vector<uint32_t>& cpus)
 {
-    return call_cpus(file_.get(), STILL_IOC_CPU_ASSIGN, cpus, "assign CPUs");
+    return cpus_changed(call_cpus(file_.get(), STILL_IOC_CPU_ASSIGN, cpus, "assign CPUs"));
 }
 
 Result<> Instance::release_cpus(const std::vector<uint32_t>& cpus)
 {
-    return call_cpus(file_.get(), STILL_IOC_CPU_UNASSIGN, cpus, "release CPUs");
+    return cpus_changed(call_cpus(file_.get(), STILL_IOC_CPU_UNASSIGN, cpus, "release CPUs"));
 }
 
 Result<std::vector<uint32_t>> Instance::query_cpus()

@@ -38,6 +38,19 @@ Result<std::vector<still_process_query>> Instance::processes()
         describe(errno, fmt::format("list the processes of OS instance {}", index_), nullptr));
 }
 
+Result<std::vector<still_usage_query>> Instance::usage()
+{
+    std::vector<still_usage_query> found;
+    for (still_usage_query query{}; ioctl(file_.get(), STILL_IOC_USAGE, &query) == 0;) {
+        found.push_back(query);
+    }
+    if (errno == ENOENT || errno == EBADFD) {
+        return found;
+    }
+    return std::unexpected(
+        describe(errno, fmt::format("ask OS instance {} who has its memory", index_), nullptr));
+}
+
 Result<std::string> Instance::kmsg(uint64_t& from)
 {
     std::string text;

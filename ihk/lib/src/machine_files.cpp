@@ -9,6 +9,8 @@
 #include <bit>
 #include <cerrno>
 #include <cpuid.h>
+#include <cstdio>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -223,7 +225,11 @@ Result<> publish_machine(Instance& instance)
     if (!written) {
         return written;
     }
-    fs::remove_all(folder, error);
+    // Programs may run and look: at no moment is it not there.
+    if (renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, folder.c_str(), RENAME_EXCHANGE) == 0) {
+        fs::remove_all(fresh, error);
+        return {};
+    }
     fs::rename(fresh, folder, error);
     return error ? fail(error.value(), fmt::format("cannot make {}: {}", folder.string(), error.message()))
                  : Result<>{};

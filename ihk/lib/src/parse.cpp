@@ -107,6 +107,60 @@ std::string format_cpu_list(const std::vector<uint32_t>& cpus)
     return text;
 }
 
+Result<std::vector<IkcRoute>> parse_ikc_map(std::string_view text)
+{
+    constexpr const char* hint = "write it as 2-3:0+4-7:1, or 2-7:any";
+    std::vector<IkcRoute> routes;
+    std::string_view rest = text;
+    for (bool more = true; more;) {
+        const size_t plus = rest.find('+');
+        const std::string_view item = rest.substr(0, plus);
+        more = plus != std::string_view::npos;
+        rest.remove_prefix(more ? plus + 1 : rest.size());
+        const size_t colon = item.rfind(':');
+        if (colon == std::string_view::npos) {
+            return fail(EINVAL, fmt::format("IKC map '{}': '{}' names no CPU of Linux", text, item), hint);
+        }
+        const auto cpus = parse_cpu_list(item.substr(0, colon));
+        if (!cpus) {
+            return std::unexpected(cpus.error());
+        }
+        std::optional<uint32_t> server;
+        if (const std::string_view word = item.substr(colon + 1); word != "any") {
+            const auto number = parse_cpu(word, word);
+            if (!number) {
+                return std::unexpected(number.error());
+            }
+            server = *number;
+        }
+        for (const uint32_t cpu : *cpus) {
+            if (std::ranges::find(routes, cpu, &IkcRoute::cpu) != routes.end()) {
+                return fail(EINVAL, fmt::format("IKC map '{}': CPU {} is named twice", text, cpu));
+            }
+            if (routes.size() == STILL_MAX_CPUS) {
+                return fail(EINVAL, fmt::format("IKC map '{}': more than {} CPUs", text, STILL_MAX_CPUS));
+            }
+            routes.push_back({cpu, server});
+        }
+    }
+    return routes;
+}
+
+std::string format_ikc_map(const std::vector<IkcRoute>& routes)
+{
+    std::string text;
+    for (size_t i = 0; i < routes.size();) {
+        std::vector<uint32_t> cpus;
+        const std::optional<uint32_t> server = routes[i].server;
+        for (; i < routes.size() && routes[i].server == server; ++i) {
+            cpus.push_back(routes[i].cpu);
+        }
+        text += fmt::format("{}{}:{}", text.empty() ? "" : "+", format_cpu_list(cpus),
+                            server ? fmt::format("{}", *server) : "any");
+    }
+    return text;
+}
+
 Result<uint64_t> parse_size(std::string_view text)
 {
     std::string_view digits = text;

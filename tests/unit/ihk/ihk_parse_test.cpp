@@ -77,6 +77,19 @@ TEST(Size, Formats)
     EXPECT_EQ(format_size(1000), "1000 B");
 }
 
+TEST(IkcMap, SaysWhoServesWhom)
+{
+    const auto map = parse_ikc_map("2-3,5:0+4:1+6:any");
+    ASSERT_TRUE(map);
+    EXPECT_EQ(*map, (std::vector<IkcRoute>{{2, 0}, {3, 0}, {5, 0}, {4, 1}, {6, std::nullopt}}));
+    EXPECT_EQ(format_ikc_map(*map), "2-3,5:0+4:1+6:any");
+    EXPECT_EQ(format_ikc_map({}), "");
+    for (const char* bad :
+         {"", ":", "2", "2:", ":0", "2:0+", "+2:0", "2:0+2:1", "2:0:1", "2:x", "2:4096", "x:0", "2:-1"}) {
+        EXPECT_FALSE(parse_ikc_map(bad)) << bad;
+    }
+}
+
 // What parses must mean the same when written out and read again; nothing may crash.
 TEST(Parsers, SurviveRandomText)
 {

@@ -66,5 +66,15 @@ TEST(BootLine, Numbers)
         EXPECT_FALSE(number_of(bad));
 }
 
+TEST(BootLine, Sizes)
+{
+    EXPECT_EQ(size_of("4096"), 4096u);
+    EXPECT_EQ(size_of("3k"), 3072u);
+    EXPECT_EQ(size_of("512m"), 512ull << 20);
+    EXPECT_EQ(size_of("200g"), 200ull << 30);
+    for (const char* bad : {"", "k", "1t", "1kk", "-1m"})
+        EXPECT_FALSE(size_of(bad));
+}
+
 } // namespace
 } // namespace still

@@ -70,6 +70,20 @@ TEST(Options, KnowMcKernelsInstanceNumber)
     EXPECT_EQ(parse({"/dev/ihk", "ls"})->program, 1);
 }
 
+TEST(Options, LimitMemory)
+{
+    auto o = parse({"--memory", "512m", "ls"});
+    ASSERT_TRUE(o);
+    EXPECT_EQ(o->memory, 512ull << 20);
+    o = parse({"--memory=4096", "ls"});
+    ASSERT_TRUE(o);
+    EXPECT_EQ(o->memory, 4096u);
+    EXPECT_EQ(parse({"ls"})->memory, 0u);
+    for (const char* wrong : {"", "x", "-1", "1t"}) {
+        EXPECT_FALSE(parse({"--memory", wrong, "ls"})) << wrong;
+    }
+}
+
 TEST(Options, KnowRanks)
 {
     const auto o = parse({"-n", "4", "--rank=3", "x"});

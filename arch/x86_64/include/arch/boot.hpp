@@ -30,11 +30,16 @@ void begin_five_levels(const still_boot_block& block, PhysAddr image);
 // The kernel's page tables: direct map of the instance's memory, the image W^X. Switches to them.
 void build_kernel_map(const still_boot_block& block, PhysAddr image);
 
-// Starts all other CPUs at once through the trampoline page; each enters still_secondary_main with a
-// ticket 1..n-1 on stack_tops[ticket]. up() tells how many have arrived.
-// Returns the number of CPUs that did not come within the deadline.
-// skip: one that is not started, for tests; 0: none.
-u32 start_secondaries(const still_boot_block& block, PhysAddr image, const u64* stack_tops, u32 (*up)(),
-                      u32 skip);
+struct Start {
+    const u64* stack_tops;
+    u32 (*up)();     // how many CPUs there are
+    void (*pause)(); // while it waits
+    u32 first = 1;   // the CPUs below run
+    u32 skip = 0;    // one that is not started, for tests; 0: none
+};
+
+// Starts all other CPUs of the block at once through the trampoline page; each enters still_secondary_main with a
+// ticket, from first on, on stack_tops[ticket]. Returns the number of CPUs that did not come within the deadline.
+u32 start_secondaries(const still_boot_block& block, PhysAddr image, const Start& start);
 
 } // namespace still::arch

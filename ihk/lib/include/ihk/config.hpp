@@ -15,6 +15,7 @@ struct Config {
     std::optional<std::string> mem;
     std::optional<std::string> image;
     std::optional<std::string> kargs;
+    std::optional<std::string> ikc_map;
     std::optional<std::string> on_panic;
     std::optional<std::string> on_hang;
     std::optional<std::string> dump_dir;

@@ -97,12 +97,18 @@ class Instance {
     [[nodiscard]] Result<InstanceStatus> status();
     // All its processes, at about the same time. None if it does not run.
     [[nodiscard]] Result<std::vector<still_process_query>> processes();
+    // Likewise, what memory each has by nodes and by the size of pages.
+    [[nodiscard]] Result<std::vector<still_usage_query>> usage();
     // The log from byte number `from` on, which is advanced to where the answer ends.
     [[nodiscard]] Result<std::string> kmsg(uint64_t& from);
     [[nodiscard]] Result<> clear_kmsg();
     [[nodiscard]] Result<> inject(uint32_t what);
     // Forgets the contents of files that it keeps in free memory.
     [[nodiscard]] Result<> drop_cache();
+    // In the order of its CPUs; now: who serves them at this moment, which differs while a server is offline.
+    [[nodiscard]] Result<std::vector<IkcRoute>> ikc_map(std::vector<IkcRoute>* now = nullptr);
+    // CPUs that are not named stay as they are.
+    [[nodiscard]] Result<> set_ikc_map(const std::vector<IkcRoute>& routes);
     // Calls that Linux has not finished.
     [[nodiscard]] Result<std::vector<still_waiting_call>> waiting_calls();
     [[nodiscard]] Result<> freeze();
@@ -117,6 +123,8 @@ class Instance {
     int release() { return file_.release(); }
 
   private:
+    Result<> cpus_changed(Result<> done);
+
     FileHandle file_;
     uint32_t index_ = 0;
 };

@@ -17,6 +17,17 @@ namespace still::ihk {
 [[nodiscard]] Result<std::vector<uint32_t>> parse_cpu_list(std::string_view text);
 [[nodiscard]] std::string format_cpu_list(const std::vector<uint32_t>& cpus);
 
+// `2-3:0+4-7:1`: which CPU of Linux serves which of an instance's; `any` in its place: as Linux places the interrupt.
+struct IkcRoute {
+    uint32_t cpu = 0;
+    std::optional<uint32_t> server;
+
+    bool operator==(const IkcRoute&) const = default;
+};
+
+[[nodiscard]] Result<std::vector<IkcRoute>> parse_ikc_map(std::string_view text);
+[[nodiscard]] std::string format_ikc_map(const std::vector<IkcRoute>& routes);
+
 struct MemItem {
     std::optional<uint32_t> node; // none: the tool chooses the nodes
     uint64_t bytes = 0;           // STILL_MEM_ALL: as much as there is
