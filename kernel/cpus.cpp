@@ -110,6 +110,7 @@ u32 start_all(const still_boot_block& block, PhysAddr image, u32 skip)
     }
     arch::Start start{stack_tops, [] { return cpus_up.load(); }, cpu_pause};
     start.skip = skip;
+    start.stopped = (block.flags & STILL_BOOT_BESIDE_LINUX) != 0; // all of them, by the module
     return arch::start_secondaries(block, image, start);
 }
 

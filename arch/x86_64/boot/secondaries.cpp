@@ -70,9 +70,9 @@ u32 start_secondaries(const still_boot_block& block, PhysAddr image, const Start
     field<u32>(page, ap_trampoline_gdt_pointer, 2) += static_cast<u32>(at.raw());
     for (u32 i = start.first; i < block.num_cpus; ++i)
         ap_stacks[i] = start.stack_tops[i];
-    for (u32 i = start.first; i < block.num_cpus; ++i)
+    for (u32 i = start.first; i < block.num_cpus && !start.stopped; ++i)
         send_init(block.cpus[i].apic_id);
-    if (init_takes_time())
+    if (!start.stopped && init_takes_time())
         wait_us(block, 10'000, start.pause);
     for (u32 round = 0; round < 2 && start.up() < block.num_cpus; ++round) {
         for (u32 i = start.first; i < block.num_cpus; ++i)

@@ -41,7 +41,7 @@ TEST(FdGuard, HidesTheDevice)
 
 TEST(FdGuard, KnowsTheCallsThatNeedNoMore)
 {
-    EXPECT_EQ(quick_calls[SYS_write], QuickCall::unless_hidden);
+    EXPECT_EQ(quick_calls[SYS_write], QuickCall::bytes);
     EXPECT_EQ(quick_calls[SYS_getppid], QuickCall::yes);
     EXPECT_EQ(quick_calls[SYS_splice], QuickCall::no);
     for (const auto nr : {SYS_dup2, SYS_dup3, SYS_close_range, SYS_getdents64, SYS_openat, SYS_readlink,

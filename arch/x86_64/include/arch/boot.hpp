@@ -32,10 +32,11 @@ void build_kernel_map(const still_boot_block& block, PhysAddr image);
 
 struct Start {
     const u64* stack_tops;
-    u32 (*up)();     // how many CPUs there are
-    void (*pause)(); // while it waits
-    u32 first = 1;   // the CPUs below run
-    u32 skip = 0;    // one that is not started, for tests; 0: none
+    u32 (*up)();          // how many CPUs there are
+    void (*pause)();      // while it waits
+    u32 first = 1;        // the CPUs below run
+    u32 skip = 0;         // one that is not started, for tests; 0: none
+    bool stopped = false; // by an INIT already: they wait for what starts them
 };
 
 // Starts all other CPUs of the block at once through the trampoline page; each enters still_secondary_main with a
