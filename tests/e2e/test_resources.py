@@ -94,7 +94,7 @@ def usage(lwk):
 def test_usage_by_node_and_size_of_page(lwk):
     before = usage(lwk)
     assert before["processes"] == [] and before["nodes"][0]["programs"]["bytes_2m"] == 0
-    program = f"""
+    program = """
 import mmap, sys
 private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 area = mmap.mmap(-1, 64 << 20, flags=private)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* area_storm SECONDS: threads map, lock, protect, discard, unmap and move parts of memory in large pages, at chosen
+/*
+ * area_storm SECONDS: threads map, lock, protect, discard, unmap and move parts of memory in large pages, at chosen
  * places and at others, all at once, while children are forked that write there. Nobody has another's place taken
- * away, and afterwards no page is missing (test_guest.py). What a thread touches may be gone: those faults are caught. */
+ * away, and afterwards no page is missing (test_guest.py). What a thread touches may be gone: such faults are caught.
+ */
 #include "check.h"
 
 #include <pthread.h>
