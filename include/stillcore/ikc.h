@@ -67,11 +67,11 @@ enum still_msg_kind {
 	/* To CPU 0. A CPU comes, and gets the next number. arg[0]: its APIC id | Linux's number << 32, arg[1]:
 	 * node, as the boot block numbers them, arg[2]: a trampoline page, the LWK's until the reply, arg[3]: a
 	 * fresh struct still_ring_pair, page aligned. -ETIMEDOUT: it does not start. proc: 0. */
-	STILL_MSG_CPU_ADD = 46,
+	STILL_MSG_CPU_ADD = 48,
 	/* To the last CPU, not 0: it goes. Its threads have others when the reply comes, which is the last that it
 	 * sends; then it halts. This message is the last that it gets: what it was asked for before is answered.
 	 * proc: 0. */
-	STILL_MSG_CPU_REMOVE = 47,
+	STILL_MSG_CPU_REMOVE = 49,
 
 	/* A signal. arg[0]: number 1..64 | 1 + slot of a thread of the receiving process, or 0, << 8 | thread id (0:
 	 * the process) << 32; arg[1]: si_code | si_errno << 32;

@@ -42,9 +42,8 @@ class StillCpus(gdb.Command):
             print(f"{numbers}: {cpu['current'].dereference()}")
 
 def cpus():
-    table = anonymous("cpus")
-    found = (table[number] for number in range(int(anonymous("cpu_count"))))
-    return [pointer.dereference() for pointer in found if int(pointer)]
+    table = gdb.parse_and_eval("still::cpu_table")
+    return [table["of"][number].dereference() for number in range(int(table["count"]["_M_i"]))]
 
 def processes():
     table = anonymous("table")
