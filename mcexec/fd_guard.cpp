@@ -149,7 +149,6 @@ constexpr QuickCall kind_of(uint32_t nr)
     case SYS_writev:
     case SYS_sendmsg:
     case SYS_recvmsg:
-    case SYS_recvmmsg:
     case SYS_io_uring_enter:
         return QuickCall::all;
     default:

@@ -3,6 +3,7 @@
 
 #include "signal_relay.hpp"
 #include "user_memory.hpp"
+#include "waits.hpp"
 
 #include <algorithm>
 #include <climits>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 namespace still::mcexec {
 
@@ -65,14 +67,21 @@ uint64_t asked_for(const Request& request)
         return message_bytes(arg[1]);
     case SYS_recvmsg:
         return wants_all(arg[2]) ? message_bytes(arg[1]) : 0;
-    case SYS_recvmmsg:
-        return (arg[3] & (MSG_WAITFORONE | MSG_DONTWAIT)) == 0 ? arg[2] : 0;
     default:
         return 0;
     }
 }
 
-// A file on which nobody waits, or a descriptor that does not: what falls short there is meant so.
+// Datagrams come whole, and what a time-out has ended is over.
+bool is_patient_stream(const Request& request, int fd)
+{
+    int type = 0;
+    socklen_t size = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM &&
+           !socket_has_timeout(request);
+}
+
+// Only where Linux itself goes on until all is done, or until a signal comes. Of other descriptors a part may be meant.
 bool may_wait(const Request& request)
 {
     constexpr unsigned memory_major = 1; // of /dev/zero, /dev/urandom and the like
@@ -81,18 +90,18 @@ bool may_wait(const Request& request)
     }
     const int fd = static_cast<int>(request.arg[0]);
     struct stat facts{};
-    if (fstat(fd, &facts) != 0 || S_ISREG(facts.st_mode) || S_ISBLK(facts.st_mode) ||
-        (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0) {
+    if (fstat(fd, &facts) != 0 || (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0) {
         return false;
     }
-    switch (request.nr) {
-    case SYS_read:
+    if (request.nr == SYS_read) {
         return S_ISCHR(facts.st_mode) && major(facts.st_rdev) == memory_major;
-    case SYS_sendfile:
-        return S_ISSOCK(facts.st_mode); // to a pipe it gives what fits at once
-    default:
-        return true;
     }
+    if (S_ISSOCK(facts.st_mode)) {
+        return is_patient_stream(request, fd);
+    }
+    // sendfile gives a pipe what fits at once.
+    return request.nr != SYS_sendfile &&
+           (S_ISFIFO(facts.st_mode) || (S_ISCHR(facts.st_mode) && isatty(fd) == 1));
 }
 
 } // namespace
@@ -132,9 +141,6 @@ bool RestOfCall::advance(uint64_t done)
         return cut_message(done);
     case SYS_recvmsg:
         return cut_message(done);
-    case SYS_recvmmsg:
-        request_.arg[1] += done * sizeof(mmsghdr);
-        return shorten(2, done);
     case SYS_io_uring_enter:
         shorten(1, done);
         return true;

@@ -20,7 +20,7 @@ class RestOfCall {
     explicit RestOfCall(const Request& request) : request_(request) {}
     RestOfCall(const RestOfCall&) = delete;
     RestOfCall& operator=(const RestOfCall&) = delete;
-    // done: the bytes, messages or submissions that the last try got done. False: nothing is left.
+    // done: the bytes or submissions that the last try got done. False: nothing is left.
     [[nodiscard]] bool advance(uint64_t done);
     // What is left; it points into this object.
     [[nodiscard]] const Request& request() const { return request_; }

@@ -27,6 +27,7 @@ bool socket_has_timeout(const Request& request)
         break;
     case SYS_write:
     case SYS_writev:
+    case SYS_sendfile:
     case SYS_sendto:
     case SYS_sendmsg:
     case SYS_sendmmsg:

@@ -82,7 +82,7 @@ void put_anywhere(Thread& t)
 {
     lift_affinity_if_gone(t);
     while (!put_on(t, choose_cpu(t.affinity)))
-        ;
+        cpu_pause();
 }
 
 void start_thread(Thread& t, Cpu& c)

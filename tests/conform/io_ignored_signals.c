@@ -124,6 +124,24 @@ static void waits_in_io_uring(int from, int to)
     close(fd);
 }
 
+// What falls short for another reason stays as it is: a datagram is all that there is of it.
+static void takes_datagrams(void)
+{
+    int pair[2];
+    struct iovec piece = {big, total};
+    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+
+    MUST(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
+    alarm(20);
+    for (int i = 0; i < 2; i++)
+        MUST(send(pair[1], big, 100, 0) == 100);
+    SHOW(recv(pair[0], big, total, MSG_WAITALL));
+    SHOW(recvmsg(pair[0], &message, MSG_WAITALL));
+    alarm(0);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 int main(void)
 {
     int ends[2], in[2], pair[2];
@@ -136,6 +154,7 @@ int main(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
     MUST(file >= 0 && write(file, big, total) == total && pipe(ends) == 0 && pipe(in) == 0);
     MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+    takes_datagrams();
     signal(SIGUSR1, SIG_IGN);
     MUST(pthread_create(&disturber, NULL, disturbs, NULL) == 0);
     for (int i = 0; i < 3; i++)
