@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Booting the guest, with a program in QEMU's place."""
 import itertools
+import os
 import sys
 from types import SimpleNamespace
 
 import pytest
-from stilllib import session
+from stilllib import run_directory, session
 from stilllib.progress import StillError
 
 GUEST = """
@@ -41,9 +42,9 @@ def boot(monkeypatch, tmp_path):
     def new_directory():
         directory = tmp_path / str(next(numbers))
         directory.mkdir()
-        return directory
+        return directory, os.open(directory, os.O_RDONLY)
     monkeypatch.setattr(session, "BOOT_DEADLINE", 4)
-    monkeypatch.setattr(session, "_new_run_directory", new_directory)
+    monkeypatch.setattr(session.run_directory, "new", new_directory)
     monkeypatch.setattr(session.Session, "_prepare", lambda self: None)
     monkeypatch.setattr(session.kernels, "get", lambda name: SimpleNamespace())
     monkeypatch.setattr(session.initramfs, "write", lambda kernel, path: path.touch())
@@ -66,3 +67,17 @@ def test_one_that_hangs_twice_is_an_error(boot):
 def test_one_that_dies_is_not_booted_again(boot):
     with pytest.raises(StillError, match="ended while it booted"):
         boot("dies")
+
+
+def test_a_directory_in_use_outlives_all_that_come_after_it(tmp_path):
+    """A long suite's guest goes on while others are booted and end."""
+    first, in_use = run_directory.new(tmp_path)
+    log = first / "console.log"
+    log.touch()
+    for _ in range(2 * run_directory.KEPT):
+        _, fd = run_directory.new(tmp_path)
+        os.close(fd)
+    assert log.exists() and len(list(tmp_path.iterdir())) == run_directory.KEPT + 2
+    os.close(in_use)
+    os.close(run_directory.new(tmp_path)[1])
+    assert not log.exists()

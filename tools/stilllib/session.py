@@ -3,16 +3,14 @@
 import itertools
 import json
 import os
-import shutil
 import socket
 import struct
 import subprocess
 import threading
 import time
-from datetime import datetime
 
-from . import initramfs, kernels, qemu
-from .paths import ROOT, RUNS, TOOL_DIRS, shown
+from . import initramfs, kernels, qemu, run_directory
+from .paths import ROOT, TOOL_DIRS, shown
 from .progress import StillError, note
 from .shell_out import tail_of
 
@@ -20,7 +18,6 @@ HEADER = struct.Struct("<cII")
 BOOT_DEADLINE = 90
 SLOW_BOOT_DEADLINE = 400  # one thread executes all CPUs, or a whole Debian comes up
 STDIN_WINDOW = 256 * 1024
-RUNS_TO_KEEP = 12
 GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -128,7 +125,7 @@ class Session:
         self.machine = machine or qemu.Machine()
         self.machine.check()
         self.kernel = kernels.get(self.machine.kernel)
-        self.directory = _new_run_directory()
+        self.directory, self._in_use = run_directory.new()
         self.console = self.directory / "console.log"
         self.hello = None
         self.boot_seconds = 0.0
@@ -148,7 +145,8 @@ class Session:
             note(f"{error}; it is booted once more. The last lines of {error.log}:")
             for line in error.tail.splitlines()[-6:]:
                 note(f"| {line}")
-            self.directory = _new_run_directory()
+            os.close(self._in_use)
+            self.directory, self._in_use = run_directory.new()
             self.console = self.directory / "console.log"
             self._has_hello = threading.Event()
             self._boot()
@@ -305,20 +303,3 @@ def guest_environment():
     env = {name: os.environ[name] for name in ("TERM", "LANG", "LC_ALL", "TZ") if name in os.environ}
     return {**env, "HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/bash",
             "PATH": ":".join([*map(str, TOOL_DIRS), GUEST_PATH])}
-
-
-def _new_run_directory():
-    RUNS.mkdir(parents=True, exist_ok=True)
-    # Directories of runs that still go on are young, so the oldest can go.
-    old = sorted(path for path in RUNS.iterdir() if path.is_dir() and not path.is_symlink())
-    for path in old[:-RUNS_TO_KEEP]:
-        shutil.rmtree(path, ignore_errors=True)
-    directory = RUNS / f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}"
-    for suffix in itertools.count():
-        unique = directory.with_name(f"{directory.name}.{suffix}") if suffix else directory
-        try:
-            unique.mkdir()
-            return unique
-        except FileExistsError:
-            continue
-    raise AssertionError
