@@ -18,8 +18,8 @@ def run_ranks(lwk, count, *words, name="tests", timeout=90):
 
 def expect_ok(results):
     for rank, result in enumerate(results):
-        assert result.status == 0, result
-        assert result.stdout.splitlines()[-1] == f"ok peers {rank}", result
+        assert result.status == 0, results
+        assert result.stdout.splitlines()[-1] == f"ok peers {rank}", results
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
