@@ -67,7 +67,7 @@ class Cycle:
     def bring_up(self):
         cpus, mem = self.dice.choice(["2", "3", "2-3", "3,2"]), self.dice.choice(["64m", "128m", "256m"])
         self.spare = {"2": "3", "3": "2"}.get(cpus)
-        return self.maybe_killed("up", 0.35, 1.5, "ihkosctl", "up", "--cpus", cpus, "--mem", mem)
+        return self.maybe_killed("up", 0.35, 0.6, "ihkosctl", "up", "--cpus", cpus, "--mem", mem)
 
     def use(self):
         for _ in range(self.dice.randint(0, 2)):
@@ -85,7 +85,7 @@ class Cycle:
             tool("ihkosctl", "0", "inject", self.dice.choice(["panic", "page-fault", "double-fault"]))
             self.count["panic"] += 1
         elif chance < 0.4:
-            self.maybe_killed("reboot", 0.3, 1.0, "ihkosctl", "reboot")
+            self.maybe_killed("reboot", 0.3, 0.5, "ihkosctl", "reboot")
 
     def change_cpus(self):
         with subprocess.Popen(["mcexec", f"{self.programs}/threads"], stdin=subprocess.DEVNULL,
@@ -110,7 +110,7 @@ class Cycle:
         if self.bring_up():
             time.sleep(self.dice.choice([0, 0, self.dice.uniform(0, 0.3)]))
             self.use()
-            self.maybe_killed("down", 0.25, 1.0, "ihkosctl", "down")
+            self.maybe_killed("down", 0.25, 0.6, "ihkosctl", "down")
         self.mop_up()
         if any(held()):
             raise Trouble(f"pages, CPUs held and pages not returned: {held()}")
