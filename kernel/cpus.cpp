@@ -24,7 +24,7 @@ std::atomic<u32> cpus_up{0};
 std::atomic<bool> came[STILL_MAX_CPUS];
 u64 stack_tops[STILL_MAX_CPUS];
 u32 num_made = 0;
-std::atomic<u32> awaited{0}; // the CPU that may come now, while the instance runs; 0: none
+std::atomic<bool> tarries{false}; // fault injection: the next CPU to come
 
 Cpu* room_for_cpu(NodeId node)
 {
@@ -136,20 +136,20 @@ void leave_missing_out(still_boot_block& block)
     make_cpus_up_to(block);
 }
 
-// Whoever comes later than it was waited for stays out.
-bool is_let_in(Cpu& c)
+// While the instance runs, the one that started this CPU counts it in: from then on the others give it threads, and ask
+// it to flush. Where that has given up, an INIT ends these waits; this CPU holds no lock then.
+void come(const Cpu& c)
 {
-    u32 number = c.arch.id.value;
-    return number < num_cpus() || awaited.compare_exchange_strong(number, 0);
-}
-
-// The instance runs: as soon as the others count this CPU in they give it threads, and ask it to flush.
-void join(Cpu& c)
-{
-    if (c.arch.id.value < num_cpus())
+    const u32 number = c.arch.id.value;
+    const bool is_running = number >= num_cpus();
+    while (is_running && tarries.load())
+        cpu_pause();
+    came[number].store(true);
+    cpus_up.fetch_add(1);
+    if (!is_running)
         return;
-    c.leaving.store(false);
-    cpu_table.count.store(c.arch.id.value + 1);
+    while (number >= num_cpus())
+        cpu_pause();
     arch::flush_whole_tlb(); // what changed in the kernel's map until then it was not told of
 }
 
@@ -188,23 +188,22 @@ bool prepare(const still_boot_block& block, u32 number, PhysAddr pair)
            ikc::attach(c, arch::direct<still_ring_pair>(pair));
 }
 
+// Who comes too late is not counted in, so it has no part in anything when it is stopped.
 Status start_one(const still_boot_block& block, PhysAddr image, u32 number)
 {
-    came[number].store(false);
+    Cpu& c = cpu(CpuId(number));
     cpus_up.store(number);
-    awaited.store(number);
     arch::Start start{stack_tops, [] { return cpus_up.load(); }, wait_a_moment};
     start.first = number;
-    if (arch::start_secondaries(block, image, start) == 0)
-        return {};
-    u32 expected = number;
-    if (!awaited.compare_exchange_strong(expected, 0)) {
-        while (!came[number].load())
-            wait_a_moment();
-        return {}; // at the last moment
+    const u32 missing = arch::start_secondaries(block, image, start);
+    tarries.store(false);
+    if (missing != 0) {
+        arch::send_init(c.arch.apic_id);
+        return fail(Errno::timedout);
     }
-    arch::send_init(cpu(CpuId(number)).arch.apic_id);
-    return fail(Errno::timedout);
+    c.leaving.store(false);
+    cpu_table.count.store(number + 1);
+    return {};
 }
 
 } // namespace
@@ -227,6 +226,11 @@ Status bring_cpu(still_boot_block& block, PhysAddr image, const still_boot_cpu& 
     keep_flushing(cpu(CpuId(number)));
     log("CPU {} (Linux's {}) has come", number, fresh.linux_cpu);
     return {};
+}
+
+void let_next_cpu_tarry()
+{
+    tarries.store(true);
 }
 
 Status send_cpu_away(still_boot_block& block)
@@ -254,14 +258,10 @@ extern "C" void still_secondary_main(unsigned long)
         Cpu& c = cpu(CpuId(i));
         if (c.arch.apic_id != id)
             continue;
-        if (!is_let_in(c))
-            break;
         set_up_cpu(c);
         if (c.service == nullptr)
             connect(c);
-        join(c);
-        came[i].store(true);
-        cpus_up.fetch_add(1);
+        come(c);
         ikc::drain();
         idle_loop();
     }

@@ -20,6 +20,8 @@ void start_cpus(still_boot_block& block, PhysAddr image, u32 skip);
 
 // One more, which is the block's last one then; its rings are at pair. By a service thread, one at a time.
 Status bring_cpu(still_boot_block& block, PhysAddr image, const still_boot_cpu& fresh, PhysAddr pair);
+// Fault injection: the next to come does so only when nobody waits for it any more.
+void let_next_cpu_tarry();
 // The one that this runs on, which must be the last: from its service thread. Afterwards it may only say so and halt.
 Status send_cpu_away(still_boot_block& block);
 

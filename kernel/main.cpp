@@ -158,6 +158,9 @@ void inject(u64 what)
     case STILL_INJECT_NO_SHUTDOWN:
         ignore_shutdown = true;
         break;
+    case STILL_INJECT_LATE_CPU:
+        let_next_cpu_tarry();
+        break;
     default:
         log("unknown fault injection {}", what);
     }

@@ -25,15 +25,17 @@ int inject(ihk::Instance& instance, const std::string& what)
         {"idle", STILL_INJECT_IDLE},
         {"double-fault", STILL_INJECT_DOUBLE_FAULT},
         {"bad-cells", STILL_INJECT_BAD_CELLS},
+        {"late-cpu", STILL_INJECT_LATE_CPU},
     };
     for (const auto& fault : faults) {
         if (what == fault.name) {
             return finish(instance.inject(fault.number));
         }
     }
-    return report({EINVAL, fmt::format("there is no fault '{}' to inject", what),
-                   "the faults are panic, page-fault, double-fault, hang, hang-on, hang-nmi, idle, bad-cells "
-                   "and no-shutdown"});
+    return report(
+        {EINVAL, fmt::format("there is no fault '{}' to inject", what),
+         "the faults are panic, page-fault, double-fault, hang, hang-on, hang-nmi, idle, bad-cells, "
+         "late-cpu and no-shutdown"});
 }
 
 } // namespace still::cli

@@ -127,9 +127,9 @@ int run_steps(uint32_t index, int argc, char** argv)
     auto* drop = app.add_subcommand("drop_cache", "forget the contents of files that its free memory holds");
     auto* inject_command = app.add_subcommand("inject", "make the LWK fail, for tests");
     inject_command
-        ->add_option(
-            "FAULT", words.what,
-            "panic, page-fault, double-fault, hang, hang-on, hang-nmi, idle, bad-cells or no-shutdown")
+        ->add_option("FAULT", words.what,
+                     "panic, page-fault, double-fault, hang, hang-on, hang-nmi, idle, bad-cells, late-cpu or "
+                     "no-shutdown")
         ->required();
     auto* dump_command =
         app.add_subcommand("dump", "write a core file of its memory, for gdb (still gdb --core)");

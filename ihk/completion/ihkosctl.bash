@@ -36,7 +36,7 @@ _ihkosctl()
                 set) words="ikc_map" ;;
                 kmsg) words="-f" ;;
                 dump) words="--level" ;;
-                inject) words="panic page-fault double-fault hang hang-on hang-nmi idle bad-cells no-shutdown" ;;
+                inject) words="panic page-fault double-fault hang hang-on hang-nmi idle bad-cells late-cpu no-shutdown" ;;
                 esac
             fi
             ;;

@@ -168,6 +168,7 @@ enum still_inject {
 	STILL_INJECT_IDLE = 7,        /* the CPU idles, whatever is ready to run there */
 	STILL_INJECT_DOUBLE_FAULT = 8,
 	STILL_INJECT_BAD_CELLS = 9, /* a thousand messages of random kinds, with random words, to Linux */
+	STILL_INJECT_LATE_CPU = 10, /* the next CPU to come to the running instance comes too late */
 };
 
 /* Vectors on LWK CPUs that others may send. All else is a stray: acknowledged, counted, dropped. */

@@ -4,6 +4,8 @@ import re
 import time
 from pathlib import Path
 
+from stilllib.shell_out import wait_until
+
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = ROOT / "build" / "gcc" / "kernel" / "stillcore.elf"
 CORE = "/tmp/lwk.core"
@@ -40,6 +42,17 @@ def started(lwk, program, word="go"):
     return command
 
 
+def goes_on(counter):
+    before = len(counter.stdout)
+    return wait_until(lambda: len(counter.stdout) > before, 20)
+
+
+def stands_still(counter):
+    before = counter.stdout
+    time.sleep(1)
+    return counter.stdout == before
+
+
 def test_a_dump_of_a_live_instance(lwk):
     command = started(lwk, SECRET)
     counter = started(lwk, COUNTER, "5\n")
@@ -61,16 +74,14 @@ def test_a_dump_of_a_live_instance(lwk):
     assert dump(lwk, "--level", "full").status == 0
     assert lwk.run(["grep", "-c", "quince-jelly", CORE]).stdout != "0\n"
     # They all go on.
-    before = counter.stdout
-    time.sleep(0.5)
-    assert len(counter.stdout) > len(before) and command.is_running
+    assert goes_on(counter) and command.is_running
     command.kill(9)
     counter.kill(9)
 
 
 def test_a_dump_after_a_panic(lwk):
     lwk.run(["ihkosctl", "0", "inject", "panic"])
-    time.sleep(1)
+    assert wait_until(lambda: lwk.state() == "PANIC", 20)
     assert dump(lwk).status == 0
     text = gdb(lwk, "bt", "still-log")
     assert re.search(r"#0 .*panic_text", text) and "deferred" in text and "PANIC: injected panic" in text, text
@@ -92,14 +103,10 @@ def test_kill_9_of_a_dump_lets_the_cpus_go(lwk):
     lwk.run(["sh", "-c", "rm -f /tmp/pipe; mkfifo /tmp/pipe"])
     counter = started(lwk, COUNTER, "5\n")
     blocked = lwk.spawn(["ihkosctl", "0", "dump", "/tmp/pipe"])
-    time.sleep(1)
-    held = counter.stdout
-    time.sleep(0.5)
-    assert counter.stdout == held and blocked.is_running
+    assert wait_until(lambda: stands_still(counter), 20) and blocked.is_running
     blocked.kill(9)
     blocked.wait(10)
-    time.sleep(0.5)
-    assert len(counter.stdout) > len(held)
+    assert goes_on(counter)
     counter.kill(9)
 
 
@@ -126,8 +133,7 @@ def test_freeze_and_thaw(lwk):
     assert counter.stdout == held and lwk.state() == "FROZEN"
     assert dump(lwk).status == 0 and lwk.state() == "FROZEN" and counter.stdout == held
     lwk.check(["ihkosctl", "0", "thaw"])
-    time.sleep(0.5)
-    assert lwk.state() == "RUNNING" and len(counter.stdout) > len(held)
+    assert goes_on(counter) and lwk.state() == "RUNNING"
     assert "is not frozen" in lwk.run(["ihkosctl", "0", "thaw"]).stderr
     counter.kill(9)
     counter.wait(10)

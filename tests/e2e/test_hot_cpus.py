@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """CPUs come to a running instance and go from it, under programs that use them."""
 import time
+from pathlib import Path
 
 import pytest
+from stilllib.guestlib import Guest
+from stilllib.qemu import Machine
 from stilllib.shell_out import wait_until
+
+PROGRAMS = Path(__file__).resolve().parents[2] / "build/gcc/tests/guest"
 
 
 def ihk(lwk, *words):
@@ -86,7 +91,8 @@ def test_a_program_that_runs_spreads_over_what_comes(one):
     before = busy()
     assert wait_until(lambda: all(b - a > 1 for a, b in zip(before, busy())), 30), (before, busy())
     take(one, "2-3")
-    assert one.status()["cpus"][0]["runnable"] >= 3
+    # Each asks Linux for a file now and then, and does not run meanwhile.
+    assert wait_until(lambda: one.status()["cpus"][0]["runnable"] >= 3, 20), one.status()
     one.run(["touch", "/tmp/enough"])
     for command in working:
         assert command.wait(60).stdout == "go\nall\n"
@@ -194,6 +200,51 @@ def test_reboot_freeze_dump_and_panic_know_them(one):
     assert ihk(one, "assign", "cpu", "3").status == 1
     one.check(["ihkosctl", "reboot"])
     assert one.mcexec("nproc").stdout == "2\n"
+
+
+def test_one_that_comes_too_late_has_no_part_in_anything(one):
+    add(one, "2")
+    ihk(one, "inject", "late-cpu")
+    late = ihk(one, "assign", "cpu", "3")
+    assert late.status == 1 and "CPU 3: the LWK could not start it (error 110)" in late.stderr, late
+    assert cpus(one) == [1, 2] and one.mcexec("nproc").stdout == "2\n"
+    add(one, "3")
+    assert cpus(one) == [1, 2, 3] and one.mcexec("nproc").stdout == "3\n"
+    take(one, "2-3")
+
+
+@pytest.fixture
+def many(request):
+    """A guest with 12 CPUs, an instance with CPU 1, and ten that are reserved."""
+    option = request.config.getoption
+    guest = Guest(Machine(smp=12, kernel=option("--kernel"), x2apic=option("--x2apic"))).start()
+    guest.up("--cpus", "1", "--mem", "1g")
+    guest.check(["ihkconfig", "0", "reserve", "cpu", "2-11"])
+    yield guest
+    guest.kill()
+
+
+def test_ten_come_to_one_and_go(many):
+    """Each of them runs threads, flushes with the others, and hands on what it has."""
+    where = ("import os\nfor cpu in range(os.cpu_count()):\n os.sched_setaffinity(0, {cpu})\n"
+             " print(open('/proc/self/stat').read().split()[38], end=' ')")
+    spinner = many.spawn(["mcexec", "python3", "-c", "print('go', flush=True)\nwhile True: pass"])
+    assert wait_until(lambda: "go" in spinner.stdout, 30)
+    for order in ([*range(2, 12)], [11, 4, 9, 2, 7, 3, 10, 5, 8, 6]):
+        add(many, ",".join(map(str, order)))
+        assert cpus(many) == [1, *order] and many.mcexec("nproc").stdout == "11\n"
+        assert many.mcexec("python3", "-c", where).stdout.split() == [str(n) for n in range(11)]
+        assert many.mcexec(str(PROGRAMS / "memory_storm"), "3", timeout=120).status == 0
+        take(many, "2-11")
+        assert cpus(many) == [1] and many.mcexec("nproc").stdout == "1\n"
+    assert spinner.is_running and many.complaints() == []
+    spinner.kill(9)
+    many.down()
+    many.check(["ihkconfig", "0", "release", "cpu", "2-11"])
+    accounts = many.accounts()
+    assert (accounts["cpus_held"], accounts["pages_held"], many.online_cpus()) == (0, 0, "0-11")
+    many.unload_module()
+    many.stop()
 
 
 def test_what_is_refused(one):

@@ -57,11 +57,13 @@ def test_the_log_and_the_state_are_told_once(lwk, monitor):
     watch = monitor()
     lwk.check(["ihkosctl", "reboot", "0"])
     since_reboot = lwk.check(["ihkosctl", "0", "kmsg"]).splitlines()
+    watch.wait_for(f"lwk0: {since_reboot[-1]}\n")
     time.sleep(0.5)
     result = watch.stop()
     assert result.status == 0, result
     told = [line.removeprefix("lwk0: ") for line in result.stdout.splitlines() if line.startswith("lwk0: ")]
-    assert told[-len(since_reboot):] == since_reboot
+    first = told.index(since_reboot[0])
+    assert told[first:first + len(since_reboot)] == since_reboot, told
     assert sum("shutting down" in line for line in told) == 1 and len(set(told)) == len(told)
 
 

@@ -136,9 +136,12 @@ type("\x04")
 print(until("$ "))
 type("mcexec cat &\n")
 print(until("$ "))
-time.sleep(2)
-type("\n")
-print(until("Stopped"))
+for _ in range(20):  # bash tells at its next prompt
+    time.sleep(1)
+    type("\n")
+    if until("Stopped", 0.5):
+        print(True)
+        break
 type("kill %1; sleep 1\n")
 print(until("Terminated"))
 """

@@ -64,7 +64,7 @@ __attribute__((noinline)) static void fails(void)
     mine = 4;
     while (__atomic_load_n(&started, __ATOMIC_SEQ_CST) != 3)
         usleep(1000);
-    usleep(300000);
+    sleep(1);
     *(volatile int*)16 = local;
 }
 

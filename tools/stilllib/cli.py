@@ -142,6 +142,9 @@ def _parser():
     sub = add("fuzz-host", _run_module("fuzz_host"), "libFuzzer on parsers and rings, here, with sanitizers")
     sub.add_argument("names", nargs="*", metavar="NAME", help="harnesses of tests/fuzz (default: all)")
     sub.add_argument("--seconds", type=int, default=60, metavar="N", help="for each (default 60)")
+    sub.add_argument("--until-still", action="store_true", help="again for so long, until that finds no new branch")
+    sub.add_argument("--write", action="store_true", help="put the fewest inputs that take all branches seen into "
+                     "tests/fuzz/corpus")
 
     sub = add("soak", _run_module("soak"), "programs started and killed at random on the LWK; then no page is missing")
     _machine_options(sub)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """still fuzz-host: libFuzzer on the code that reads what others wrote (tests/fuzz), with ASan and UBSan."""
+import shutil
 import subprocess
 
 from . import packages
@@ -34,20 +35,46 @@ def _build(name):
     return program
 
 
-def _fuzz(name, seconds):
-    """How many inputs were tried, and how many are worth keeping."""
-    program, found = _build(name), PLACE / f"{name}.corpus"
-    found.mkdir(exist_ok=True)
-    done = subprocess.run([program, found, HARNESSES / "corpus" / name, f"-max_total_time={seconds}", "-max_len=8192",
-                           "-print_final_stats=1", f"-artifact_prefix={PLACE}/{name}."],
-                          cwd=PLACE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                          check=False)
+def _libfuzzer(name, program, *arguments):
+    done = subprocess.run([program, *arguments], cwd=PLACE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace", check=False)
     (PLACE / f"{name}.log").write_text(done.stdout)
     if done.returncode != 0:
         raise StillError(f"{name}: an input breaks it", shown(PLACE / f"{name}.log"), done.stdout[-2500:])
-    last = [line for line in done.stdout.splitlines() if " cov: " in line][-1].split()
-    tried = next(line.split()[-1] for line in done.stdout.splitlines() if "number_of_executed_units" in line)
-    return f"{tried} inputs, {last[last.index('cov:') + 1]} branches"
+    return done.stdout
+
+
+def _round(name, program, seconds):
+    """How many inputs were tried, and how many branches all of them took."""
+    found = PLACE / f"{name}.corpus"
+    found.mkdir(exist_ok=True)
+    said = _libfuzzer(name, program, found, HARNESSES / "corpus" / name, f"-max_total_time={seconds}", "-max_len=8192",
+                      "-print_final_stats=1", f"-artifact_prefix={PLACE}/{name}.")
+    last = [line for line in said.splitlines() if " cov: " in line][-1].split()
+    tried = next(line.split()[-1] for line in said.splitlines() if "number_of_executed_units" in line)
+    return int(tried), int(last[last.index("cov:") + 1])
+
+
+def _fuzz(name, seconds, until_still):
+    program = _build(name)
+    rounds, tried, branches, before = 0, 0, 0, -1
+    while rounds == 0 or until_still and branches > before:
+        before = branches
+        inputs, branches = _round(name, program, seconds)
+        rounds, tried = rounds + 1, tried + inputs
+    return f"{tried} inputs, {branches} branches" + (f", {rounds} rounds" if until_still else "")
+
+
+def _keep(name):
+    """The fewest inputs that take all branches seen become the corpus."""
+    corpus, fewest = HARNESSES / "corpus" / name, PLACE / f"{name}.fewest"
+    shutil.rmtree(fewest, ignore_errors=True)
+    fewest.mkdir()
+    _libfuzzer(name, PLACE / name, "-merge=1", fewest, corpus, PLACE / f"{name}.corpus")
+    shutil.rmtree(corpus)
+    shutil.copytree(fewest, corpus)
+    files = list(corpus.iterdir())
+    return f"{len(files)} files, {sum(file.stat().st_size for file in files)} bytes"
 
 
 def main(arguments):
@@ -57,5 +84,8 @@ def main(arguments):
     PLACE.mkdir(parents=True, exist_ok=True)
     for name in arguments.names or TARGETS:
         with step(f"Fuzz {name} for {arguments.seconds} s") as told:
-            told(_fuzz(name, arguments.seconds))
+            told(_fuzz(name, arguments.seconds, arguments.until_still))
+        if arguments.write:
+            with step(f"Keep what {name} has found") as told:
+                told(_keep(name))
     return 0

@@ -28,6 +28,16 @@ class Kernel:
         return self.root / "vmlinux"
 
     @property
+    def vmlinuz(self):
+        """As Debian packs it."""
+        images = [self.modules / "vmlinuz", self.root / "boot" / f"vmlinuz-{self.release}"]
+        found = next((path for path in images if path.exists()), None)
+        if not found:
+            raise StillError(f"Debian's kernel package holds no vmlinuz where it was looked for: "
+                             f"{', '.join(map(str, images))}")
+        return found
+
+    @property
     def modules(self):
         return self.root / "lib" / "modules" / self.release  # in a tree, lib leads to usr/lib
 

@@ -107,4 +107,4 @@ def _unpack(kernel):
         run_logged(["dpkg-deb", "-x", deb, kernel.root], "kernel-unpack", "unpacking the kernel")
         deb.unlink()
         run_logged(["depmod", "-b", kernel.root, kernel.release], "kernel-depmod", "depmod")
-        kernel.vmlinux.write_bytes(extract_vmlinux(kernel.root / "boot" / f"vmlinuz-{kernel.release}"))
+        kernel.vmlinux.write_bytes(extract_vmlinux(kernel.vmlinuz))

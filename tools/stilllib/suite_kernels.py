@@ -26,12 +26,7 @@ def get(suite):
             awk.symlink_to("gawk")
         # depmod names modules by the directory that modprobe of the guest sees.
         run_logged(["depmod", "-b", tree, kernel.release], "kernel-depmod", "depmod")
-        images = [modules / "vmlinuz", tree / "boot" / f"vmlinuz-{kernel.release}"]
-        image = next((path for path in images if path.exists()), None)
-        if not image:
-            raise StillError(f"{suite}'s kernel package holds no vmlinuz where it was looked for: "
-                             f"{', '.join(map(str, images))}")
-        kernel.vmlinux.write_bytes(extract_vmlinux(image))
+        kernel.vmlinux.write_bytes(extract_vmlinux(kernel.vmlinuz))
     return kernel
 
 

@@ -19,10 +19,12 @@ namespace still::arch {
 
 namespace {
 
-void wait_us(const still_boot_block& block, u64 us, void (*pause)())
+// Until is_enough() or the time is over. A pause may take long: others run meanwhile.
+template <class Condition>
+void wait_us(const still_boot_block& block, u64 us, void (*pause)(), Condition is_enough)
 {
     const u64 start = read_tsc();
-    while (read_tsc() - start < block.tsc_khz * us / 1000)
+    while (!is_enough() && read_tsc() - start < block.tsc_khz * us / 1000)
         pause();
 }
 
@@ -73,16 +75,15 @@ u32 start_secondaries(const still_boot_block& block, PhysAddr image, const Start
     for (u32 i = start.first; i < block.num_cpus && !start.stopped; ++i)
         send_init(block.cpus[i].apic_id);
     if (!start.stopped && init_takes_time())
-        wait_us(block, 10'000, start.pause);
-    for (u32 round = 0; round < 2 && start.up() < block.num_cpus; ++round) {
+        wait_us(block, 10'000, start.pause, [] { return false; });
+    const auto all_came = [&] { return start.up() >= block.num_cpus; };
+    for (u32 round = 0; round < 2 && !all_came(); ++round) {
         for (u32 i = start.first; i < block.num_cpus; ++i)
             if (i != start.skip)
                 send_startup(block.cpus[i].apic_id, at);
-        // One is always enough where we looked; the second is for CPUs that want two.
-        constexpr u32 step_us = 20;
-        for (u32 us = 0; us < (round == 0 ? 200'000u : 3'000'000u) && start.up() < block.num_cpus;
-             us += step_us)
-            wait_us(block, step_us, start.pause);
+        // One is always enough where we looked; the second is for CPUs that want two. What comes at all comes within
+        // milliseconds, but for CPUs that a busy host emulates.
+        wait_us(block, round == 0 ? 200'000 : 7'000'000, start.pause, all_came);
     }
     return block.num_cpus - start.up();
 }
