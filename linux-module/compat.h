@@ -59,6 +59,18 @@ static inline struct fsnotify_mark *still_find_inode_mark(struct inode *inode,
 #endif
 }
 
+/* ns. No lock: what is read amid a change equals neither what was there before nor, later, what is. */
+static inline s64 still_inode_ctime(const struct inode *inode)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+	return timespec64_to_ns(&inode->i_ctime);
+#else
+	struct timespec64 ctime = inode_get_ctime(inode);
+
+	return timespec64_to_ns(&ctime);
+#endif
+}
+
 static inline int still_alloc_contig(unsigned long pfn, unsigned long pages)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)

@@ -30,8 +30,10 @@ struct still_watched {
 	atomic64_t cut_to;     /* the shortest since the LWKs were told; or NOT_CUT */
 	struct list_head all;  /* lock; while the mark is alive */
 	struct list_head told; /* lock; on the list of those to tell of, with a reference */
-	atomic_t changes;
+	spinlock_t key_lock;
+	unsigned int changes;    /* key_lock, as all that follows */
 	u64 key;                 /* file_key.c; 0: not known */
+	s64 key_ctime;           /* of the inode when the key was found */
 	unsigned long key_until; /* jiffies */
 };
 
@@ -124,9 +126,10 @@ static int on_change(struct fsnotify_mark *mark, u32 mask, struct inode *inode, 
 	struct still_watched *watched = watched_of(mark);
 	s64 size = i_size_read(inode), shortest;
 
-	atomic_inc(&watched->changes);
-	smp_mb__after_atomic(); /* pairs with still_watched_set_key() */
-	WRITE_ONCE(watched->key, 0);
+	spin_lock(&watched->key_lock);
+	watched->changes++;
+	watched->key = 0;
+	spin_unlock(&watched->key_lock);
 	if (size >= atomic64_xchg(&watched->size, size))
 		return 0;
 	shortest = atomic64_read(&watched->cut_to);
@@ -184,6 +187,7 @@ struct still_watched *still_watched_file(struct file *file)
 	fsnotify_init_mark(&watched->mark, group);
 	watched->mark.mask = FS_MODIFY;
 	watched->mark.flags |= FSNOTIFY_MARK_FLAG_NO_IREF;
+	spin_lock_init(&watched->key_lock);
 	atomic64_set(&watched->size, NOT_CUT);
 	atomic64_set(&watched->cut_to, NOT_CUT);
 	INIT_LIST_HEAD(&watched->told);
@@ -199,19 +203,27 @@ struct still_watched *still_watched_file(struct file *file)
 	return watched;
 }
 
-u64 still_watched_key(struct still_watched *watched, int *changes)
+u64 still_watched_key(struct still_watched *watched, s64 ctime, unsigned int *changes)
 {
-	*changes = atomic_read_acquire(&watched->changes);
-	return time_before(jiffies, READ_ONCE(watched->key_until)) ? READ_ONCE(watched->key) : 0;
+	u64 key = 0;
+
+	spin_lock(&watched->key_lock);
+	*changes = watched->changes;
+	if (watched->key_ctime == ctime && time_before(jiffies, watched->key_until))
+		key = watched->key;
+	spin_unlock(&watched->key_lock);
+	return key;
 }
 
-void still_watched_set_key(struct still_watched *watched, u64 key, int changes)
+void still_watched_set_key(struct still_watched *watched, u64 key, s64 ctime, unsigned int changes)
 {
-	WRITE_ONCE(watched->key_until, jiffies + KEY_LASTS);
-	WRITE_ONCE(watched->key, key);
-	smp_mb(); /* a change that came before this is seen here; one that comes later takes the key away */
-	if (atomic_read(&watched->changes) != changes)
-		WRITE_ONCE(watched->key, 0);
+	spin_lock(&watched->key_lock);
+	if (watched->changes == changes) {
+		watched->key = key;
+		watched->key_ctime = ctime;
+		watched->key_until = jiffies + KEY_LASTS;
+	}
+	spin_unlock(&watched->key_lock);
 }
 
 /* In one of the workers: all that was cut off before has been told. */

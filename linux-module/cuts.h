@@ -16,10 +16,13 @@ struct still_watched *still_watched_file(struct file *file);
 /* Any context; NULL is none. */
 struct still_watched *still_watched_get(struct still_watched *watched);
 void still_watched_put(struct still_watched *watched);
-/* The file's key if it was found within the last moments and nobody has changed the file since; or 0. */
-u64 still_watched_key(struct still_watched *watched, int *changes);
+/*
+ * The file's key if it was found within the last moments, and the file was not changed since: neither by a call nor,
+ * which ctime tells (the inode's, ns), by a store into a mapping. Or 0.
+ */
+u64 still_watched_key(struct still_watched *watched, s64 ctime, unsigned int *changes);
 /* What was found after that call. */
-void still_watched_set_key(struct still_watched *watched, u64 key, int changes);
+void still_watched_set_key(struct still_watched *watched, u64 key, s64 ctime, unsigned int changes);
 void still_cuts_told(struct still_letter *letter);
 
 #endif

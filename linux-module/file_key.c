@@ -18,14 +18,20 @@
 #include <linux/stat.h>
 #include <linux/timekeeping.h>
 
+#include "compat.h"
 #include "cuts.h"
 #include "proxy.h"
 
 #define SETTLED_SECONDS 2
 
-static bool has_lasting_contents(const struct inode *inode)
+bool still_file_lasts(struct file *file)
 {
-	const struct super_block *sb = inode->i_sb;
+	const struct inode *inode = d_real_inode(file->f_path.dentry); /* below an overlay */
+	const struct super_block *sb;
+
+	if (!inode)
+		return false;
+	sb = inode->i_sb;
 
 	/* SB_I_NOEXEC: proc, sysfs and their like. */
 	return S_ISREG(inode->i_mode) && !(sb->s_iflags & SB_I_NOEXEC) &&
@@ -58,22 +64,24 @@ static u64 make_key(struct file *file, struct inode *inode)
 }
 
 /*
- * 0: it has none. May sleep. A program's start maps each of its libraries several times: what was just found is not
- * looked for once more, if watched tells that the file has not been changed here meanwhile.
+ * A program's start maps each of its libraries several times: what was just found is not looked for once more, if
+ * the file has not been changed meanwhile.
  */
 u64 still_file_key(struct file *file, struct still_watched *watched)
 {
-	struct inode *inode = d_real_inode(file->f_path.dentry); /* below an overlay */
-	int changes = 0;
+	struct inode *inode = d_real_inode(file->f_path.dentry);
+	unsigned int changes = 0;
+	s64 ctime;
 	u64 key;
 
-	if (!inode || !has_lasting_contents(inode))
+	if (!still_file_lasts(file))
 		return 0;
-	key = watched ? still_watched_key(watched, &changes) : 0;
+	ctime = still_inode_ctime(inode);
+	key = watched ? still_watched_key(watched, ctime, &changes) : 0;
 	if (key)
 		return key;
 	key = make_key(file, inode);
 	if (watched)
-		still_watched_set_key(watched, key, changes);
+		still_watched_set_key(watched, key, ctime, changes);
 	return key;
 }

@@ -178,8 +178,11 @@ static long fill(struct still_os *os, const struct still_msg *msg, u64 *key)
 	kept = get_kept(proc, msg->arg[0]);
 	ret = -EBADF;
 	if (kept.file) {
+		/* Stores of meanwhile may show in no key. */
+		bool lasts = still_file_lasts(kept.file);
+
 		ret = read_into(kept.file, __va(phys), bytes, msg->arg[1]);
-		*key = still_file_key(kept.file, NULL); /* of after the reading */
+		*key = lasts ? still_file_key(kept.file, NULL) : 0; /* of after the reading */
 		atomic64_inc(&os->fills);
 	}
 	let_go(&kept);

@@ -20,6 +20,7 @@ Word shared_word(const Process& p, u64 address)
 void abandon_words(const PeerGroup& group, u32 rank)
 {
     for (Bucket& b : buckets) {
+        Chosen chosen;
         LockGuard guard(b.lock);
         for (Waiter** at = &b.first; *at != nullptr;) {
             Waiter* w = *at;
@@ -28,7 +29,7 @@ void abandon_words(const PeerGroup& group, u32 rank)
                 continue;
             }
             *at = w->next;
-            wake_one(*w);
+            chosen.choose(*w->task, w->woken);
         }
     }
 }
@@ -87,12 +88,6 @@ void remove(Bucket& b, Waiter& w)
     }
 }
 
-void wake_one(Waiter& w)
-{
-    w.woken.store(true, std::memory_order_release);
-    unpark(*w.task);
-}
-
 Status sleep(Task& task, const std::atomic<bool>& woken, u64 deadline)
 {
     while (!woken.load(std::memory_order_acquire)) {
@@ -110,6 +105,8 @@ Status sleep(Task& task, const std::atomic<bool>& woken, u64 deadline)
 
 bool dequeue(Waiter& w)
 {
+    if (w.woken.load(std::memory_order_acquire)) [[likely]]
+        return true;
     // The bucket is that of the address it has under the lock.
     for (;;) {
         Bucket& b = bucket_of(w.space, __atomic_load_n(&w.address, __ATOMIC_ACQUIRE));
@@ -126,9 +123,6 @@ bool dequeue(Waiter& w)
     }
 }
 
-namespace {
-
-// Queues the waiter if the word is as expected.
 Status enqueue(Process& p, Waiter& w, u64 address, u32 expected)
 {
     TRY_STATUS(check_word(address));
@@ -136,19 +130,23 @@ Status enqueue(Process& p, Waiter& w, u64 address, u32 expected)
         Bucket& b = bucket_of(w.space, w.address);
         {
             LockGuard guard(b.lock);
+            append(b, w);
+            std::atomic_thread_fence(std::memory_order_seq_cst); // nobody_waits()
             u32 value = 0;
-            if (peek(address, value)) {
-                if (value != expected)
-                    return fail(Errno::again);
-                append(b, w);
+            const bool good = peek(address, value);
+            if (good && value == expected) [[likely]]
                 return {};
-            }
+            remove(b, w);
+            if (good)
+                return fail(Errno::again);
         }
         TRY_STATUS(touch(p, address, Access::read));
     }
 }
 
-Result<u32> wake_locked(Bucket& b, const Word& word, i32 count, u32 bits) REQUIRES(b.lock)
+namespace {
+
+Result<u32> wake_locked(Bucket& b, const Word& word, i32 count, u32 bits, Chosen& chosen) REQUIRES(b.lock)
 {
     u32 woken = 0;
     for (Waiter** at = &b.first; *at != nullptr;) {
@@ -164,11 +162,18 @@ Result<u32> wake_locked(Bucket& b, const Word& word, i32 count, u32 bits) REQUIR
             continue;
         }
         *at = w->next;
-        wake_one(*w);
+        chosen.choose(*w->task, w->woken);
         if (static_cast<i32>(++woken) >= count)
             break;
     }
     return woken;
+}
+
+[[gnu::noinline]] Result<u32> wake_some(Bucket& b, const Word& word, i32 count, u32 bits)
+{
+    Chosen chosen;
+    LockGuard guard(b.lock);
+    return wake_locked(b, word, count, bits, chosen);
 }
 
 } // namespace
@@ -234,10 +239,7 @@ Result<u32> wake(const Word& word, i32 count, u32 bits)
         return fail(Errno::inval);
     TRY_STATUS(check_word(word.address));
     Bucket& b = bucket_of(word.scope, word.key);
-    LockGuard guard(b.lock);
-    if (b.first == nullptr) [[likely]]
-        return 0;
-    return wake_locked(b, word, count, bits);
+    return nobody_waits(b) ? Result<u32>(0) : wake_some(b, word, count, bits);
 }
 
 Result<u32> requeue(Process& p, const Word& from, const Word& to, i32 wake_count, i32 move_count, bool check,
@@ -251,6 +253,7 @@ Result<u32> requeue(Process& p, const Word& from, const Word& to, i32 wake_count
         Bucket& source = bucket_of(from.scope, from.key);
         Bucket& target = bucket_of(to.scope, to.key);
         {
+            Chosen chosen;
             TwoLocks guard(source, target);
             u32 value = expected;
             if (!check || peek(from.address, value)) {
@@ -267,7 +270,7 @@ Result<u32> requeue(Process& p, const Word& from, const Word& to, i32 wake_count
                         return fail(Errno::inval);
                     if (++count <= wake_count) {
                         *at = w->next;
-                        wake_one(*w);
+                        chosen.choose(*w->task, w->woken);
                     } else if (from.scope == to.scope && from.key == to.key) {
                         at = &w->next;
                     } else {
@@ -339,6 +342,7 @@ Result<u32> wake_op(Process& p, const Word& first, const Word& second, i32 wake_
         Bucket& a = bucket_of(first.scope, first.key);
         Bucket& b = bucket_of(second.scope, second.key);
         {
+            Chosen chosen;
             TwoLocks guard(a, b);
             u32 old = 0;
             bool good = peek(second.address, old);
@@ -350,9 +354,9 @@ Result<u32> wake_op(Process& p, const Word& first, const Word& second, i32 wake_
                 old = seen;
             }
             if (good) {
-                u32 woken = TRY(wake_locked(a, first, wake_first, any_bit));
+                u32 woken = TRY(wake_locked(a, first, wake_first, any_bit, chosen));
                 if (compare(comparison, static_cast<i32>(old), against))
-                    woken += TRY(wake_locked(b, second, wake_second, any_bit));
+                    woken += TRY(wake_locked(b, second, wake_second, any_bit, chosen));
                 return woken;
             }
         }

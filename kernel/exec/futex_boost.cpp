@@ -52,16 +52,27 @@ Task* unlink(Waiter& w) REQUIRES(pi_lock)
     return owner;
 }
 
+// Who is about to go looks for waiters once it has said so (release_owned()): it finds one, or is not found here.
+Task* find_staying(Process& p, u32 tid) REQUIRES(pi_lock)
+{
+    LockGuard guard(p.lock);
+    Task* t = find_task(p, tid);
+    return t != nullptr && !t->ending ? t : nullptr;
+}
+
 } // namespace
 
-Status begin_wait(Waiter& w, Task& owner)
+Status begin_wait(Waiter& w, u32 owner_tid)
 {
     LockGuard guard(pi_lock);
-    for (const Task* t = &owner; t != nullptr; t = t->pi_waits_for)
+    Task* owner = find_staying(*w.task->owner, owner_tid);
+    if (owner == nullptr)
+        return fail(Errno::srch);
+    for (const Task* t = owner; t != nullptr; t = t->pi_waits_for)
         if (t == w.task)
             return fail(Errno::deadlk);
-    link(w, owner);
-    pass_on(&owner);
+    link(w, *owner);
+    pass_on(owner);
     return {};
 }
 

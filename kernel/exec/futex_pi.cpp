@@ -19,32 +19,32 @@ Waiter* top_pi(Bucket& b, const void* space, u64 address) REQUIRES(b.lock)
 }
 
 // The word is the waiter's now; those that are left wait for it.
-void hand_over(Bucket& b, Waiter& w) REQUIRES(b.lock)
+void hand_over(Bucket& b, Waiter& w, Chosen& chosen) REQUIRES(b.lock)
 {
     remove_pi(b, w);
     for (Waiter* other = b.first; other != nullptr; other = other->next)
         if (other->pi && other->space == w.space && other->address == w.address)
             wait_for_another(*other, *w.task);
-    wake_one(w);
+    chosen.choose(*w.task, w.woken);
 }
 
 enum class Claim : u8 { taken, wait, absent, leaving, failed };
 struct Claimed {
     Claim what;
     Errno error = Errno::inval;
-    Task* owner = nullptr;
+    u32 owner = 0; // its thread id
 };
 
-// The thread that the word names. It stays while the bucket is locked: before it goes, it comes by here.
+// The thread that the word names.
 Claimed find_owner(Process& p, u32 tid)
 {
     LockGuard guard(p.lock);
-    Task* owner = find_task(p, tid);
+    const Task* owner = find_task(p, tid);
     if (owner == nullptr)
         return {Claim::failed, Errno::srch};
     if (owner->ending)
         return {Claim::leaving};
-    return {Claim::wait, {}, owner};
+    return {Claim::wait, {}, tid};
 }
 
 // Takes the word for who if nobody has it, else says for whom to wait and marks the word.
@@ -60,7 +60,7 @@ Claimed claim(Bucket& b, Task& who, u64 address, bool set_waiters) REQUIRES(b.lo
         if (top != nullptr) {
             if (top->owner == nullptr || (value & tid_mask) != top->owner->tid)
                 return {Claim::failed, Errno::inval};
-            return {Claim::wait, {}, top->owner};
+            return {Claim::wait, {}, top->owner->tid};
         }
         const bool is_free = (value & tid_mask) == 0;
         const u32 next =
@@ -82,6 +82,15 @@ Claimed claim(Bucket& b, Task& who, u64 address, bool set_waiters) REQUIRES(b.lo
         }
         return found;
     }
+}
+
+// Waits for the owner that was found, if that has not begun to leave meanwhile.
+Claimed queue_up(Waiter& w, const Claimed& claimed)
+{
+    const Status begun = begin_wait(w, claimed.owner);
+    if (begun)
+        return claimed;
+    return begun.error() == Errno::srch ? Claimed{Claim::leaving} : Claimed{Claim::failed, begun.error()};
 }
 
 // After a claim that could not be decided: makes the page present, or lets the owner finish its exit.
@@ -113,14 +122,15 @@ Status lock_pi(Task& task, u64 address, u64 deadline, bool only_try)
         {
             LockGuard guard(b.lock);
             claimed = claim(b, task, address, false);
+            if (claimed.what == Claim::wait && only_try)
+                return fail(Errno::again);
+            if (claimed.what == Claim::wait)
+                claimed = queue_up(w, claimed);
             if (claimed.what == Claim::taken)
                 return {};
             if (claimed.what == Claim::failed)
                 return fail(claimed.error);
             if (claimed.what == Claim::wait) {
-                if (only_try)
-                    return fail(Errno::again);
-                TRY_STATUS(begin_wait(w, *claimed.owner));
                 w.pi = true;
                 append(b, w);
                 break;
@@ -141,6 +151,7 @@ Status unlock_pi(Task& task, u64 address)
     for (;;) {
         Bucket& b = bucket_of(space, address);
         {
+            Chosen chosen;
             LockGuard guard(b.lock);
             u32 value = 0;
             bool good = peek(address, value);
@@ -152,7 +163,7 @@ Status unlock_pi(Task& task, u64 address)
                 good = exchange(address, value, top != nullptr ? waiters_bit | top->task->tid : 0, seen);
                 if (good && seen == value) {
                     if (top != nullptr)
-                        hand_over(b, *top);
+                        hand_over(b, *top, chosen);
                     return {};
                 }
                 value = seen;
@@ -167,24 +178,10 @@ Status wait_requeue_pi(Task& task, u64 from, u32 expected, u32 bits, u64 deadlin
     if (from == to || bits == 0)
         return fail(Errno::inval);
     TRY_STATUS(check_word(to));
-    TRY_STATUS(check_word(from));
     Process& p = *task.owner;
     Waiter w{&task, &p.space, from, bits, task.rt_priority()};
     w.requeue_to = to;
-    for (;;) {
-        Bucket& b = bucket_of(w.space, from);
-        {
-            LockGuard guard(b.lock);
-            u32 value = 0;
-            if (peek(from, value)) {
-                if (value != expected)
-                    return fail(Errno::again);
-                append(b, w);
-                break;
-            }
-        }
-        TRY_STATUS(touch(p, from, Access::read));
-    }
+    TRY_STATUS(enqueue(p, w, from, expected));
     const Status slept = sleep(task, w.woken, deadline);
     if (dequeue(w))
         return {};
@@ -197,15 +194,15 @@ Status wait_requeue_pi(Task& task, u64 from, u32 expected, u32 bits, u64 deadlin
 namespace {
 
 // Gives the waiter the PI word, or queues it there. leaving, absent: nothing was changed.
-Claimed move_to_pi(Bucket& source, Bucket& target, Waiter& w, bool set_waiters) REQUIRES(source.lock)
-    REQUIRES(target.lock)
+Claimed move_to_pi(Bucket& source, Bucket& target, Waiter& w, bool set_waiters, Chosen& chosen)
+    REQUIRES(source.lock) REQUIRES(target.lock)
 {
     Claimed claimed = claim(target, *w.task, w.requeue_to, set_waiters);
-    if (claimed.what == Claim::wait && !begin_wait(w, *claimed.owner))
-        claimed = {Claim::failed, Errno::deadlk};
+    if (claimed.what == Claim::wait)
+        claimed = queue_up(w, claimed);
     if (claimed.what == Claim::taken) {
         remove(source, w);
-        wake_one(w);
+        chosen.choose(*w.task, w.woken);
     } else if (claimed.what == Claim::wait) {
         remove(source, w);
         __atomic_store_n(&w.address, w.requeue_to, __ATOMIC_RELEASE);
@@ -241,6 +238,7 @@ Result<u32> cmp_requeue_pi(Task& task, u64 from, u64 to, i32 wake_count, i32 mov
         Claimed claimed{Claim::wait};
         bool readable = true;
         {
+            Chosen chosen;
             TwoLocks guard(source, target);
             u32 value = 0;
             readable = peek(from, value);
@@ -253,7 +251,7 @@ Result<u32> cmp_requeue_pi(Task& task, u64 from, u64 to, i32 wake_count, i32 mov
                     break;
                 if (w->requeue_to != to || w->pi)
                     return fail(Errno::inval);
-                claimed = move_to_pi(source, target, *w, move_count > 0);
+                claimed = move_to_pi(source, target, *w, move_count > 0, chosen);
                 if (claimed.what != Claim::taken && claimed.what != Claim::wait)
                     break;
                 ++count;
@@ -273,7 +271,7 @@ Result<u32> cmp_requeue_pi(Task& task, u64 from, u64 to, i32 wake_count, i32 mov
 namespace {
 
 // The word's owner is about to go: the most urgent waiter gets it, and is told that the owner died.
-void inherit(Bucket& b, Waiter& top) REQUIRES(b.lock)
+void inherit(Bucket& b, Waiter& top, Chosen& chosen) REQUIRES(b.lock)
 {
     u32 value = 0;
     bool good = peek(top.address, value);
@@ -284,7 +282,7 @@ void inherit(Bucket& b, Waiter& top) REQUIRES(b.lock)
             break;
         value = seen;
     }
-    hand_over(b, top); // an unmapped word: nobody can unlock it, so nobody waits for it
+    hand_over(b, top, chosen); // an unmapped word: nobody can unlock it, so nobody waits for it
 }
 
 } // namespace
@@ -294,6 +292,7 @@ void release_owned(Task& task, bool dying)
     for (Bucket& b : buckets) {
         if (!has_waiters(task))
             return;
+        Chosen chosen;
         LockGuard guard(b.lock);
         for (bool again = true; again;) {
             again = false;
@@ -301,7 +300,7 @@ void release_owned(Task& task, bool dying)
                 if (!w->pi || w->owner != &task)
                     continue;
                 if (!dying) {
-                    inherit(b, *top_pi(b, w->space, w->address)); // changes the list
+                    inherit(b, *top_pi(b, w->space, w->address), chosen); // changes the list
                     again = true;
                     continue;
                 }

@@ -16,8 +16,8 @@ namespace still::futex {
 // The word of a PI or robust futex (linux/futex.h).
 constexpr u32 owner_died = 0x40000000, waiters_bit = 0x80000000, tid_mask = 0x3fffffff;
 
-// Lies on the waiting task's stack. woken is set under the bucket's lock, which the owner takes once more before
-// it returns: so neither it nor the task vanishes under who wakes it.
+// Lies on the waiting task's stack, and is queued until it is woken: whoever gives up takes it off under the bucket's
+// lock. Of one that was woken nothing is touched any more (base/wake_list.hpp).
 struct Waiter {
     Task* task = nullptr;
     const void* space = nullptr; // or a group: Word::scope
@@ -46,6 +46,14 @@ inline Bucket& bucket_of(const void* space, u64 address)
 {
     const u64 mixed = ((address >> 2) ^ reinterpret_cast<u64>(space) >> 6) * 0x9e3779b97f4a7c15;
     return buckets[mixed >> 54];
+}
+
+// Without the lock. Whoever asks has changed a word before, and whoever waits is queued before it looks at the word, so
+// one of them sees what the other did.
+inline bool nobody_waits(const Bucket& b) NO_THREAD_SAFETY
+{
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    return __atomic_load_n(&b.first, __ATOMIC_RELAXED) == nullptr;
 }
 
 // Both buckets in address order, once if they are the same.
@@ -81,16 +89,19 @@ Status touch(Process& p, u64 address, Access access);
 
 void append(Bucket& b, Waiter& w) REQUIRES(b.lock);
 void remove(Bucket& b, Waiter& w) REQUIRES(b.lock);
-void wake_one(Waiter& w);
+// Those who were chosen under a bucket's lock, which are woken when it is free.
+using Chosen = WakeList<Task>;
 
+// Queues the waiter if the word is as expected, else again.
+Status enqueue(Process& p, Waiter& w, u64 address, u32 expected);
 // Waits until w was woken: timedout, or intr for a signal or the process's end.
 Status sleep(Task& task, const std::atomic<bool>& woken, u64 deadline);
 // Takes w off whatever queue a requeue has left it on. true: it was woken before.
 bool dequeue(Waiter& w);
 void remove_pi(Bucket& b, Waiter& w) REQUIRES(b.lock);
 
-// The waiter's bucket is locked. deadlk: the owner waits for the waiter, if through others.
-Status begin_wait(Waiter& w, Task& owner);
+// The waiter's bucket is locked. deadlk: the owner waits for the waiter, if through others; srch: it is about to go.
+Status begin_wait(Waiter& w, u32 owner_tid);
 void end_wait(Waiter& w);
 void wait_for_another(Waiter& w, Task& owner); // the word has a new one
 [[nodiscard]] bool has_waiters(const Task& owner);

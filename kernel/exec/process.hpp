@@ -3,6 +3,7 @@
 // the same tid.
 #pragma once
 
+#include <base/wake_list.hpp>
 #include <exec/signal.hpp>
 #include <mm/address_space.hpp>
 #include <offload/slot.hpp>
@@ -41,22 +42,21 @@ struct CloneRequest {
 };
 
 // A thread of a process.
-struct Task : Thread {
+struct Task : Thread, Wakeable<Task> { // held also by tasks that look at it, see HeldTask
     Process* owner = nullptr;
     Task* next_task = nullptr; // in the process, under its lock
     Slot slot;
-    u32 uid = 0;              // real user id, as those see it who get signals
-    SignalState signals;      // under the process's lock
-    u64 clear_tid = 0;        // user address, see set_tid_address(2)
-    u64 robust_list = 0;      // user address
-    u64 robust_told = 0;      // what Linux knows as the proxy's, see tell_robust_list()
-    arch::TrapFrame start{};  // registers of its first instruction
-    bool ending = false;      // exit(2) was called
-    std::atomic<u32> held{0}; // by tasks that look at it, see HeldTask
-    bool poses = false;       // its registers are for a core file, see exec/core_file.hpp
-    i32 restart_nr = -1;      // after a handler with SA_RESTART: this system call again; -1: EINTR
-    Resume resume;            // without a handler: go on with this
-    u64 saved_mask = 0;       // of a call with a mask of its own
+    u32 uid = 0;             // real user id, as those see it who get signals
+    SignalState signals;     // under the process's lock
+    u64 clear_tid = 0;       // user address, see set_tid_address(2)
+    u64 robust_list = 0;     // user address
+    u64 robust_told = 0;     // what Linux knows as the proxy's, see tell_robust_list()
+    arch::TrapFrame start{}; // registers of its first instruction
+    bool ending = false;     // exit(2) was called
+    bool poses = false;      // its registers are for a core file, see exec/core_file.hpp
+    i32 restart_nr = -1;     // after a handler with SA_RESTART: this system call again; -1: EINTR
+    Resume resume;           // without a handler: go on with this
+    u64 saved_mask = 0;      // of a call with a mask of its own
     bool restore_mask = false;
     bool restart_always = false;                // whatever SA_RESTART says (ERESTARTNOINTR)
     bool unborn = false;                        // of a fork: the proxy has yet to tell its pid

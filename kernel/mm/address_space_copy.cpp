@@ -14,7 +14,7 @@ struct Piece {
     u64 bytes = 0;          // up to the end of its leaf
 };
 
-Piece piece_at(const arch::Leaf& leaf, UserAddr a, bool write)
+[[gnu::always_inline]] inline Piece piece_at(const arch::Leaf& leaf, UserAddr a, bool write)
 {
     constexpr u64 elsewhere = STILL_PTE_FOREIGN | STILL_PTE_MIRRORED;
     const u64 e = leaf.entry == nullptr ? 0 : leaf.entry->load(std::memory_order_acquire);

@@ -64,6 +64,8 @@ still_clock_page clock_page()
 
 u64 us_to_tsc(u64 us)
 {
+    if ((us | khz) <= ~0u) [[likely]]
+        return us * khz / 1000;
     return mul_div(us, khz, 1000);
 }
 

@@ -139,7 +139,7 @@ void make_ready(Cpu& c, Thread& t)
     }
     c.ready.insert(at, t);
     t.queued = true;
-    update_quick_slot(c);
+    c.arch.quick_slot = nullptr;
     __atomic_store_n(&c.counters->runnable, static_cast<u32>(c.ready.size()) + (c.current == &c.idle ? 0 : 1),
                      __ATOMIC_RELAXED);
 }

@@ -59,11 +59,13 @@ void switch_away(Cpu& c) NO_THREAD_SAFETY
     Thread* next = &c.idle;
     if (!c.ready.empty()) {
         next = &c.ready.front();
-        take_off(c, *next);
+        c.ready.pop_front();
+        next->queued = false;
     }
     c.need_resched = false;
     if (next == previous) {
         next->state = Thread::State::running;
+        update_quick_slot(c);
         update_slice(c);
         c.lock.unlock();
         return;
@@ -90,10 +92,11 @@ void switch_away(Cpu& c) NO_THREAD_SAFETY
     if ((next == &c.idle) != (previous == &c.idle))
         set_mode(c, next == &c.idle ? STILL_CPU_IDLE : STILL_CPU_BUSY);
     c.slice_end = 0;
-    update_slice(c);
-    if (c.slice_end == 0)
+    if (!c.ready.empty())
+        update_slice(c);
+    if (c.slice_end == 0 && (c.timer_at != 0 || c.timers != nullptr))
         program_timer(c);
-    if (next->space != nullptr)
+    if (next->space != nullptr && next->space != c.loaded)
         load_space(c, next->space);
     if (next->fpu != nullptr) {
         if (c.fpu_owner != next || next->fpu_cpu != &c) {

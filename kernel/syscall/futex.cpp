@@ -128,6 +128,9 @@ SyscallResult sys_futex(Task& task, const Call& call)
     if (call.arg[1] == (op_wake | flag_private)) // what unlocks are made of
         return futex::wake(futex::private_word(p, call.arg[0]), static_cast<i32>(call.arg[2]),
                            futex::any_bit);
+    if (call.arg[1] == (op_wait | flag_private) && call.arg[3] == 0) // and locks
+        return wait_again(task,
+                          {wait_again, 0, {call.arg[0], static_cast<u32>(call.arg[2]), futex::any_bit, 1}});
     const u32 op = static_cast<u32>(call.arg[1]) & ~(flag_private | flag_realtime);
     const bool realtime = (call.arg[1] & flag_realtime) != 0;
     const u64 address = call.arg[0];

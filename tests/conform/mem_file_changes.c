@@ -63,6 +63,18 @@ static void store_by_shared_mapping(char what)
     close(fd);
 }
 
+// Nobody looks meanwhile: whether the file was changed has to be seen afterwards.
+static void store_unseen(char what)
+{
+    int fd = open(path, O_RDWR);
+    MUST(fd >= 0);
+    char* a = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    MUST(a != MAP_FAILED);
+    a[0] = a[PAGE + 5] = what;
+    MUST(munmap(a, PAGES * PAGE) == 0);
+    close(fd);
+}
+
 static void child_and_parent(void)
 {
     int fd = open(path, O_RDONLY);
@@ -110,6 +122,10 @@ int main(void)
     look_thrice("stored to");
     store_by_shared_mapping('T');
     look_thrice("stored to again");
+    nanosleep(&settle, NULL);
+    look("settled", PROT_READ);
+    store_unseen('U');
+    look_thrice("stored to unseen");
     // The same name, another file of the same size.
     SHOW(rename(path, "old"));
     write_all('d');

@@ -51,7 +51,6 @@ def guest(boots):
     """The guest, with the module loaded. A test that leaves a complaint in Linux's log has failed."""
     guest = boots.get()
     guest.load_module()
-    guest.complaints()
     yield guest
     assert guest.is_alive(), f"the guest died: {guest.death('').tail}"
     assert guest.complaints() == []

@@ -213,7 +213,8 @@ def _app_cells(name, row):
     return [name, row["what"], *seconds, ratios_of_pairs, bound, f"{row['goal']:g}", "yes" if row["met"] else "no"]
 
 
-def _apps_section(rows, pairs):
+def _apps_section(rows):
+    pairs = max(len(row["time_ratios"]) for row in rows.values())
     lines = ["## Whole programs", "",
              f"On one CPU, {pairs} alternating pairs, from the start of the program, or of mcexec, to its end. The",
              "bound is above the median of the ratios with 95 %, and what the goal is for. The LWK was booted with",
@@ -256,7 +257,7 @@ def _page(kinds, sections, kernel, pairs):
         "measure stands in [measured.md](measured.md).",
         "", f"{time.strftime('%Y-%m-%d')}, host: {platform.machine()}, {cpu[1] if cpu else '?'}; {qemu}; guest: Debian "
         f"{kernel.release} ({kernel.version}), two CPUs: one for Linux, one for the LWK.", "",
-        *_micro_section(rows), "", *_apps_section(apps, pairs), "", *bench_two.section(two), "",
+        *_micro_section(rows), "", *_apps_section(apps), "", *bench_two.section(two), "",
         *_many_section(many), *_pictures(), "", *bench_peers.section(peers),
     ]
     for title, table in sections:
@@ -310,7 +311,8 @@ def main(arguments):
     series = _measure_many(many) if many else {}
     if apps and arguments.pairs:
         packages.need("apps")
-        _in_guest(f"Time {arguments.pairs} pairs of programs", {"mem": "4G"}, bench_apps.measure(apps, arguments.pairs))
+        pairs = max(arguments.pairs, bench_apps.FEWEST_PAIRS)
+        _in_guest(f"Time {pairs} pairs of programs", {"mem": "4G"}, bench_apps.measure(apps, pairs))
     if two:
         packages.need("apps")
         in_counting_guest("Count programs on two CPUs", bench_two.measure(two), **bench_two.MACHINE)

@@ -16,6 +16,7 @@ PLACE = "/tmp/bench"
 CONFORM = ROOT / "tests" / "conform"
 ON = {"native": ("taskset", "-c", "0"), "lwk": ("mcexec",)}
 FAST = "flush=always"
+FEWEST_PAIRS = 15
 
 
 def prepare(guest, name, row):

@@ -182,7 +182,8 @@ def _parser():
     sub = add("bench", _run_module("bench"), "measure the LWK against Linux, and write docs/measurements.md")
     sub.add_argument("names", nargs="*", metavar="NAME", help="rows (default: all, and the page is written)")
     sub.add_argument("--list", action="store_true", help="name the rows")
-    sub.add_argument("--pairs", type=int, default=5, metavar="N", help="pairs of runs for times; 0: instructions only")
+    sub.add_argument("--pairs", type=int, default=5, metavar="N",
+                     help="pairs of runs for times (default 5; 15 at least for whole programs); 0: instructions only")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the rows there, too")
 
     sub = add("ratchet", _run_module("ratchet"), "count the hot paths' instructions: they may only fall")

@@ -66,16 +66,15 @@ Status PageTable::create()
 Leaf PageTable::find(UserAddr a) const
 {
     Entry* table = table_at(root_);
-    for (u32 level = 3;; --level) {
+#pragma GCC unroll 3
+    for (u32 level = 3; level > level_4k; --level) {
         Entry* entry = &table[index_of(a, level)];
         const u64 e = entry->load(std::memory_order_relaxed);
-        if (level == level_4k || !is_table(e)) {
-            if (level > level_1g)
-                return {nullptr, a.align_down(level_bytes(level)), level};
-            return {entry, a.align_down(level_bytes(level)), level};
-        }
+        if (!is_table(e))
+            return {level > level_1g ? nullptr : entry, a.align_down(level_bytes(level)), level};
         table = table_at(PhysAddr(e & STILL_PTE_ADDRESS));
     }
+    return {&table[index_of(a, level_4k)], a.align_down(page_size), level_4k};
 }
 
 Result<Entry*> PageTable::descend(Entry& entry)
