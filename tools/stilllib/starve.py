@@ -4,7 +4,7 @@ one, while the tools and programs need it (tests/starve/starve.c). What fails sa
 import re
 import shutil
 
-from . import packages
+from . import packages, suite_kernels
 from .build import build
 from .guestlib import Guest
 from .paths import BUILD, ROOT, shown
@@ -51,8 +51,8 @@ def build_module(kernel):
     place = BUILD / "starve"
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(SOURCE, place)
-    run_logged(["make", "-C", kernel.headers, f"M={place}", "W=1", "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"],
-               "starve", "the build of starve.ko")
+    make = ["make", "-C", kernel.headers, f"M={place}", "W=1", "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"]
+    run_logged(suite_kernels.in_tree(kernel, make) if kernel.tree else make, "starve", "the build of starve.ko")
     return place / "starve.ko"
 
 

@@ -42,6 +42,11 @@ exec chroot "$tree" /usr/bin/env -i PATH=/usr/bin:/usr/sbin HOME=/root LC_ALL=C 
 """
 
 
+def in_tree(kernel, argv):
+    """The command that runs argv among the programs of a kernel of get()."""
+    return ["unshare", "--mount", "sh", "-ec", IN_TREE, "sh", kernel.tree, ROOT, BUILD, *argv]
+
+
 def build_module(kernel):
     """Builds stillcore.ko for a kernel of get(), what is stale of it."""
     place = kernel.module.parent
@@ -51,5 +56,4 @@ def build_module(kernel):
                     ROOT / "cmake/LinkModuleSources.cmake"], "module-links", "linking the module's sources")
         make = ["make", "--no-print-directory", "-j2", "-C", f"/usr/src/linux-headers-{kernel.release}", f"M={place}",
                 "W=1", "CONFIG_DEBUG_INFO_BTF_MODULES=", "KCFLAGS=-Werror", "modules"]
-        run_logged(["unshare", "--mount", "sh", "-ec", IN_TREE, "sh", kernel.tree, ROOT, BUILD, *make],
-                   f"module-{kernel.version}", f"the build of the module for {kernel.release}")
+        run_logged(in_tree(kernel, make), f"module-{kernel.version}", f"the build of the module for {kernel.release}")
