@@ -345,19 +345,6 @@ static void the_end(void)
     CHECK(errno == EFAULT);
 }
 
-/* A member may be a shell, or this program before its exec: neither posts anything. Who met one of these would lose what
- * he stores there. */
-static void meet_this_program(void)
-{
-    CHECK(smartmap_post(&shared) == 0);
-    for (unsigned r = 0; r < size; r++) {
-        const time_t end = time(NULL) + 60;
-        while (smartmap_find(r) == NULL && time(NULL) < end)
-            pause_a_little();
-        CHECK(smartmap_find(r) == OF(r, shared));
-    }
-}
-
 int main(int argc, char** argv)
 {
     const unsigned seconds = argc > 1 ? (unsigned)atoi(argv[1]) : 2;
