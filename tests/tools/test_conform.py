@@ -2,7 +2,7 @@
 import json
 
 import pytest
-from stilllib import conform, conform_cases
+from stilllib import conform, conform_cases, conform_verdict
 
 
 def run(**changed):
@@ -18,13 +18,13 @@ CASE = conform_cases.Case("area_name", ["true"])
     {"files": []}, {"stuck": 1},
 ])
 def test_whatever_differs_is_told(changed):
-    assert conform.judge(CASE, run(), run(**changed), {}).verdict == conform.DIFFERS
-    assert conform.judge(CASE, run(), run(**changed), {"area_name": "why"}).verdict == conform.KNOWN
+    assert conform_verdict.judge(CASE, run(), run(**changed), {}).verdict == conform_verdict.DIFFERS
+    assert conform_verdict.judge(CASE, run(), run(**changed), {"area_name": "why"}).verdict == conform_verdict.KNOWN
 
 
 def test_the_same_is_the_same():
-    assert conform.judge(CASE, run(seconds=1), run(stderr="x"), {}).verdict == conform.SAME
-    assert conform.judge(CASE, run(), run(), {"area_name": "why"}).verdict == conform.AGREES
+    assert conform_verdict.judge(CASE, run(seconds=1), run(stderr="x"), {}).verdict == conform_verdict.SAME
+    assert conform_verdict.judge(CASE, run(), run(), {"area_name": "why"}).verdict == conform_verdict.AGREES
 
 
 def test_the_head_of_a_program_is_read(tmp_path):
@@ -43,11 +43,11 @@ def test_each_known_difference_is_a_case():
 
 def test_the_table_keeps_what_was_not_run(tmp_path):
     def verdicts(verdict, *names):
-        return [conform.Verdict(conform_cases.Case(name, ["x"], "what it is"), verdict) for name in names]
+        return [conform_verdict.Verdict(conform_cases.Case(name, ["x"], "what it is"), verdict) for name in names]
 
     table = tmp_path / "table.md"
-    conform.write_table(verdicts(conform.SAME, "b_two", "a_one", "b_one"), table)
-    conform.write_table(verdicts(conform.DIFFERS, "b_three"), table)
+    conform.write_table(verdicts(conform_verdict.SAME, "b_two", "a_one", "b_one"), table)
+    conform.write_table(verdicts(conform_verdict.DIFFERS, "b_three"), table)
     text = table.read_text()
     assert "\n2 cases: 1 same, 0 known to differ, 1 DIFFERS.\n" in text
     assert text.index("| a_one | same | what it is |") < text.index("| b_three | DIFFERS |")
@@ -112,7 +112,8 @@ def test_a_silent_or_dead_guest_is_booted_anew_and_the_run_goes_on(monkeypatch):
     names = ["area_one", "area_silent", "area_two", "area_deadly", "area_three"]
     boots = FakeBoots()
     verdicts = conform.Runner(boots).run([conform_cases.Case(name, ["x"], timeout=0.3) for name in names])
-    assert [verdict.verdict for verdict in verdicts] == [conform.SAME, conform.DIFFERS] * 2 + [conform.SAME]
+    same, differs = conform_verdict.SAME, conform_verdict.DIFFERS
+    assert [verdict.verdict for verdict in verdicts] == [same, differs] * 2 + [same]
     assert "(lwk): the driver is silent" in verdicts[1].diff
     assert "(native): the guest ended" in verdicts[3].diff and "its last words" in verdicts[3].diff
     assert boots.boots == 3

@@ -1,80 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """still conform: the same program natively and under mcexec in one guest; what it prints, how it ends and which
 files it leaves must be the same. The guest's side is tools/guest/conform.py."""
-import difflib
 import json
 import queue
 import signal
 import time
-from dataclasses import dataclass
 
-from . import conform_cases, packages
+from . import conform_alone, conform_cases, packages
 from .build import build
+from .conform_verdict import AGREES, DIFFERS, DRIVER, GRACE, KNOWN, SAME, Verdict, judge
 from .guestlib import Guest
 from .paths import ROOT, shown
 from .progress import StillError, note, paint, step
 from .qemu import Machine
 
-DRIVER = ROOT / "tools" / "guest" / "conform.py"
 TABLE = ROOT / "docs" / "compatibility.md"
-CANNOT = 99  # how a program ends that could not do what its test needs
-SAME, KNOWN, AGREES, DIFFERS = "same", "known to differ", "agrees, though listed", "DIFFERS"
-
-
-@dataclass
-class Verdict:
-    case: object
-    verdict: str
-    reason: str = ""
-    diff: str = ""
-    seconds: tuple = (0, 0)
-
-    @property
-    def is_good(self):
-        return self.verdict != DIFFERS
-
-
-def _ending(result):
-    status = result["status"]
-    if isinstance(status, int) and status < 0:
-        return f"killed by {signal.Signals(-status).name}"
-    return f"status {status}" if isinstance(status, int) else str(status)
-
-
-def _text_of(result):
-    """All that is compared of a run, as lines."""
-    lines = result["stdout"].splitlines()
-    lines += [f"[{result['bytes']} bytes of output, {result['sha256'][:16]}]", f"[{_ending(result)}]"]
-    return lines + [f"[left: {path}]" for path in result["files"]]
-
-
-def difference(native, lwk):
-    """A unified diff of two runs, empty if they agree."""
-    ours, theirs = _text_of(lwk), _text_of(native)
-    if lwk["stuck"]:
-        ours.append(f"[{lwk['stuck']} processes would not end]")
-    if ours == theirs:
-        return ""
-    lines = list(difflib.unified_diff(theirs, ours, "native", "LWK", lineterm="", n=2))
-    if len(lines) > 60:
-        lines = [*lines[:60], f"... {len(lines) - 60} more lines"]
-    said = [f"stderr: {line}" for line in lwk["stderr"].splitlines()[-8:]]
-    return "\n".join(lines + said)
-
-
-def judge(case, native, lwk, known):
-    diff = difference(native, lwk)
-    if native["status"] in ("timeout", CANNOT):  # a case that can't tell anything
-        diff += f"\nnatively {_ending(native)}: {native['stdout'][-500:]}"
-    seconds = (native["seconds"], lwk["seconds"])
-    reason = known.get(case.name, "")
-    if diff:
-        return Verdict(case, KNOWN if reason else DIFFERS, reason, diff, seconds)
-    return Verdict(case, AGREES if reason else SAME, reason, "", seconds)
-
-
-# What a run may take beyond its own time: ending what it left behind, and looking at its files.
-GRACE = 30
 
 
 class Runner:
@@ -284,7 +224,6 @@ def _wanted(arguments):
 
 def _run_all(cases, arguments):
     if arguments.alone:
-        from . import conform_alone  # which is made of this module  # pylint: disable=import-outside-toplevel
         return conform_alone.run_cases(cases, _show)
     ways = ("native", "native again") if arguments.native else ("native", "lwk")
     return run_cases(cases, _show, Machine.of(arguments), ways)

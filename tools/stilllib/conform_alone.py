@@ -13,7 +13,7 @@ from pathlib import Path
 
 from . import alone, closure, conform_cases
 from .alone_line import command_line
-from .conform import DIFFERS, DRIVER, GRACE, KNOWN, Verdict, judge
+from .conform_verdict import DIFFERS, DRIVER, GRACE, KNOWN, Verdict, judge
 from .cpio import Archive
 from .guestlib import Guest
 from .paths import KERNEL_IMAGE
