@@ -12,6 +12,10 @@ template <class T> struct Wakeable {
     std::atomic<u32> held{0};
     std::atomic<bool> is_chosen{false};
     T* next_chosen = nullptr; // of whoever has set is_chosen
+
+  private:
+    Wakeable() = default;
+    friend T;
 };
 
 // A T waits by parking until its `woken` is set, which lies in memory of its own and is told of only under the lock.
