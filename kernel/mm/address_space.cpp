@@ -102,9 +102,8 @@ Result<UserRange> AddressSpace::map(const MapRequest& request)
     if (request.over_leaving) {
         auto it = areas_.first_behind(proto.range.start);
         STILL_ASSERT(it != areas_.end() && it->kind == VmaKind::leaving &&
-                     it->range.start <= proto.range.start);
-        TRY_STATUS(areas_.split_around(proto.range));
-        (void)areas_.erase(areas_.first_behind(proto.range.start));
+                     it->range.start == proto.range.start && it->range.end == proto.range.end);
+        (void)areas_.erase(it);
     } else if (request.fixed) {
         if (!is_app_range(proto.range))
             return fail(Errno::nomem);

@@ -22,7 +22,7 @@ struct MapRequest {
     u8 prot = prot_none;
     VmaKind kind = VmaKind::anonymous;
     bool fixed = false;        // exactly at hint, which must be free (exist otherwise)
-    bool over_leaving = false; // hint's range is a leaving area of the caller's own making
+    bool over_leaving = false; // hint's range is the whole of a leaving area of the caller's own making
     bool lazy = false;
     bool stack = false;
     bool low = false; // MAP_32BIT: below 2 GiB

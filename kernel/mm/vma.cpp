@@ -57,7 +57,7 @@ Status VmaMap::insert(const Vma& proto)
 Status VmaMap::split(UserAddr at)
 {
     Vma* vma = find(at);
-    if (vma == nullptr || vma->range.start == at)
+    if (vma == nullptr || vma->range.start == at || vma->kind == VmaKind::leaving)
         return {};
     if (count_ >= max_areas)
         return fail(Errno::nomem);

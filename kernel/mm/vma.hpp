@@ -116,7 +116,8 @@ class VmaMap {
     // Copies proto into a new area (its file gains a reference) and merges it with equal neighbours.
     // proto.range must be free.
     Status insert(const Vma& proto);
-    // Afterwards no area straddles range.start or range.end. nomem changes nothing that can be seen.
+    // Afterwards no area straddles range.start or range.end, but what leaves: that stays the one area that its owner
+    // made. nomem changes nothing that can be seen.
     Status split_around(UserRange range);
     // What is free in the range becomes leaving areas, whose owner nobody comes in between then. nomem changes nothing.
     Status fill_holes(UserRange range);

@@ -167,6 +167,20 @@ TEST(VmaMap, WhatLeavesHasNoHoles)
     EXPECT_EQ(map.mapped_bytes(), 20 * page_size);
 }
 
+// Whoever unmaps or reserves a range finds it again as the one area that it was, whatever others say of its parts.
+TEST(VmaMap, NobodySplitsWhatLeaves)
+{
+    VmaMap map(heap());
+    Vma leaving = anonymous(10, 20);
+    leaving.kind = VmaKind::leaving;
+    ASSERT_TRUE(map.insert(leaving));
+    ASSERT_TRUE(map.insert(anonymous(20, 30)));
+    ASSERT_TRUE(map.split_around(pages(15, 25)));
+    EXPECT_EQ(map.find(UserAddr(10 * page_size))->range.end, UserAddr(20 * page_size));
+    EXPECT_EQ(map.find(UserAddr(20 * page_size))->range.end, UserAddr(25 * page_size));
+    EXPECT_EQ(map.count(), 3u);
+}
+
 TEST(VmaMap, HolesAreFilledAllOrNone)
 {
     static int left;
