@@ -262,16 +262,15 @@ void wait_a_moment()
     park_until(arch::read_tsc() + us_to_tsc(50));
 }
 
-void yield() NO_THREAD_SAFETY
+bool yield() NO_THREAD_SAFETY
 {
     Cpu& c = this_cpu();
+    if (!somebody_waits(c)) // who comes just now comes with an interrupt
+        return false;
     c.lock.lock();
-    if (c.ready.empty()) {
-        c.lock.unlock();
-        return;
-    }
-    make_ready(c, *c.current);
+    make_ready(c, *c.current); // if another CPU has taken all meanwhile it is the next itself
     switch_away(c);
+    return true;
 }
 
 void obey_affinity() NO_THREAD_SAFETY
@@ -320,7 +319,7 @@ void exit_current() NO_THREAD_SAFETY
 void reschedule_if_needed()
 {
     if (this_cpu().need_resched)
-        yield();
+        (void)yield();
 }
 
 void on_reschedule_interrupt()

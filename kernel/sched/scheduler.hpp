@@ -38,8 +38,8 @@ void park();
 // Likewise, at most until the TSC reaches deadline.
 void park_until(u64 deadline);
 void unpark(Thread& t);
-// Lets others run, if there are any as urgent.
-void yield();
+// Lets others run, if there are any as urgent. false: nobody waits.
+bool yield();
 // Lets anybody run: for loops that wait for another thread's progress.
 void wait_a_moment();
 // Moves the current thread to a CPU that its affinity allows.

@@ -136,7 +136,8 @@ SyscallResult sys_set_tid_address(Task& task, const Call& call)
 SyscallResult sys_sched_yield(Task&, const Call&)
 {
     arch::interrupt_window();
-    yield();
+    if (!yield())
+        cpu_pause(); // it polls: for another CPU, which may be the other half of this core
     return 0;
 }
 
