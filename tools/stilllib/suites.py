@@ -8,7 +8,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 
-from . import alone, conform, lint, packages
+from . import alone, conform, fuzz_host, lint, packages
 from .build import build
 from .paths import BUILD, LOGS, ROOT, shown
 from .progress import StillError, paint
@@ -101,6 +101,18 @@ def _lint(_):
     return outcome
 
 
+def _fuzz(_):
+    packages.need("clang", "fuzz")
+    outcome = Outcome()
+    for name in fuzz_host.harnesses():
+        try:
+            fuzz_host.run_corpus(name)
+            outcome.add(name, True)
+        except StillError as error:
+            outcome.add(f"{name}: {error}", False, error.log, error.tail)
+    return outcome
+
+
 def _count_tap(outcome, name, run):
     tap, wrong, log = run
     outcome.passed += len(tap.passed)
@@ -180,10 +192,11 @@ SUITES = {
     "conform": _conform,
     "numa": _pytest("tests/e2e", "-m", "numa"),
     "clang": _build_suite("clang"),
+    "fuzz": _fuzz,
     "lint": _lint,
 }
 # These only compile and compute. A whole run does them beside the guests, which mostly wait, at the lowest priority.
-BESIDE = ("unit", "tsan", "clang", "lint")
+BESIDE = ("unit", "tsan", "clang", "fuzz", "lint")
 GUESTS_FROM = "e2e"
 
 
@@ -231,7 +244,7 @@ def main(arguments):
     outcomes = []
     if beside:
         # Nobody installs anything while others run.
-        packages.need("build", "unit", "clang", "lint", "vm", "e2e", "iso", "menuconfig")
+        packages.need("build", "unit", "clang", "fuzz", "lint", "vm", "e2e", "iso", "menuconfig")
     worker = threading.Thread(target=_run_beside, args=(beside, arguments, outcomes), daemon=True)
     for name in names:
         if beside and name == GUESTS_FROM:
