@@ -184,11 +184,12 @@ Result<u64> write_anything(Node&, const Buffer&, u64 bytes)
 }
 
 constinit const NodeOps auxv_ops = text(put_auxv), cmdline_ops = text(put_cmdline),
-                        environ_ops = text(put_environ), comm_ops = text(put_comm),
-                        limits_ops = text(put_limits), maps_ops = text(put_maps),
-                        mounts_text_ops = text(put_mounts), mountinfo_ops = text(put_mountinfo),
-                        stat_ops = text(put_stat), statm_ops = text(put_statm), status_ops = text(put_status),
+                        environ_ops = text(put_environ), limits_ops = text(put_limits),
+                        maps_ops = text(put_maps), mounts_text_ops = text(put_mounts),
+                        mountinfo_ops = text(put_mountinfo), stat_ops = text(put_stat),
+                        statm_ops = text(put_statm), status_ops = text(put_status),
                         cgroup_ops = text(put_cgroup), children_ops = text(put_children);
+constinit const NodeOps comm_ops = {.generate = put_comm, .write = write_comm, .drop = drop_parent};
 // Nobody is killed for want of memory by a score: it may be set, and is 0.
 constinit const NodeOps score_ops = {.generate = put_zero, .write = write_anything, .drop = drop_parent};
 

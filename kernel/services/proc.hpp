@@ -15,10 +15,20 @@ Result<Node*> make_shown(Node& dir, std::string_view name, u32 mode, const NodeO
 void drop_parent(Node& node);
 
 // Of a process's directory: node.id is the process, node.extra the thread, 0: the process.
+inline ClientRef client_of(const Node& node)
+{
+    return hold_client(static_cast<u32>(node.id));
+}
+// A process's own directory shows what its first thread's does.
+inline u32 thread_of(const Node& node)
+{
+    return static_cast<u32>(node.extra != 0 ? node.extra : node.id);
+}
 bool put_cmdline(Node& node, TextBuffer& out);
 bool put_environ(Node& node, TextBuffer& out);
 bool put_auxv(Node& node, TextBuffer& out);
 bool put_comm(Node& node, TextBuffer& out);
+Result<u64> write_comm(Node& node, const Buffer& from, u64 bytes);
 bool put_limits(Node& node, TextBuffer& out);
 bool put_maps(Node& node, TextBuffer& out);
 bool put_mounts(Node& node, TextBuffer& out);

@@ -4,6 +4,9 @@ import re
 
 import pytest
 from machines import assert_passed, machine, node, pvh, run
+from served import archive_with
+
+from stilllib import closure
 
 
 @pytest.mark.parametrize("smp", [1, 2, 4, 16, 64])
@@ -33,6 +36,14 @@ def test_four_nodes():
         assert f"\nnode {n}: CPUs {n}, memory" in ran.console
         assert f"\n  4 KiB page on node {n}: in use" in ran.console
         assert f"\n  2 MiB page on node {n}: in use" in ran.console
+
+
+def test_a_process_is_told_its_cpus_and_nodes(tmp_path):
+    (tmp_path / "archive").write_bytes(archive_with("grep").to_bytes())
+    shape = [word for n in range(3) for word in node(n, "128M", f"{n}")]
+    line = f"quiet -- {closure.find('grep')} -E allowed_list /proc/self/status"
+    ran = run([*machine(3, "384M", memory=shape), *pvh(line), "-initrd", str(tmp_path / "archive")])
+    assert ran.console == "Cpus_allowed_list:\t0-2\nMems_allowed_list:\t0-2\n", ran
 
 
 def test_a_node_without_memory_and_one_without_cpus():

@@ -7,8 +7,8 @@ from served import ROOT, archive_with, boot, natively
 
 CONFORM = ROOT / "build" / "gcc" / "tests" / "conform"
 TOOLS = ("bash", "cat", "cp", "cut", "dd", "echo", "env", "find", "grep", "head", "ln", "ls", "md5sum", "mkdir",
-         "mkfifo", "mv", "readlink", "rm", "rmdir", "sed", "seq", "sh", "sleep", "sort", "stat", "tail", "tee",
-         "timeout", "touch", "tr", "true", "truncate", "uniq", "wc", "xargs", "yes")
+         "mkfifo", "mv", "readlink", "rm", "rmdir", "sed", "seq", "sh", "sleep", "sort", "stat", "tail",
+         "taskset", "tee", "timeout", "touch", "tr", "true", "truncate", "uniq", "wc", "xargs", "yes")
 # Each is run in a directory of its own, here and there; the outputs must be the same.
 SCRIPTS = {
     "echo": "echo hello; exit 3",
@@ -28,6 +28,9 @@ SCRIPTS = {
     "environment": "A=1 env | grep ^A=; export B=2; bash -c 'echo $B $0 $#' zero one two; cd /; pwd; cd /usr/bin; pwd",
     "devices": "head -c 5 /dev/zero | md5sum; echo x > /dev/null; echo x > /dev/full; echo $?; head -c 9 /dev/urandom |"
                "wc -c; echo in | cat /dev/stdin; ls /proc/self/fd | wc -l; readlink /proc/self/exe",
+    "names": "cat /proc/$$/comm; printf abcdefghijklmnopq > /proc/$$/comm; echo $?; cat /proc/$$/comm;"
+             "printf two > /proc/$$/task/$$/comm; cut -d' ' -f2 /proc/$$/stat; grep Name /proc/$$/status;"
+             "printf no > /proc/1/comm; taskset -c 1 grep Cpus_allowed_list /proc/self/status",
     "xargs": "seq 20 | xargs -n 5 -P 3 echo | sort; grep -c . /proc/cpuinfo > /dev/null; echo $?",
 }
 # Programs of tests/conform that say alone what they say on Linux.
