@@ -44,6 +44,7 @@ def test_each_pattern_takes_something(installed):
 def test_programs_image_library_and_pages_are_there(installed):
     wanted = {"usr/bin/ihkosctl", "usr/bin/ihkconfig", "usr/bin/mcexec", "usr/sbin/ihkmond",
               "usr/lib/stillcore/stillcore.elf", "usr/include/ihk.h", "usr/share/man/man8/ihkmond.8",
+              "usr/share/man/man1/ihkconfig.1", "usr/share/man/man4/ihk.4", "usr/share/man/man3/xpmem.3",
               "usr/include/xpmem.h", "usr/include/stillcore/smartmap.h",
               "usr/src/stillcore-0.1/linux-module/Kbuild", "usr/src/stillcore-0.1/include/stillcore/types.h"}
     assert wanted - set(installed) == set()
