@@ -29,7 +29,7 @@ Single steps for instance N:
   ihkosctl N set ikc_map 2-3:0+4-7:1 (the CPUs of Linux that serve its CPUs; any: as Linux places it)
   ihkosctl N drop_cache | freeze | thaw | dump [--level kernel|full] FILE
 A LIST of CPUs is 1-7,9 (its order is the LWK's numbering), a SPEC of memory 512m@0,1g@1 or all@0 (up also
-takes 1g, and chooses the nodes). /etc/stillcore.conf, or --config FILE, may set cpus=, mem=, image=, kargs= and ikc_map=.)";
+takes 1g, and chooses the nodes). /etc/stillcore.conf, or --config FILE, sets cpus=, mem=, image=, kargs=, ikc_map=.)";
 
 } // namespace
 
