@@ -25,9 +25,8 @@ Result<UserRange> reserve(Process& p, MapRequest request, bool replace)
 // Linux may have made a hole there before it failed.
 void give_up(Task& task, UserRange range)
 {
-    if (!offload(task, STILL_CALL_MAP_BACK, range.start.raw(), range.size()))
-        return;
-    task.owner->space.taken_back(range);
+    if (offload(task, STILL_CALL_MAP_BACK, range.start.raw(), range.size()))
+        task.owner->space.taken_back(range);
     task.owner->space.drop_reserved(range);
 }
 

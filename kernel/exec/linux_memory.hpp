@@ -35,7 +35,7 @@ Result<UserAddr> map_file_in_linux(Task& task, const MapRequest& request, bool r
 template <class Act> Status for_each_in_linux(Process& p, UserRange range, Act&& act)
 {
     AddressSpace::AreaInfo area;
-    for (UserAddr a = range.start; a < range.end && p.space.area(a, area); a = area.range.end) {
+    for (UserAddr a = range.start; a < range.end && settled_area(p, a, range.end, area); a = area.range.end) {
         const UserRange piece{max(a, area.range.start), min(range.end, area.range.end)};
         if (area.kind == VmaKind::mirrored && !piece.empty())
             TRY_STATUS(act(piece));

@@ -299,7 +299,7 @@ Status unmap(Process& p, UserRange range)
 Status protect(Process& p, UserRange range, u8 prot, i32 key)
 {
     Departure left;
-    TRY_STATUS(p.space.begin_protect(range, prot, key, left));
+    TRY_STATUS(begin_when_settled([&] { return p.space.begin_protect(range, prot, key, left); }));
     settle(p, left);
     p.space.end_protect(left);
     return {};
@@ -318,7 +318,7 @@ Status populate(Process& p, UserRange range)
 {
     for (UserAddr a = range.start; a < range.end;) {
         AddressSpace::AreaInfo area;
-        if (!p.space.area(a, area) || area.range.start > a)
+        if (!settled_area(p, a, range.end, area) || area.range.start > a)
             return fail(Errno::nomem);
         if (area.prot == prot_none || area.kind == VmaKind::mirrored) {
             a = area.range.end;

@@ -37,6 +37,23 @@ template <class Begin> auto begin_when_settled(Begin&& begin)
     return begun;
 }
 
+// The area at a, or the first behind it, as AddressSpace::area() gives it; if it begins below end, once nobody is
+// unmapping it or mapping it anew: a caller finds what was there or what comes, and no hole in between.
+inline bool settled_area(Process& p, UserAddr a, UserAddr end, AddressSpace::AreaInfo& area)
+{
+    while (p.space.area(a, area)) {
+        if (area.kind != VmaKind::leaving || area.range.start >= end)
+            return true;
+        wait_a_moment();
+    }
+    return false;
+}
+// AddressSpace::change_traits(), likewise.
+template <class Change> Status change_traits(Process& p, UserRange range, Change&& change)
+{
+    return begin_when_settled([&] { return p.space.change_traits(range, change); });
+}
+
 Status unmap(Process& p, UserRange range);
 Status protect(Process& p, UserRange range, u8 prot, i32 key = AddressSpace::keep_key);
 Status discard(Process& p, UserRange range);

@@ -173,23 +173,20 @@ Status AddressSpace::begin_unmap(UserRange range, Departure& left)
     LockGuard guard(lock_);
     left.range = range;
     // What a child gets must stay where it is until it has it, and what is being copied or moved until that is done.
-    if (yields_to_fork() || is_departing(range))
+    if (yields_to_fork() || is_departing(range) || areas_.any_leaving(range))
         return fail(Errno::again);
-    auto it = areas_.first_behind(range.start);
     UserAddr covered = range.start;
-    for (auto v = it; v != areas_.end() && v->range.start < range.end; ++v) {
-        if (v->kind == VmaKind::leaving)
-            return fail(Errno::again); // somebody else is at it
-        if (v->range.start <= covered)
-            covered = v->range.end;
-    }
+    for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end; ++it)
+        if (it->range.start <= covered)
+            covered = it->range.end;
     TRY_STATUS(table_.split_at(range.start));
     TRY_STATUS(table_.split_at(range.end));
     TRY_STATUS(areas_.split_around(range));
     if (covered < range.end)
         TRY_STATUS(
             areas_.fill_holes(range)); // all that leaves in the range is the caller's until end_unmap()
-    for (it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end; ++it) {
+    for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end;
+         ++it) {
         if (it->hole)
             continue;
         // What Linux has there goes when the proxy unmaps it.
@@ -251,10 +248,12 @@ Status AddressSpace::begin_protect(UserRange range, u8 prot, i32 key, Departure&
 {
     LockGuard guard(lock_);
     left.range = range;
+    if (areas_.any_leaving(range))
+        return fail(Errno::again);
     UserAddr covered = range.start;
     for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end;
          ++it) {
-        if (it->range.start > covered || it->kind == VmaKind::leaving)
+        if (it->range.start > covered)
             return fail(Errno::nomem);
         if (it->kind == VmaKind::foreign && prot != it->prot)
             return fail(Errno::acces);
@@ -309,11 +308,8 @@ Status AddressSpace::begin_discard(UserRange range, Departure& left)
 {
     LockGuard guard(lock_);
     left.range = range;
-    if (yields_to_fork() || is_departing(range))
+    if (yields_to_fork() || is_departing(range) || areas_.any_leaving(range))
         return fail(Errno::again);
-    for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end; ++it)
-        if (it->kind == VmaKind::leaving)
-            return fail(Errno::again);
     TRY_STATUS(table_.split_at(range.start));
     TRY_STATUS(table_.split_at(range.end));
     for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end;

@@ -102,6 +102,7 @@ class AddressSpace {
     void end_unmap(Departure& left, bool keep) EXCLUDES(lock_);
     // key: a protection key, or keep_key: as it is, but that of execute-only memory goes.
     static constexpr i32 keep_key = -1;
+    // again: a part of it leaves.
     Status begin_protect(UserRange range, u8 prot, i32 key, Departure& left) EXCLUDES(lock_);
     void end_protect(Departure& left) EXCLUDES(lock_);
     // Frees the pages of anonymous areas in the range, or of all if files is set (MADV_DONTNEED).
@@ -184,10 +185,12 @@ class AddressSpace {
     [[nodiscard]] u32 next_segment() { return ++last_segment_; }
 
     // Changes the traits of all areas in the range, by change(AreaTraits&). nomem: there are holes (after the rest
-    // was done), or no room for more areas.
+    // was done), or no room for more areas. again: a part of it leaves, nothing was changed.
     template <class Change> Status change_traits(UserRange range, Change&& change) EXCLUDES(lock_)
     {
         LockGuard guard(lock_);
+        if (areas_.any_leaving(range))
+            return fail(Errno::again);
         // A leaf lies in one area only: a fork would count it twice, or miss that a part of it is not the child's.
         TRY_STATUS(table_.split_at(range.start));
         TRY_STATUS(table_.split_at(range.end));
@@ -197,8 +200,7 @@ class AddressSpace {
              ++it) {
             if (it->range.start == covered)
                 covered = it->range.end;
-            if (it->kind != VmaKind::leaving)
-                change(it->traits);
+            change(it->traits);
         }
         areas_.merge_around(range);
         return covered < range.end ? Status(fail(Errno::nomem)) : Status{};

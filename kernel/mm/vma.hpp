@@ -113,6 +113,8 @@ class VmaMap {
     [[nodiscard]] bool overlaps(UserRange range);
     // Is there nothing in the range but what leaves?
     [[nodiscard]] bool only_leaving(UserRange range);
+    // Is there anything that leaves?
+    [[nodiscard]] bool any_leaving(UserRange range);
     // Copies proto into a new area (its file gains a reference) and merges it with equal neighbours.
     // proto.range must be free.
     Status insert(const Vma& proto);

@@ -27,6 +27,14 @@ Result<UserRange> touched_pages(u64 start, u64 length)
     return page_range(first, (length + (start - first) + page_size - 1) & ~(page_size - 1));
 }
 
+// Of all areas but those that somebody is just unmapping or mapping anew.
+template <class Change> void change_all(Process& p, Change&& change)
+{
+    AddressSpace::AreaInfo area;
+    for (UserAddr a(0); p.space.area(a, area); a = area.range.end)
+        (void)p.space.change_traits(area.range, change);
+}
+
 SyscallResult lock(Task& task, const Call& call, bool on_fault)
 {
     Process& p = *task.owner;
@@ -42,12 +50,13 @@ SyscallResult lock(Task& task, const Call& call, bool on_fault)
     task.restart_nr = static_cast<i32>(call.nr);
     TRY_STATUS(each_in_linux(task, *range, on_fault ? nr_mlock2 : nr_mlock, on_fault ? 1 : 0));
     // MAP_HUGETLB is never swapped: there is nothing to lock.
-    TRY_STATUS(p.space.change_traits(*range, [](AreaTraits& t) { t.locked = t.huge == 0; }));
+    TRY_STATUS(change_traits(p, *range, [](AreaTraits& t) { t.locked = t.huge == 0; }));
     if (on_fault)
         return 0;
     const Status filled = populate(p, *range);
     AddressSpace::AreaInfo area;
-    for (UserAddr a = range->start; filled && a < range->end && p.space.area(a, area); a = area.range.end)
+    for (UserAddr a = range->start; filled && a < range->end && settled_area(p, a, range->end, area);
+         a = area.range.end)
         if (area.prot == prot_none)
             return fail(Errno::nomem);
     if (!filled)
@@ -77,7 +86,7 @@ SyscallResult sys_munlock(Task& task, const Call& call)
         return 0;
     task.restart_nr = static_cast<i32>(call.nr);
     TRY_STATUS(each_in_linux(task, range, nr_munlock, 0));
-    TRY_STATUS(task.owner->space.change_traits(range, [](AreaTraits& t) { t.locked = false; }));
+    TRY_STATUS(change_traits(*task.owner, range, [](AreaTraits& t) { t.locked = false; }));
     return 0;
 }
 
@@ -94,8 +103,7 @@ SyscallResult sys_mlockall(Task& task, const Call& call)
     p.space.lock_future.store((flags & mcl_future) != 0 ? static_cast<u8>(flags & ~mcl_current) : 0);
     if ((flags & mcl_current) == 0)
         return 0;
-    (void)p.space.change_traits({UserAddr(0), UserAddr(task_size)},
-                                [](AreaTraits& t) { t.locked = t.huge == 0; });
+    change_all(p, [](AreaTraits& t) { t.locked = t.huge == 0; });
     if ((flags & mcl_on_fault) != 0)
         return 0;
     AddressSpace::AreaInfo area;
@@ -108,9 +116,8 @@ SyscallResult sys_mlockall(Task& task, const Call& call)
 
 SyscallResult sys_munlockall(Task& task, const Call&)
 {
-    AddressSpace& space = task.owner->space;
-    space.lock_future.store(0);
-    (void)space.change_traits({UserAddr(0), UserAddr(task_size)}, [](AreaTraits& t) { t.locked = false; });
+    task.owner->space.lock_future.store(0);
+    change_all(*task.owner, [](AreaTraits& t) { t.locked = false; });
     return 0;
 }
 

@@ -115,10 +115,10 @@ Status apply(Process& p, UserRange range, u64 advice)
         return populate(p, range);
     case dont_fork:
     case do_fork:
-        return p.space.change_traits(range, [&](AreaTraits& t) { t.dont_fork = advice == dont_fork; });
+        return change_traits(p, range, [&](AreaTraits& t) { t.dont_fork = advice == dont_fork; });
     case wipe_on_fork:
     case keep_on_fork:
-        return p.space.change_traits(range, [&](AreaTraits& t) { t.wipe_on_fork = advice == wipe_on_fork; });
+        return change_traits(p, range, [&](AreaTraits& t) { t.wipe_on_fork = advice == wipe_on_fork; });
     default:
         // Memory is never swapped, pages are as large as they can be, and MADV_FREE may keep what it likes.
         return {};
@@ -147,7 +147,7 @@ SyscallResult sys_madvise(Task& task, const Call& call)
     bool holes = false;
     AddressSpace::AreaInfo area;
     for (UserAddr a = range.start; a < range.end; a = area.range.end) {
-        if (!p.space.area(a, area) || area.range.start >= range.end) {
+        if (!settled_area(p, a, range.end, area) || area.range.start >= range.end) {
             holes = true;
             break;
         }

@@ -315,7 +315,7 @@ SyscallResult sys_mincore(Task& task, const Call& call)
     task.restart_nr = static_cast<i32>(call.nr);
     for (UserAddr a = range.start; a < range.end; a += page_size) {
         AddressSpace::AreaInfo area;
-        if (!space.area(a, area) || area.range.start > a)
+        if (!settled_area(*task.owner, a, range.end, area) || area.range.start > a)
             return fail(Errno::nomem);
         if (area.kind == VmaKind::mirrored) {
             const UserAddr end = min(area.range.end, range.end);
@@ -352,7 +352,7 @@ SyscallResult sys_msync(Task& task, const Call& call)
     // The rest is private: there is nothing to write back, only holes to report.
     for (UserAddr a = range.start; a < range.end;) {
         AddressSpace::AreaInfo area;
-        if (!task.owner->space.area(a, area) || area.range.start > a)
+        if (!settled_area(*task.owner, a, range.end, area) || area.range.start > a)
             return fail(Errno::nomem);
         a = area.range.end;
     }

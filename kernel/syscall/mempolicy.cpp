@@ -124,9 +124,9 @@ SyscallResult sys_mbind(Task& task, const Call& call)
     Process& p = *task.owner;
     AddressSpace::AreaInfo area;
     for (UserAddr a = range.start; a < range.end; a = area.range.end)
-        if (!p.space.area(a, area) || area.range.start > a)
+        if (!settled_area(p, a, range.end, area) || area.range.start > a)
             return fail(Errno::fault);
-    TRY_STATUS(p.space.change_traits(range, [&](AreaTraits& t) { t.policy = policy; }));
+    TRY_STATUS(change_traits(p, range, [&](AreaTraits& t) { t.policy = policy; }));
     const bool moving = (flags & (move | move_all)) != 0;
     if ((moving || (flags & strict) != 0) && count_misplaced(p, range, policy, moving) != 0 &&
         (flags & strict) != 0)
@@ -143,7 +143,7 @@ SyscallResult sys_set_mempolicy_home_node(Task& task, const Call& call)
         return fail(Errno::inval);
     bool refused = false;
     bool any = false;
-    (void)task.owner->space.change_traits({UserAddr(start), UserAddr(start + length)}, [&](AreaTraits& t) {
+    (void)change_traits(*task.owner, {UserAddr(start), UserAddr(start + length)}, [&](AreaTraits& t) {
         if (t.policy.mode == PolicyMode::none)
             return;
         if (t.policy.mode != PolicyMode::bind && t.policy.mode != PolicyMode::preferred_many) {

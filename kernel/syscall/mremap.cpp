@@ -51,7 +51,7 @@ SyscallResult move_area(Process& p, const AddressSpace::AreaInfo& area, const Mo
         return fail(done.error());
     }
     if (move.keep)
-        (void)p.space.change_traits(move.old, [](AreaTraits& traits) { traits.locked = false; });
+        (void)change_traits(p, move.old, [](AreaTraits& traits) { traits.locked = false; });
     else
         TRY_STATUS(unmap(p, move.old));
     if (area.traits.locked || (!area.lazy && area.kind == VmaKind::anonymous))
@@ -79,9 +79,10 @@ SyscallResult move_in_linux(Task& task, const Call& call, UserRange old, u64 new
 void extend(Process& p, AddressSpace::AreaInfo& area, UserAddr end)
 {
     AddressSpace::AreaInfo next;
-    while (area.range.end < end && area.kind == VmaKind::anonymous && p.space.area(area.range.end, next) &&
-           next.range.start == area.range.end && next.kind == area.kind && next.prot == area.prot &&
-           next.stack == area.stack && next.traits == area.traits) {
+    while (area.range.end < end && area.kind == VmaKind::anonymous &&
+           settled_area(p, area.range.end, end, next) && next.range.start == area.range.end &&
+           next.kind == area.kind && next.prot == area.prot && next.stack == area.stack &&
+           next.traits == area.traits) {
         area.range.end = next.range.end;
         area.lazy |= next.lazy;
     }
@@ -127,7 +128,7 @@ SyscallResult sys_mremap(Task& task, const Call& call)
     u64 new_size = (call.arg[2] + page_size - 1) & ~(page_size - 1);
     TRY_STATUS(check(call, old, new_size));
     AddressSpace::AreaInfo area;
-    if (!p.space.area(old.start, area) || area.range.start > old.start || area.kind == VmaKind::leaving)
+    if (!settled_area(p, old.start, old.start + page_size, area) || area.range.start > old.start)
         return fail(Errno::fault);
     if (area.kind == VmaKind::mirrored)
         return move_in_linux(task, call, old, new_size, area.range.end);

@@ -38,7 +38,7 @@ def test_no_other_memory_is_mapped_to_be_pinned(lwk):
 @pytest.mark.parametrize("program", [
     ["arguments"], ["arguments_static"], ["arguments_static_pie"], ["threads"], ["efault"], ["fds"], ["compute", "1"],
     ["null_offload"], ["signals"], ["memory_storm", "5"], ["pins", "3"], ["fork_storm", "4"],
-    ["leaf_storm", "5", "64"], ["area_storm", "3"], ["born_dying", "60"],
+    ["leaf_storm", "5", "64"], ["area_storm", "3"], ["remaps", "3"], ["born_dying", "60"],
 ], ids=lambda words: words[0])
 def test_it_does_what_it_does_natively(lwk, program):
     result = lwk.mcexec(str(PROGRAMS / program[0]), *program[1:], timeout=60)
