@@ -32,6 +32,7 @@ struct still_watched {
 	struct list_head told; /* lock; on the list of those to tell of, with a reference */
 	spinlock_t key_lock;
 	unsigned int changes;    /* key_lock, as all that follows */
+	bool unpinned;           /* none of its pages was pinned when the key was found */
 	u64 key;                 /* file_key.c; 0: not known */
 	s64 key_ctime;           /* of the inode when the key was found */
 	unsigned long key_until; /* jiffies */
@@ -128,6 +129,7 @@ static int on_change(struct fsnotify_mark *mark, u32 mask, struct inode *inode, 
 
 	spin_lock(&watched->key_lock);
 	watched->changes++;
+	watched->unpinned = false;
 	watched->key = 0;
 	spin_unlock(&watched->key_lock);
 	if (size >= atomic64_xchg(&watched->size, size))
@@ -185,7 +187,7 @@ struct still_watched *still_watched_file(struct file *file)
 	if (!watched)
 		return NULL;
 	fsnotify_init_mark(&watched->mark, group);
-	watched->mark.mask = FS_MODIFY;
+	watched->mark.mask = FS_MODIFY | FS_CLOSE_WRITE;
 	watched->mark.flags |= FSNOTIFY_MARK_FLAG_NO_IREF;
 	spin_lock_init(&watched->key_lock);
 	atomic64_set(&watched->size, NOT_CUT);
@@ -203,12 +205,14 @@ struct still_watched *still_watched_file(struct file *file)
 	return watched;
 }
 
-u64 still_watched_key(struct still_watched *watched, s64 ctime, unsigned int *changes)
+u64 still_watched_key(struct still_watched *watched, s64 ctime, unsigned int *changes,
+		      bool *unpinned)
 {
 	u64 key = 0;
 
 	spin_lock(&watched->key_lock);
 	*changes = watched->changes;
+	*unpinned = watched->unpinned;
 	if (watched->key_ctime == ctime && time_before(jiffies, watched->key_until))
 		key = watched->key;
 	spin_unlock(&watched->key_lock);
@@ -220,6 +224,7 @@ void still_watched_set_key(struct still_watched *watched, u64 key, s64 ctime, un
 	spin_lock(&watched->key_lock);
 	if (watched->changes == changes) {
 		watched->key = key;
+		watched->unpinned = true;
 		watched->key_ctime = ctime;
 		watched->key_until = jiffies + KEY_LASTS;
 	}

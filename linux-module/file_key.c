@@ -5,14 +5,19 @@
  * a secret, so that nobody can make a file that passes for another one.
  *
  * Times are as coarse as the tick: a file that was changed within the last two seconds has no key, since it may be
- * changed once more without showing it. Nor has a file that somebody has mapped for writing, who changes it without
- * a call; nor one of a file system whose contents come and go behind Linux's back (those that show kernel state,
- * FUSE). Where another machine may change files (NFS, 9p) a change is seen as stat(2) sees it.
+ * changed once more without showing it. Nor has a file that somebody has open for writing, as everybody has who has
+ * it mapped so, since a store into a mapping may change no time (on a tmpfs after a read of the same page); when it
+ * is closed it gets another key. Nor one with pages that are pinned: io_uring and RDMA write to what a program has
+ * registered also after it has unmapped it. A pin for writing needs an open file, so that pages are looked through
+ * only once after that; as long as there is one they are looked through each time. Nor one of a file system whose
+ * contents come and go behind Linux's back (those that show kernel state, FUSE). Where another machine may change
+ * files (NFS, 9p) a change is seen as stat(2) sees it.
  */
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/once.h>
+#include <linux/pagemap.h>
 #include <linux/random.h>
 #include <linux/siphash.h>
 #include <linux/stat.h>
@@ -35,10 +40,28 @@ bool still_file_lasts(struct file *file)
 
 	/* SB_I_NOEXEC: proc, sysfs and their like. */
 	return S_ISREG(inode->i_mode) && !(sb->s_iflags & SB_I_NOEXEC) &&
-	       sb->s_magic != FUSE_SUPER_MAGIC && !mapping_writably_mapped(inode->i_mapping);
+	       sb->s_magic != FUSE_SUPER_MAGIC && !inode_is_open_for_write(inode) &&
+	       !mapping_writably_mapped(inode->i_mapping);
 }
 
-static u64 make_key(struct file *file, struct inode *inode)
+static bool has_pinned(struct address_space *mapping)
+{
+	struct folio_batch batch;
+	bool pinned = false;
+	pgoff_t at = 0;
+	unsigned int i;
+
+	folio_batch_init(&batch);
+	while (!pinned && filemap_get_folios(mapping, &at, -1, &batch)) {
+		for (i = 0; i < folio_batch_count(&batch); i++)
+			pinned |= folio_maybe_dma_pinned(batch.folios[i]);
+		folio_batch_release(&batch);
+		cond_resched();
+	}
+	return pinned;
+}
+
+static u64 make_key(struct file *file, struct inode *inode, unsigned int changes)
 {
 	static siphash_key_t secret;
 	struct kstat stat;
@@ -53,9 +76,16 @@ static u64 make_key(struct file *file, struct inode *inode)
 	get_random_once(&secret, sizeof(secret));
 	{
 		const u64 facts[] = {
-			(unsigned long)inode, inode->i_sb->s_dev, inode->i_ino,
-			inode->i_generation,  stat.size,          stat.ctime.tv_sec,
-			stat.ctime.tv_nsec,   stat.mtime.tv_sec,  stat.mtime.tv_nsec,
+			(unsigned long)inode,
+			inode->i_sb->s_dev,
+			inode->i_ino,
+			inode->i_generation,
+			stat.size,
+			stat.ctime.tv_sec,
+			stat.ctime.tv_nsec,
+			stat.mtime.tv_sec,
+			stat.mtime.tv_nsec,
+			changes,
 		};
 
 		key = siphash(facts, sizeof(facts), &secret);
@@ -67,21 +97,23 @@ static u64 make_key(struct file *file, struct inode *inode)
  * A program's start maps each of its libraries several times: what was just found is not looked for once more, if
  * the file has not been changed meanwhile.
  */
-u64 still_file_key(struct file *file, struct still_watched *watched)
+u64 still_file_key(struct file *file, struct still_watched *watched, bool fresh)
 {
 	struct inode *inode = d_real_inode(file->f_path.dentry);
-	unsigned int changes = 0;
+	unsigned int changes;
+	bool unpinned;
 	s64 ctime;
 	u64 key;
 
-	if (!still_file_lasts(file))
+	if (!watched || !still_file_lasts(file))
 		return 0;
 	ctime = still_inode_ctime(inode);
-	key = watched ? still_watched_key(watched, ctime, &changes) : 0;
-	if (key)
+	key = still_watched_key(watched, ctime, &changes, &unpinned);
+	if (key && !fresh)
 		return key;
-	key = make_key(file, inode);
-	if (watched)
-		still_watched_set_key(watched, key, ctime, changes);
+	if (!unpinned && has_pinned(inode->i_mapping))
+		return 0;
+	key = make_key(file, inode, changes);
+	still_watched_set_key(watched, key, ctime, changes);
 	return key;
 }

@@ -211,8 +211,8 @@ void still_proxy_files_copy(struct still_proc *child, struct still_proc *parent)
 void still_proxy_files_free(struct still_proc *proc);
 
 /* file_key.c */
-/* 0: it has none. May sleep. */
-u64 still_file_key(struct file *file, struct still_watched *watched);
+/* 0: it has none. fresh: whatever was found before. May sleep. */
+u64 still_file_key(struct file *file, struct still_watched *watched, bool fresh);
 /* Whether its contents change only by what a key shows. Any context. */
 bool still_file_lasts(struct file *file);
 

@@ -182,7 +182,8 @@ static long fill(struct still_os *os, const struct still_msg *msg, u64 *key)
 		bool lasts = still_file_lasts(kept.file);
 
 		ret = read_into(kept.file, __va(phys), bytes, msg->arg[1]);
-		*key = lasts ? still_file_key(kept.file, NULL) : 0; /* of after the reading */
+		/* of after the reading */
+		*key = lasts ? still_file_key(kept.file, kept.watched, true) : 0;
 		atomic64_inc(&os->fills);
 	}
 	let_go(&kept);
@@ -209,7 +210,7 @@ void still_proxy_file_key(struct still_letter *letter)
 		kept = get_kept(proc, letter->msg.arg[0]);
 	found = kept.file;
 	if (found)
-		key = still_file_key(kept.file, kept.watched);
+		key = still_file_key(kept.file, kept.watched, false);
 	let_go(&kept);
 	if (proc)
 		still_proc_put(proc);

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What one process has read of a file, the next one finds in the LWK; and memory is still to be had."""
+import time
+
 from stilllib.books import settled_bytes
+from stilllib.paths import GCC
 from stilllib.shell_out import wait_until
 
 
@@ -83,3 +86,50 @@ def test_who_has_mapped_what_linux_cuts_off_gets_sigbus(lwk):
     assert result.status == 128 + 7 and result.stdout.count("kept 120") == 4 and "there" not in result.stdout, result
     assert wait_until(lambda: lwk.status()["processes"] == 0, 10)
     assert lwk.run(["rm", "/tmp/cut"]).status == 0
+
+
+LOOK = """
+import mmap, sys
+with open(sys.argv[1], "rb") as file:
+    print(mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)[:3].decode())
+"""
+STORE = """
+import mmap, sys
+with open(sys.argv[1], "r+b") as file:
+    shared = mmap.mmap(file.fileno(), 0)
+shared[0]
+shared[:3] = b"new"
+"""
+
+
+def seen(lwk, path):
+    return lwk.mcexec("python3", "-c", LOOK, path).stdout
+
+
+def old_file(lwk, path):
+    lwk.check(["python3", "-c", f"open('{path}', 'wb').write(b'old' + bytes(1 << 16))"])
+    time.sleep(3)  # a file that was just changed is read each time
+
+
+def test_a_store_that_changes_no_time_is_seen(lwk):
+    """On a tmpfs, after a read of the page."""
+    old_file(lwk, "/tmp/stored")
+    assert seen(lwk, "/tmp/stored") == seen(lwk, "/tmp/stored") == "old\n"
+    lwk.check(["python3", "-c", STORE, "/tmp/stored"])
+    assert seen(lwk, "/tmp/stored") == "new\n"
+    assert lwk.run(["rm", "/tmp/stored"]).status == 0
+
+
+def test_a_store_by_a_pin_that_outlives_its_mapping_is_seen(lwk):
+    old_file(lwk, "/tmp/pinned")
+    program = GCC / "tests" / "guest" / "pinned_file"
+    command = lwk.spawn([str(program), "/tmp/pinned"])
+    assert wait_until(lambda: "pinned" in command.stdout, 10), command.stdout
+    time.sleep(3)
+    assert seen(lwk, "/tmp/pinned") == seen(lwk, "/tmp/pinned") == "old\n"
+    command.write(b"1")
+    assert wait_until(lambda: "stored" in command.stdout, 10), command.stdout
+    assert seen(lwk, "/tmp/pinned") == "new\n"
+    command.write(b"1")
+    assert command.wait(10).status == 0
+    assert lwk.run(["rm", "/tmp/pinned"]).status == 0
