@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "device.hpp"
 
+#include "signal_relay.hpp"
+
 #include <stillcore/ioctl_admin.h>
 
 #include <fmt/format.h>
@@ -127,6 +129,9 @@ int ProcessDevice::signalfd(const still_signalfd& request)
 }
 int ProcessDevice::wait(uint32_t slot, uint32_t seen)
 {
+    if (this_proxy != nullptr && this_proxy->holds) {
+        release_held(*this_proxy);
+    }
     still_slot_wait request{slot, seen};
     return call(STILL_IOC_SLOT_WAIT, &request);
 }

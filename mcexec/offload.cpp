@@ -11,6 +11,7 @@
 #include "rest.hpp"
 #include "shared_memory.hpp"
 #include "signal_relay.hpp"
+#include "user_memory.hpp"
 #include "waits.hpp"
 #include "workers.hpp"
 
@@ -19,6 +20,7 @@
 #include <cstring>
 #include <linux/capability.h>
 #include <linux/futex.h>
+#include <linux/io_uring.h>
 #include <optional>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -124,8 +126,8 @@ int64_t complete(const ProxyThread& proxy, const Request& request, int64_t resul
     for (;;) {
         const int64_t done = std::max<int64_t>(result, 0);
         all += done;
-        if ((result <= 0 && result != -EINTR) || proxy.interrupted == request.seq ||
-            !rest.advance(static_cast<uint64_t>(done))) {
+        if (!rest.goes_on(result) || proxy.interrupted == request.seq ||
+            !rest.advance(static_cast<uint64_t>(done)) || !rest.await()) {
             return all;
         }
         result = execute(rest.request(), rest.request().arg);
@@ -146,13 +148,19 @@ int64_t timed_call(const ProxyThread& proxy, const Request& request)
     return result == -EINTR ? what_interrupted(proxy, call) : result;
 }
 
+int64_t wait_for_rest(const ProxyThread& proxy, const Request& request)
+{
+    return proxy.waited_seq == request.seq ? await_socket(request, proxy.waited_ns) : 0;
+}
+
 int64_t serve_linux_call(const ProxyThread& proxy, const Request& request)
 {
     if (const auto served = serve_special_file(request)) {
         return *served;
     }
     for (;;) {
-        const int64_t result = execute(request, request.arg);
+        int64_t result = wait_for_rest(proxy, request);
+        result = result == 0 ? execute(request, request.arg) : result;
         if (result == -EINTR) {
             return what_interrupted(proxy, request);
         }
@@ -173,6 +181,21 @@ int64_t remember_exec_state(ProxyThread& proxy, const Request& request)
     proxy.exec_state.blocked = request.arg[1];
     std::copy(std::begin(request.arg) + 2, std::end(request.arg), proxy.exec_state.cpus);
     return 0;
+}
+
+int64_t serve_call(ProxyThread& proxy, const Request& request);
+
+int64_t enter_uring(ProxyThread& proxy, const Request& request)
+{
+    io_uring_getevents_arg events{};
+    if (!read_program(request.arg[4], &events, sizeof events)) {
+        return -EFAULT;
+    }
+    events.sigmask = 0;
+    Request call = request;
+    call.nr = SYS_io_uring_enter;
+    call.arg[4] = reinterpret_cast<uint64_t>(&events); // SAFETY: Linux reads it during the call
+    return serve_call(proxy, call);
 }
 
 int64_t serve_call(ProxyThread& proxy, const Request& request)
@@ -241,6 +264,12 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
         return remap(request.arg[0], request.arg[1], request.arg[2], request.arg[3]);
     case STILL_CALL_CAPABLE:
         return has_capability(request.arg[0]);
+    case STILL_CALL_WAITED:
+        proxy.waited_seq = request.seq + 1;
+        proxy.waited_ns = request.arg[0];
+        return 0;
+    case STILL_CALL_URING_ENTER:
+        return enter_uring(proxy, request);
     default:
         return -ENOSYS;
     }
@@ -305,14 +334,13 @@ void serve(uint32_t slot)
     take_slot(slot);
     this_proxy = &proxy;
     unblock_signals();
-    bool quick = false; // what the thread does before it makes a call is nothing at present
     for (;;) {
         if (!server->wait()) {
             die_lwk_gone();
         }
         const uint32_t seq = server->seq();
         int64_t result = 0;
-        if (quick && serve_quickly(*server, proxy, seq, result)) [[likely]] {
+        if (proxy.quick && serve_quickly(*server, proxy, seq, result)) [[likely]] {
             if (!server->answer(seq, result)) {
                 die_lwk_gone();
             }
@@ -349,9 +377,13 @@ void serve(uint32_t slot)
         } else {
             result = serve_call(proxy, request);
         }
-        quick = !proxy.is_about_to_execute && proxy.tty_blocks == 0 && !process.options.stats;
+        proxy.quick = !proxy.is_about_to_execute && proxy.tty_blocks == 0 && !process.options.stats &&
+                      request.nr != STILL_CALL_WAITED;
         if (!server->answer(request, result)) {
             die_lwk_gone();
+        }
+        if (proxy.holds && !proxy.is_about_to_execute) {
+            release_held(proxy);
         }
     }
 }

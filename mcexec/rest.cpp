@@ -6,10 +6,12 @@
 #include "waits.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <climits>
 #include <cstddef>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -120,15 +122,46 @@ bool falls_short(const Request& request, int64_t result)
     return (request.nr != SYS_read || static_cast<uint64_t>(result) % page == 0) && may_wait(request);
 }
 
+// On a socket write and writev become what they are, so that they need not wait.
+RestOfCall::RestOfCall(const Request& request) : request_(request)
+{
+    struct stat facts{};
+    is_socket_ = request.nr != SYS_getrandom && request.nr != SYS_io_uring_enter &&
+                 fstat(static_cast<int>(request.arg[0]), &facts) == 0 && S_ISSOCK(facts.st_mode);
+    if (is_socket_ && request.nr == SYS_write) {
+        request_.nr = SYS_sendto;
+        request_.arg[3] = request_.arg[4] = request_.arg[5] = 0;
+    }
+    if (is_socket_ && request.nr == SYS_writev && read_vector(request.arg[1], request.arg[2])) {
+        request_.nr = SYS_sendmsg;
+        request_.arg[2] = 0;
+    }
+}
+
+// A call that finds an error of the socket's takes it away: so it is not made, once there is one. A part was done, and
+// Linux would leave the error for the program's next call.
+bool RestOfCall::await() const
+{
+    if (!is_socket_) {
+        return true;
+    }
+    const bool receives = request_.nr == SYS_recvfrom || request_.nr == SYS_recvmsg;
+    pollfd socket{static_cast<int>(request_.arg[0]), static_cast<short>(receives ? POLLIN : POLLOUT), 0};
+    const int ready = poll(&socket, 1, -1);
+    return ready < 0 ? errno == EINTR
+                     : (socket.revents & (POLLERR | POLLNVAL)) == 0 &&
+                           (receives || (socket.revents & POLLHUP) == 0);
+}
+
 bool RestOfCall::advance(uint64_t done)
 {
     switch (request_.nr) {
     case SYS_write:
     case SYS_read:
-    case SYS_recvfrom:
         return cut(1, 2, done);
     case SYS_sendto:
-        request_.arg[3] |= MSG_NOSIGNAL; // a peer that has gone meanwhile is told of with the next call
+    case SYS_recvfrom:
+        request_.arg[3] |= MSG_NOSIGNAL | MSG_DONTWAIT;
         return cut(1, 2, done);
     case SYS_getrandom:
         return cut(0, 1, done);
@@ -137,9 +170,8 @@ bool RestOfCall::advance(uint64_t done)
     case SYS_writev:
         return cut_vector(done);
     case SYS_sendmsg:
-        request_.arg[2] |= MSG_NOSIGNAL;
-        return cut_message(done);
     case SYS_recvmsg:
+        request_.arg[2] |= MSG_NOSIGNAL | MSG_DONTWAIT;
         return cut_message(done);
     case SYS_io_uring_enter:
         shorten(1, done);

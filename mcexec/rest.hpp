@@ -5,6 +5,7 @@
 
 #include "slot_server.hpp"
 
+#include <cerrno>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <vector>
@@ -17,11 +18,18 @@ namespace still::mcexec {
 
 class RestOfCall {
   public:
-    explicit RestOfCall(const Request& request) : request_(request) {}
+    explicit RestOfCall(const Request& request);
     RestOfCall(const RestOfCall&) = delete;
     RestOfCall& operator=(const RestOfCall&) = delete;
     // done: the bytes or submissions that the last try got done. False: nothing is left.
     [[nodiscard]] bool advance(uint64_t done);
+    // Did that answer of a try not end the call?
+    [[nodiscard]] bool goes_on(int64_t result) const
+    {
+        return result > 0 || result == -EINTR || (result == -EAGAIN && is_socket_);
+    }
+    // Waits until it is worth a try. False: the socket is at its end, which the program's next call is to find.
+    [[nodiscard]] bool await() const;
     // What is left; it points into this object.
     [[nodiscard]] const Request& request() const { return request_; }
 
@@ -34,6 +42,7 @@ class RestOfCall {
     bool drop_pieces(uint64_t done);
 
     Request request_;
+    bool is_socket_ = false;
     bool is_copied_ = false;
     std::vector<iovec> pieces_;
     msghdr message_{};

@@ -81,6 +81,32 @@ void note_handler()
     }
 }
 
+// Whoever sends signals faster than they are taken over would keep the thread from its call for ever. So of each number
+// only some are taken while a request waits: the rest stays pending in Linux, which refuses the sender more than
+// RLIMIT_SIGPENDING. Other threads may take them; what the LWK has got already it acts on.
+void hold(int signo, ucontext_t& context)
+{
+    constexpr uint8_t at_once = 4;
+    ProxyThread* const proxy = this_proxy;
+    if (proxy == nullptr || proxy->server == nullptr || !proxy->server->has_request()) {
+        return;
+    }
+    if (proxy->counted != proxy->server->seq()) {
+        proxy->counted = proxy->server->seq();
+        memset(proxy->taken, 0, sizeof proxy->taken);
+    }
+    if (++proxy->taken[signo - 1] < at_once) {
+        return;
+    }
+    // SAFETY: Linux's mask, which is the first word of glibc's.
+    uint64_t mask = 0;
+    memcpy(&mask, &context.uc_sigmask, sizeof mask);
+    mask |= bit(signo);
+    memcpy(&context.uc_sigmask, &mask, sizeof mask);
+    proxy->holds = true;
+    proxy->quick = false;
+}
+
 void relay(int signo, siginfo_t* info, void* context)
 {
     const int saved = errno;
@@ -115,6 +141,7 @@ void relay(int signo, siginfo_t* info, void* context)
     if (process.device.signal(message) == -EIO) {
         die_lwk_gone();
     }
+    hold(signo, *static_cast<ucontext_t*>(context));
     errno = saved;
 }
 
@@ -207,6 +234,16 @@ void set_disposition(int signo, bool ignored, uint64_t flags)
     install(signo);
 }
 
+namespace {
+
+uint64_t tty_mask(uint32_t blocks)
+{
+    return ((blocks & STILL_CALL_BLOCKS_TTIN) != 0 ? bit(SIGTTIN) : 0) |
+           ((blocks & STILL_CALL_BLOCKS_TTOU) != 0 ? bit(SIGTTOU) : 0);
+}
+
+} // namespace
+
 void follow_tty_blocks(ProxyThread& proxy, uint32_t nr)
 {
     const uint32_t wanted = nr & (STILL_CALL_BLOCKS_TTIN | STILL_CALL_BLOCKS_TTOU);
@@ -214,8 +251,7 @@ void follow_tty_blocks(ProxyThread& proxy, uint32_t nr)
         return;
     }
     proxy.tty_blocks = wanted;
-    set_mask(SIG_SETMASK, ((wanted & STILL_CALL_BLOCKS_TTIN) != 0 ? bit(SIGTTIN) : 0) |
-                              ((wanted & STILL_CALL_BLOCKS_TTOU) != 0 ? bit(SIGTTOU) : 0));
+    set_mask(SIG_SETMASK, tty_mask(wanted));
 }
 
 void take_default_action(int signo)
@@ -258,8 +294,15 @@ void unblock_signals()
 {
     if (this_proxy != nullptr) {
         this_proxy->tty_blocks = 0;
+        this_proxy->holds = false;
     }
     set_mask(SIG_SETMASK, 0);
+}
+
+void release_held(ProxyThread& proxy)
+{
+    proxy.holds = false;
+    set_mask(SIG_SETMASK, tty_mask(proxy.tty_blocks));
 }
 
 void set_signal_mask(uint64_t mask)

@@ -31,6 +31,14 @@ struct ProxyThread {
     // the LWK has interrupted, having something for the program.
     volatile uint32_t handled = 0;
     volatile uint32_t interrupted = 0;
+    // Of each signal, how many were taken over while the request `counted` waited to be done; see hold().
+    uint32_t counted = 0;
+    uint8_t taken[64] = {};
+    volatile bool holds = false; // signals are blocked until it is done
+    bool quick = false;          // what the thread does before it makes a call is nothing at present
+    // Of the socket's timeout that the request of that number waits by, so much is over (STILL_CALL_WAITED).
+    uint32_t waited_seq = 0;
+    uint64_t waited_ns = 0;
     ExecState exec_state;
     bool is_about_to_execute = false; // exec_state has come: signals are blocked
     // STILL_CALL_BLOCKS_* of the last request: what this thread blocks of the terminal's signals.
@@ -56,6 +64,8 @@ void stop_by_signal(int signo);
 void block_signals();
 void unblock_signals();
 void set_signal_mask(uint64_t mask);
+// Signals that were held come.
+void release_held(ProxyThread& proxy);
 // Ends this process by that signal, so that the parent sees the status that the program's death has.
 [[noreturn]] void die_by_signal(int signo);
 

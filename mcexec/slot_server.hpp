@@ -48,6 +48,8 @@ class SlotServer {
         }
         return wait_longer();
     }
+    // Is there a request that has no answer yet?
+    [[nodiscard]] bool has_request() const { return seq() != answered_; }
     [[nodiscard]] uint32_t seq() const { return load(slot_.seq, std::memory_order_acquire); }
     [[nodiscard]] const still_slot& slot() const { return slot_; }
     [[nodiscard]] Request request() const;

@@ -3,8 +3,10 @@
 
 #include "signal_relay.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <poll.h>
 #include <stillcore/ioctl_proc.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -13,8 +15,16 @@
 
 namespace still::mcexec {
 
-bool socket_has_timeout(const Request& request)
+namespace {
+
+struct SocketWait {
+    uint64_t timeout_ns = 0; // 0: it has none
+    short events = 0;        // as poll(2) calls what it waits for; 0: nothing that poll knows
+};
+
+SocketWait socket_wait(const Request& request)
 {
+    SocketWait wait;
     int option = SO_RCVTIMEO;
     switch (request.nr) {
     case SYS_read:
@@ -24,6 +34,7 @@ bool socket_has_timeout(const Request& request)
     case SYS_recvmmsg:
     case SYS_accept:
     case SYS_accept4:
+        wait.events = POLLIN;
         break;
     case SYS_write:
     case SYS_writev:
@@ -31,16 +42,41 @@ bool socket_has_timeout(const Request& request)
     case SYS_sendto:
     case SYS_sendmsg:
     case SYS_sendmmsg:
+        wait.events = POLLOUT;
+        option = SO_SNDTIMEO;
+        break;
     case SYS_connect:
         option = SO_SNDTIMEO;
         break;
     default:
-        return false;
+        return wait;
     }
     timeval time{};
     socklen_t size = sizeof time;
-    return getsockopt(static_cast<int>(request.arg[0]), SOL_SOCKET, option, &time, &size) == 0 &&
-           (time.tv_sec != 0 || time.tv_usec != 0);
+    if (getsockopt(static_cast<int>(request.arg[0]), SOL_SOCKET, option, &time, &size) == 0) {
+        wait.timeout_ns =
+            (static_cast<uint64_t>(time.tv_sec) * 1'000'000 + static_cast<uint64_t>(time.tv_usec)) * 1000;
+    }
+    return wait;
+}
+
+} // namespace
+
+bool socket_has_timeout(const Request& request)
+{
+    return socket_wait(request).timeout_ns != 0;
+}
+
+int64_t await_socket(const Request& request, uint64_t waited_ns)
+{
+    const SocketWait wait = socket_wait(request);
+    if (wait.timeout_ns == 0 || wait.events == 0) {
+        return 0;
+    }
+    const timespec left = to_timespec(wait.timeout_ns - std::min(wait.timeout_ns, waited_ns));
+    pollfd socket{static_cast<int>(request.arg[0]), wait.events, 0};
+    const int ready = ppoll(&socket, 1, &left, nullptr);
+    return ready > 0 ? 0 : ready == 0 ? -EAGAIN : -errno;
 }
 
 bool ends_after_stop(const Request& request)

@@ -113,6 +113,11 @@ enum still_call {
 	STILL_CALL_AIO_SETUP = 0x10023,
 	/* The bytes of the ring of context arg[0], which AIO_SETUP has just made. */
 	STILL_CALL_AIO_SIZE = 0x10024,
+	/* The next request is a call on a socket with a timeout that was interrupted and goes on; arg[0]: ns of the
+	 * timeout that are over. Answer: 0. */
+	STILL_CALL_WAITED = 0x10041,
+	/* io_uring_enter, arguments as there; but the mask in its struct io_uring_getevents_arg is the LWK's. */
+	STILL_CALL_URING_ENTER = 0x10042,
 	/* mmap of a file that lets Linux alone choose the place: arg[1] to arg[5] are mmap's. It is to be arg[0], below
 	 * 2 GiB, where all belongs to the pseudo file but for the hole that is made there now. ENOMEM: it was not. */
 	STILL_CALL_MAP_CHOSEN = 0x10025,

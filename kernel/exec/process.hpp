@@ -27,6 +27,7 @@ struct Resume {
     Result<u64> (*again)(Task& task, const Resume& left) = nullptr;
     u64 deadline = 0; // of the clock that the call waits by
     u64 arg[6] = {};
+    u32 nr = 0; // which call it was, where there are several
 };
 
 // What a new task starts with, as clone(2) was asked.

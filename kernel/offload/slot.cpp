@@ -59,6 +59,7 @@ Result<i64> Slot::answer(const WaitConditions& until)
 Result<i64> Slot::wait_longer(const WaitConditions& until)
 {
     const u64 start = arch::read_tsc();
+    waiting_since_ = start;
     bool slept = false;
     u64 again_us = interrupt_again_first_us;
     while (!answered()) {

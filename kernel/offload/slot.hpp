@@ -57,6 +57,8 @@ class Slot {
     void unbind();
     [[nodiscard]] u32 index() const { return index_; }
     [[nodiscard]] still_slot* shared() const { return slot_; }
+    // Since when the last call that did not get its answer at once has waited for it, TSC.
+    [[nodiscard]] u64 waiting_since() const { return waiting_since_; }
 
   private:
     void wake_proxy();
@@ -70,6 +72,7 @@ class Slot {
     u32 proc_ = 0;
     u32 index_ = 0;
     u32 seq_ = 0;
+    u64 waiting_since_ = 0;
     u64 poll_max_ = 0;
     u64 poll_ = 0; // present window, TSC ticks: the whole after a short wait, half after a long one
 };

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <arch/cpu.hpp>
 #include <arch/upcalls.hpp>
 #include <array>
 #include <debug/log.hpp>
 #include <exec/offload.hpp>
 #include <exec/spare_proxies.hpp>
 #include <exec/way_back.hpp>
+#include <sched/clock.hpp>
 #include <syscall/dispatch.hpp>
 
 namespace still {
@@ -119,13 +121,30 @@ bool never_restarts(u32 nr)
     }
 }
 
+// A call on a socket with a timeout goes on: its proxy is told how much of that is over.
+SyscallResult socket_again(Task& task, const Resume& left)
+{
+    TRY(offload_quickly(task, STILL_CALL_WAITED, tsc_to_ns(arch::read_tsc() - left.deadline)));
+    const auto& arg = left.arg;
+    const i64 result = TRY(offload(task, left.nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]));
+    if (result == -STILL_EINTR_STOPPED)
+        return fail(Errno::intr);
+    if (result != -STILL_EINTR_FINAL && result != -static_cast<i64>(Errno::intr))
+        return static_cast<u64>(result);
+    task.resume = left;
+    return fail(Errno::restart);
+}
+
 // What an error of Linux's is to the program.
 SyscallResult linux_error(Task& task, const Call& call, i64 result)
 {
     if (result == -STILL_EINTR_STOPPED)
         return fail(Errno::intr);
     if (result == -STILL_EINTR_FINAL) {
+        const arch::TrapFrame& f = call.frame;
         task.restart_nr = -1;
+        task.resume = {
+            socket_again, task.slot.waiting_since(), {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9}, call.nr};
         return fail(Errno::restart);
     }
     if (result == -static_cast<i64>(Errno::intr)) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// poll(2), select(2), epoll_wait(2) and their relatives with a signal mask: Linux waits, the mask is the LWK's.
+// poll(2), select(2), epoll_wait(2), io_uring_enter(2) and their relatives with a signal mask: Linux waits, the mask is
+// the LWK's.
 // An interrupted wait that no handler saw goes on with the time that is left.
 #include <exec/clocks.hpp>
 #include <exec/user_memory.hpp>
@@ -12,7 +13,7 @@ namespace {
 
 constexpr u64 set_bytes = 8;
 constexpr u64 ms_ns = 1'000'000;
-constexpr u32 nr_poll = 7, nr_epoll_wait = 232;
+constexpr u32 nr_poll = 7, nr_io_getevents = 208, nr_epoll_wait = 232;
 
 Status use_mask(Task& task, u64 address, u64 size)
 {
@@ -131,6 +132,48 @@ SyscallResult sys_pselect6(Task& task, const Call& call)
     }
     const u32 nr = signal_pending(task) ? static_cast<u32>(STILL_CALL_SELECT_NOW) : call.nr;
     return wait_in_linux(task, nr, {call.arg[0], call.arg[1], call.arg[2], call.arg[3], call.arg[4]});
+}
+
+SyscallResult sys_io_pgetevents(Task& task, const Call& call)
+{
+    if (call.arg[5] != 0) {
+        const u64 mask = TRY(UserIn<u64>(call.arg[5]).read(0));
+        const u64 size = TRY(UserIn<u64>(call.arg[5]).read(1));
+        TRY_STATUS(use_mask(task, mask, size));
+    }
+    return wait_in_linux(task, nr_io_getevents,
+                         {call.arg[0], call.arg[1], call.arg[2], call.arg[3], call.arg[4]});
+}
+
+// What is submitted goes first, and what has completed; with a signal there already Linux's wait ends at once.
+SyscallResult sys_io_uring_enter(Task& task, const Call& call)
+{
+    constexpr u64 waits = 1, extended = 8;
+    struct GetEvents { // Linux's struct io_uring_getevents_arg
+        u64 mask;
+        u32 mask_size;
+        u32 pad;
+        u64 time;
+    };
+    u64 mask = 0;
+    u64 size = call.arg[5];
+    const bool is_extended = (call.arg[3] & extended) != 0;
+    if ((call.arg[3] & waits) != 0 && !is_extended)
+        mask = call.arg[4];
+    if ((call.arg[3] & waits) != 0 && is_extended && size == sizeof(GetEvents))
+        if (const auto events = UserIn<GetEvents>(call.arg[4]).read(); events) {
+            mask = events->mask;
+            size = events->mask_size;
+        }
+    if (mask == 0 || size != set_bytes) { // or Linux says what is wrong with it
+        const SyscallResult result = offload_unchanged(task, call);
+        task.restart_nr = -1; // never after a handler
+        return result;
+    }
+    TRY_STATUS(use_mask(task, mask, size));
+    return wait_in_linux(
+        task, is_extended ? static_cast<u32>(STILL_CALL_URING_ENTER) : call.nr,
+        {call.arg[0], call.arg[1], call.arg[2], call.arg[3], is_extended ? call.arg[4] : 0, call.arg[5]});
 }
 
 SyscallResult sys_epoll_wait(Task& task, const Call& call)
