@@ -22,7 +22,7 @@ constexpr size_t round_up(size_t bytes, size_t to)
 
 } // namespace
 
-thread_local GuestHeap* guest_heap = nullptr;
+constinit thread_local GuestHeap* guest_heap = nullptr;
 
 GuestHeap::~GuestHeap()
 {

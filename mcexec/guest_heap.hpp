@@ -29,6 +29,6 @@ class GuestHeap {
 
 // While set, operator new of this thread takes from there. A vfork child and the thread that made it share this
 // variable as all else, but only one of them runs.
-extern thread_local GuestHeap* guest_heap;
+extern constinit thread_local GuestHeap* guest_heap;
 
 } // namespace still::mcexec

@@ -284,7 +284,10 @@ ihk::Result<> launch(const Options& options, Program program, char** environment
     SignalState signals = inherited_signals();
     signals.blocked = options.blocked.value_or(signals.blocked);
     process.signals = signals;
+    // What Linux maps for mcexec later lies below this page, or close to it.
+    void* const highest = mmap(nullptr, page_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     const auto maps = read_maps();
+    munmap(highest, page_size);
     auto app = maps ? find_app_ranges(*maps) : std::unexpected(maps.error());
     if (!app) {
         return std::unexpected(app.error());

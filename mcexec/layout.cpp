@@ -70,7 +70,7 @@ ihk::Result<std::vector<still_range>> find_app_ranges(std::string_view maps)
         if (!next_mapping(maps, mapping)) {
             return ihk::fail(EINVAL, "/proc/self/maps is not understood");
         }
-        if (!inside(brk_hole, mapping.start, mapping.end)) {
+        if (!inside(own_hole, mapping.start, mapping.end)) {
             lowest = std::min(lowest, mapping.start);
         }
     }
@@ -79,8 +79,8 @@ ihk::Result<std::vector<still_range>> find_app_ranges(std::string_view maps)
             EINVAL, fmt::format("mcexec itself was put at {:#x}, among the program's addresses", lowest),
             "Linux lays out memory bottom-up here: vm.legacy_va_layout must be 0, and no 'setarch -L'");
     }
-    return std::vector<still_range>{{app_start, brk_hole.start},
-                                    {brk_hole.end, align_down(lowest - room_for_mcexec, gib)}};
+    return std::vector<still_range>{{app_start, own_hole.start},
+                                    {own_hole.end, align_down(lowest - room_for_mcexec, gib)}};
 }
 
 namespace {

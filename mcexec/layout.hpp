@@ -2,10 +2,10 @@
 // Who lies where in the one address space that mcexec and the application share. Pure.
 //
 //   64 KiB .. hole       application (programs linked to fixed addresses)
-//   the hole             mcexec's brk heap: Linux puts a static-pie's there, whatever else happens
+//   the hole             mcexec, which is linked to its start (CMakeLists.txt), and its brk heap
 //   hole .. end          application: PIE programs, heap, mmap, interpreter, stack, vDSO
 //   end .. +64 GiB       what mcexec maps later (thread stacks)
-//   above                mcexec, its stack and vDSO
+//   above                mcexec's stack, what it maps, and its vDSO
 #pragma once
 
 #include "elf_image.hpp"
@@ -22,7 +22,7 @@
 
 namespace still::mcexec {
 
-inline constexpr still_range brk_hole = {0x555000000000, 0x557000000000};
+inline constexpr still_range own_hole = {0x555000000000, 0x557000000000};
 inline constexpr uint64_t app_start = 0x10000;
 
 // From the text of /proc/self/maps: the two application ranges.

@@ -23,7 +23,7 @@ asm(".text\n"
 
 namespace still::mcexec {
 
-thread_local ProxyThread* this_proxy = nullptr;
+constinit thread_local ProxyThread* this_proxy = nullptr;
 
 namespace {
 

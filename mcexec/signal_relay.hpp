@@ -45,7 +45,7 @@ struct ProxyThread {
     uint32_t tty_blocks = 0;
 };
 
-extern thread_local ProxyThread* this_proxy;
+extern constinit thread_local ProxyThread* this_proxy;
 
 // What mcexec was started with; before install_relay().
 [[nodiscard]] SignalState inherited_signals();

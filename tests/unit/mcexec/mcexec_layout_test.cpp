@@ -105,10 +105,10 @@ TEST(Layout, SlotsLieWhereTheProgramsAddressesWouldBe)
     EXPECT_TRUE(find_read_only_slots(*ranges, 128).empty());
     const auto all = find_slots(*ranges, 255);
     ASSERT_EQ(all.size(), 2u);
-    EXPECT_EQ(all[0].end, brk_hole.start);
+    EXPECT_EQ(all[0].end, own_hole.start);
     EXPECT_EQ(all[1].end, (*ranges)[1].end);
     // No member has memory where the hole is in the slot that it lies in.
-    EXPECT_GE(brk_hole.start % (1ull << 39), STILL_PEERS_END);
+    EXPECT_GE(own_hole.start % (1ull << 39), STILL_PEERS_END);
 }
 
 TEST(Layout, KeepsLinkAddressesAndRefusesTakenOnes)
