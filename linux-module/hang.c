@@ -172,7 +172,7 @@ static bool look_at(struct still_channel *channel)
 	return false;
 }
 
-static void describe(const struct still_channel *channel, char *text, size_t space)
+static void describe(const struct still_channel *channel, u32 condition, char *text, size_t space)
 {
 	static const char *const words[] = {
 		[STILL_CONDITION_KERNEL_OFF] = "is in the kernel with interrupts off",
@@ -184,14 +184,33 @@ static void describe(const struct still_channel *channel, char *text, size_t spa
 	};
 	const struct still_os *os = channel->os;
 	int at = scnprintf(text, space, "LWK CPU %u (Linux's %u) %s", channel->cpu,
-			   os->cores[channel->cpu].cpu, words[channel->condition]);
+			   os->cores[channel->cpu].cpu, words[condition]);
 
-	if (channel->condition == STILL_CONDITION_AWAITS)
+	if (condition == STILL_CONDITION_AWAITS)
 		at += scnprintf(text + at, space - at, " %u",
 				READ_ONCE(os->shared->snapshots[channel->cpu].awaited) - 1);
-	if (channel->condition != STILL_CONDITION_SILENT)
-		scnprintf(text + at, space - at, ", at %#llx, for %u s", channel->rip,
-			  channel->suspect);
+	if (condition != STILL_CONDITION_SILENT)
+		scnprintf(text + at, space - at, ", at %#llx, for %u s", READ_ONCE(channel->rip),
+			  READ_ONCE(channel->suspect));
+}
+
+void still_name_suspect(struct still_os *os, char *text, size_t space)
+{
+	unsigned int i, worst = 0;
+
+	text[0] = '\0';
+	for (i = 0; i < os->num_channels; i++) {
+		const struct still_channel *channel = &os->channels[i];
+		u32 condition = READ_ONCE(channel->condition);
+		unsigned int suspect = READ_ONCE(channel->suspect);
+
+		/* Who waits or computes holds nobody up. */
+		if (suspect <= worst || patience(condition) == UINT_MAX ||
+		    condition == STILL_CONDITION_AWAITS)
+			continue;
+		worst = suspect;
+		describe(channel, condition, text, space);
+	}
 }
 
 bool still_watch_cpus(struct still_os *os)
@@ -203,7 +222,7 @@ bool still_watch_cpus(struct still_os *os)
 	for (i = 0; i < os->num_channels && !hung; i++) {
 		hung = look_at(&os->channels[i]);
 		if (hung)
-			describe(&os->channels[i], why, sizeof(why));
+			describe(&os->channels[i], os->channels[i].condition, why, sizeof(why));
 	}
 	if (hung)
 		still_os_died(os, STILL_OS_HUNGUP, why);

@@ -25,6 +25,7 @@
 #include "compat.h"
 #include "cores.h"
 #include "freeze.h"
+#include "hang.h"
 #include "ikc.h"
 #include "lwk_tables.h"
 #include "mirror.h"
@@ -59,6 +60,16 @@ static void stop_for_good(struct still_os *os)
 	spin_unlock_irqrestore(&os->procs_lock, flags);
 }
 
+static void give_up(struct still_os *os)
+{
+	char who[100], why[sizeof(os->death)];
+
+	still_name_suspect(os, who, sizeof(who));
+	snprintf(why, sizeof(why), "it does not acknowledge an invalidation%s%s",
+		 who[0] ? ": " : "", who);
+	still_os_died(os, STILL_OS_HUNGUP, why);
+}
+
 static bool flushed(struct still_proc *proc, u64 ticket)
 {
 	return (s64)(smp_load_acquire(&proc->page->flushed) - ticket) >= 0;
@@ -78,8 +89,7 @@ static void flush(struct still_proc *proc)
 			s64 waited = ktime_to_ns(ktime_sub(ktime_get(), begin));
 
 			if (waited > ACK_SECONDS * NSEC_PER_SEC)
-				still_os_died(os, STILL_OS_HUNGUP,
-					      "it does not acknowledge an invalidation");
+				give_up(os);
 			else if (waited > SPIN_NS)
 				usleep_range(20, 50);
 			else

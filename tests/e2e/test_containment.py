@@ -29,13 +29,18 @@ def of_programs(lwk):
 
 
 def test_linux_does_not_wait_for_a_hung_lwk(lwk):
-    """It takes a page of a file away that a CPU has mapped which never flushes again."""
+    """It takes a page of a file away that a CPU has mapped which never flushes again. Here the watch is later."""
+    parameter = "/sys/module/stillcore/parameters/hang_seconds"
+    lwk.check(["sh", "-c", f"echo 60 > {parameter}"])
     command = started(lwk, "mcexec", "-c", "0", "python3", "-c", SHARES, word="old")
     lwk.run(["ihkosctl", "0", "inject", "hang"])
     began = time.monotonic()
     lwk.check(["python3", "-c", "import os; os.truncate('/tmp/shared', 0)"], timeout=60)
     assert time.monotonic() - began < 30
     assert wait_until(lambda: lwk.state() == "HUNGUP", 30)
+    lwk.check(["sh", "-c", f"echo 10 > {parameter}"])
+    who = "it does not acknowledge an invalidation: LWK CPU 0 (Linux's 2) is in the kernel with interrupts off, at 0x"
+    assert who in lwk.status()["panic"], lwk.status()
     assert command.wait(20).status == 70
     lwk.check(["ihkosctl", "reboot"])
     assert lwk.mcexec("echo", "fine").stdout == "fine\n"
