@@ -43,14 +43,20 @@ def rows(picture, head):
 def test_top_shows_who_computes_and_who_calls_linux(lwk, program):
     program(READER)
     program(SPINNER)
-    picture = lwk.check(["ihkosctl", "top", "-n", "1", "-d", "2"])
-    assert re.search(r"OS instance 0: RUNNING, 2 processes, \d+ of \d+ MiB free", picture)
-    cpus, processes = rows(picture, "cpu"), rows(picture, "pid")
-    assert len(cpus) == len(lwk.status()["cpus"])
-    assert sum(float(cpu["offload/s"]) for cpu in cpus) > 100, picture
-    assert {row["program"] for row in processes} == {"python3"} and len(processes) == 2
-    calls = sorted(float(row["offload/s"]) for row in processes)
-    assert calls[0] < 20 < 100 < calls[1], picture
+    end = time.monotonic() + 60
+    while True:  # on a starved host the reader may have made few calls, or none yet
+        picture = lwk.check(["ihkosctl", "top", "-n", "1", "-d", "2"])
+        assert re.search(r"OS instance 0: RUNNING, 2 processes, \d+ of \d+ MiB free", picture)
+        cpus, processes = rows(picture, "cpu"), rows(picture, "pid")
+        assert len(cpus) == len(lwk.status()["cpus"])
+        assert {row["program"] for row in processes} == {"python3"} and len(processes) == 2
+        calls = sorted(float(row["offload/s"]) for row in processes)
+        if calls[1] > 5:
+            break
+        assert time.monotonic() < end, picture
+    assert calls[0] * 5 < calls[1], picture
+    of_cpus = sum(float(cpu["offload/s"]) for cpu in cpus)
+    assert sum(calls) / 2 < of_cpus < 2 * sum(calls) + 5, picture
     busiest = processes[0]
     assert float(busiest["cpu_%"]) > 50 and float(busiest["memory"].rstrip("M")) > 1, picture
     stat = lwk.check(["cat", f"/proc/{busiest['pid']}/status"])
