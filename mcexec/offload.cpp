@@ -24,6 +24,7 @@
 #include <optional>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 namespace still::mcexec {
@@ -52,6 +53,15 @@ int64_t has_capability(uint64_t capability)
         return 0;
     }
     return data[capability / 32].effective >> (capability % 32) & 1;
+}
+
+// Linux asks the same for a look at another process's memory, before it sees that there is nothing at that address.
+int64_t may_trace(pid_t pid)
+{
+    char byte = 0;
+    const iovec local{&byte, 1};
+    const iovec remote{nullptr, 1};
+    return process_vm_readv(pid, &local, 1, &remote, 1, 0) >= 0 || errno == EFAULT ? 0 : -errno;
 }
 
 // STILL_CALL_SCHED_RIGHTS
@@ -270,6 +280,8 @@ int64_t serve_call(ProxyThread& proxy, const Request& request)
         return 0;
     case STILL_CALL_URING_ENTER:
         return enter_uring(proxy, request);
+    case STILL_CALL_MAY_TRACE:
+        return may_trace(static_cast<pid_t>(request.arg[0]));
     default:
         return -ENOSYS;
     }

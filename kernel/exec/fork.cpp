@@ -180,7 +180,10 @@ Result<u32> fork_task(Task& task, const CloneRequest& request, u64 flags)
     return to_pid(offload_quickly(task, STILL_CALL_FORK, flags));
 }
 
-Result<u32> vfork_task(Task& task, const CloneRequest& request, u64 flags)
+namespace {
+
+// A guest of the task's host, whose only task starts as the calling one was and waits for its proxy.
+Result<Process*> start_guest(Task& task, const CloneRequest& request, u64 flags)
 {
     Process& parent = *task.owner;
     Process& host = parent.host != nullptr ? *parent.host : parent;
@@ -192,6 +195,8 @@ Result<u32> vfork_task(Task& task, const CloneRequest& request, u64 flags)
     }
     guest->handle = host.handle;
     guest->page = host.page;
+    guest->birth.slot = slot;
+    guest->birth.flags = flags;
     Cpu& c = choose_cpu(task.affinity);
     Task* child = make_task(*guest, slot, ~0u, c.arch.node);
     if (child == nullptr) {
@@ -214,11 +219,60 @@ Result<u32> vfork_task(Task& task, const CloneRequest& request, u64 flags)
         host.guests = guest;
         start_task(*guest, *child, c);
     }
-    const auto answer = offload_quickly(task, STILL_CALL_VFORK, slot, flags);
+    return guest;
+}
+
+} // namespace
+
+Result<u32> vfork_task(Task& task, const CloneRequest& request, u64 flags)
+{
+    Process* guest = TRY(start_guest(task, request, flags));
+    const auto answer = offload_quickly(task, STILL_CALL_VFORK, guest->birth.slot, flags);
     if (!answer)
         return fail(answer.error()); // the process ends, and its guest with it: forget_guests()
-    end_guest(host, *guest, slot);
+    end_guest(*guest->host, *guest, guest->birth.slot);
     return to_pid(answer);
+}
+
+Result<u32> clone_beside(Task& task, const CloneRequest& request, u64 flags)
+{
+    Process& host = *task.owner;
+    Task* keeper = TRY(make_keeper(task));
+    const auto started = start_guest(task, request, flags);
+    Process* guest = started ? *started : nullptr;
+    keeper->keeps = guest;
+    start_task(host, *keeper, choose_cpu(keeper->affinity)); // without a guest it just ends
+    if (guest == nullptr)
+        return fail(started.error());
+    for (;;) {
+        const u32 pid = __atomic_load_n(&guest->pid, __ATOMIC_ACQUIRE);
+        const i32 error = guest->birth.error.load();
+        const bool ending = host.dying.load();
+        if (pid == 0 && error == 0 && !ending) {
+            park_until(arch::read_tsc() + us_to_tsc(100));
+            continue;
+        }
+        guest->birth.awaited.store(false); // from here on it may be gone
+        if (pid != 0)
+            return pid;
+        return fail(ending ? Errno::intr : static_cast<Errno>(error));
+    }
+}
+
+void keep_guest(Task& keeper)
+{
+    if (keeper.keeps == nullptr)
+        exit_task(keeper, 0);
+    Process& guest = *keeper.keeps;
+    const auto answer = offload_quickly(keeper, STILL_CALL_VFORK, guest.birth.slot, guest.birth.flags);
+    leave_if_dying(keeper);
+    guest.birth.error.store(answer && *answer < 0 ? static_cast<i32>(-*answer) : 0);
+    while (guest.birth.awaited.load()) {
+        leave_if_dying(keeper);
+        park_until(arch::read_tsc() + us_to_tsc(100));
+    }
+    end_guest(*guest.host, guest, guest.birth.slot);
+    exit_task(keeper, 0);
 }
 
 } // namespace still

@@ -17,5 +17,10 @@ void forget_guests(Process& p);
 Result<u32> fork_task(Task& task, const CloneRequest& request, u64 flags);
 // Likewise, but the child shares all memory, and the current task waits until it executes or ends.
 Result<u32> vfork_task(Task& task, const CloneRequest& request, u64 flags);
+// Likewise, but both run. Linux's vfork makes its proxy, in a thread of the host's that is there to wait: so the child
+// has its own thread-local variables there, and the host's keeper sees its end, whatever that is.
+Result<u32> clone_beside(Task& task, const CloneRequest& request, u64 flags);
+// What a keeper does instead of running the program.
+[[noreturn]] void keep_guest(Task& keeper);
 
 } // namespace still

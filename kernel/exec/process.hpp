@@ -20,6 +20,9 @@ struct Task;
 namespace futex {
 struct Waiter;
 }
+namespace trace {
+struct Tracee;
+}
 
 // What is left of an interrupted system call with a timeout, for restart_syscall(2). again: nullptr: the call
 // is made once more as it was.
@@ -61,6 +64,8 @@ struct Task : Thread, Wakeable<Task> { // held also by tasks that look at it, se
     bool restore_mask = false;
     bool restart_always = false;                // whatever SA_RESTART says (ERESTARTNOINTR)
     bool unborn = false;                        // of a fork: the proxy has yet to tell its pid
+    Process* keeps = nullptr;                   // never in the program: its proxy waits for that guest's
+    trace::Tracee* tracee = nullptr;            // somebody traces it: exec/trace.hpp, written under its lock
     u64 child_tid_set = 0;                      // user address that the unborn writes it to, 0: none
     const CloneRequest* fork_request = nullptr; // under the process's lock, while it forks
     u64 rseq_area = 0;                          // user address, 0: none
@@ -94,8 +99,16 @@ constexpr u32 num_reached = 32;
 
 constexpr u32 max_spares = 16;
 
+// How a guest comes to life that runs beside its host (exec/fork.hpp).
+struct GuestBirth {
+    u32 slot = 0;
+    u64 flags = 0;                   // of Linux's clone
+    std::atomic<i32> error{0};       // there will be none
+    std::atomic<bool> awaited{true}; // by the thread that has asked for it
+};
+
 // A guest is a process that shares its host's memory, slots and handle (vfork), until it executes another
-// program or ends; meanwhile the thread of the host that made it waits.
+// program or ends; meanwhile the thread of the host that made it waits, or a thread of its own that only does that.
 struct Process {
     explicit Process(Process* its_host = nullptr)
         : space(its_host != nullptr ? its_host->space : own_space), host(its_host)
@@ -119,6 +132,7 @@ struct Process {
     AddressSpace& space;
     Process* const host;           // nullptr: it is no guest
     Process* next_guest = nullptr; // under the host's lock
+    GuestBirth birth;
 
     SpinLock lock; // a host's comes before its guests'
     Process* guests GUARDED_BY(lock) = nullptr;
@@ -168,6 +182,21 @@ class HeldProcess {
     Process* process_ = nullptr;
 };
 
+// A task of any process of the LWK by its number, in the asker's PID namespace; it stays while this lives.
+class HeldThread {
+  public:
+    HeldThread(u32 tid, const Process& asker);
+    ~HeldThread();
+    HeldThread(const HeldThread&) = delete;
+    HeldThread& operator=(const HeldThread&) = delete;
+    explicit operator bool() const { return task_ != nullptr; }
+    Task* operator->() const { return task_; }
+    Task& operator*() const { return *task_; }
+
+  private:
+    Task* task_ = nullptr;
+};
+
 // The task of the asker's process with that thread id, 0: the asker; it stays while this lives.
 class HeldTask {
   public:
@@ -213,6 +242,9 @@ void dismiss_process(Process* p);                   // one that is in no table
 // A new task of the process with these registers, on a free slot. The proxy makes its thread first.
 // Returns the thread id.
 Result<u32> clone_task(Task& parent, const CloneRequest& request);
+
+// A task with a proxy thread for a guest of the parent's process to come. It is not started yet.
+Result<Task*> make_keeper(Task& parent);
 
 // The end of the current task, or of its process; status as the proxy shall exit.
 [[noreturn]] void exit_task(Task& task, u64 status);

@@ -71,6 +71,36 @@ HeldTask::~HeldTask()
         task_->held.fetch_sub(1);
 }
 
+namespace {
+
+Task* hold_task(Process& p, u32 tid)
+{
+    LockGuard guard(p.lock);
+    Task* task = find_task(p, tid);
+    if (task != nullptr)
+        task->held.fetch_add(1);
+    for (Process* g = p.guests; g != nullptr && task == nullptr; g = g->next_guest)
+        task = hold_task(*g, tid);
+    return task;
+}
+
+} // namespace
+
+HeldThread::HeldThread(u32 tid, const Process& asker)
+{
+    const u32 space = asker.page->pid_namespace;
+    LockGuard guard(process_table_lock);
+    for (u32 i = 0; i < table_end && task_ == nullptr; ++i)
+        if (Process* p = table[i]; p != nullptr && p->page->pid_namespace == space)
+            task_ = hold_task(*p, tid);
+}
+
+HeldThread::~HeldThread()
+{
+    if (task_ != nullptr)
+        task_->held.fetch_sub(1);
+}
+
 void let_process_go(Process& p)
 {
     p.holders.fetch_sub(1);

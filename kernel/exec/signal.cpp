@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <exec/process.hpp>
-#include <exec/rseq.hpp>
-#include <exec/signal_frame.hpp>
 #include <exec/timers.hpp>
 #include <mm/object_cache.hpp>
 #include <offload/ikc.hpp>
@@ -12,50 +10,14 @@ namespace {
 
 ObjectCache<QueuedSignal> nodes;
 
-enum class Default : u8 { terminate, core, ignore, stop };
-
-Default default_action(u32 signo)
-{
-    switch (signo) {
-    case sig_chld:
-    case sig_cont:
-    case sig_urg:
-    case sig_winch:
-        return Default::ignore;
-    case sig_stop:
-    case sig_tstp:
-    case sig_ttin:
-    case sig_ttou:
-        return Default::stop;
-    case sig_quit:
-    case sig_ill:
-    case sig_trap:
-    case sig_abrt:
-    case sig_bus:
-    case sig_fpe:
-    case sig_segv:
-    case sig_xcpu:
-    case sig_xfsz:
-    case sig_sys:
-        return Default::core;
-    default:
-        return Default::terminate;
-    }
-}
-
-bool is_ignored(Process& p, u32 signo) REQUIRES(p.lock)
-{
-    const u64 handler = p.actions.of[signo - 1].handler;
-    return signo != sig_kill && signo != sig_stop &&
-           (handler == handler_ignore || (handler == handler_default && is_ignored_by_default(signo)));
-}
-
 // Blocked signals are kept whatever their disposition is: it may change until they are unblocked.
 bool is_dropped(Process& p, const Task* task, u32 signo) REQUIRES(p.lock)
 {
     for (const Task* t = p.tasks; task == nullptr && t != nullptr; t = t->next_task)
         if (t->next_task == nullptr)
             task = t; // the main thread stands for the process, as on Linux
+    if (task != nullptr && task->tracee != nullptr)
+        return false; // its tracer wants to see it
     return (task == nullptr || (task->signals.mask & signal_bit(signo)) == 0) && is_ignored(p, signo);
 }
 
@@ -133,12 +95,6 @@ Status queue(Process& p, Task* task, const SignalInfo& info, QueuedSignal* node)
     return {};
 }
 
-struct Taken {
-    SignalInfo info; // signo 0: nothing
-    SignalAction action;
-    u64 mask = 0; // what the handler's return shall restore
-};
-
 bool take_from(Process& p, SignalQueue& q, u64 set, SignalInfo& info) REQUIRES(p.lock)
 {
     u64 ready = q.set() & set;
@@ -158,57 +114,6 @@ bool take_from(Process& p, SignalQueue& q, u64 set, SignalInfo& info) REQUIRES(p
     }
     return true;
 }
-
-Taken take(Task& task)
-{
-    Process& p = *task.owner;
-    Taken taken;
-    LockGuard guard(p.lock);
-    do {
-        taken.info = {};
-        if (!accept_locked(task, ~task.signals.mask | unblockable, taken.info))
-            return taken;
-    } while (is_ignored(p, taken.info.signo));
-    const u32 signo = taken.info.signo;
-    taken.action = p.actions.of[signo - 1];
-    taken.mask = task.restore_mask ? task.saved_mask : task.signals.mask;
-    if (taken.action.handler > handler_ignore) {
-        if ((taken.action.flags & sa_resethand) != 0)
-            p.actions.of[signo - 1].handler = handler_default;
-        const u64 own = (taken.action.flags & sa_nodefer) != 0 ? 0 : signal_bit(signo);
-        task.signals.mask = (task.signals.mask | taken.action.mask | own) & ~unblockable;
-        task.restore_mask = false;
-    }
-    return taken;
-}
-
-// The registers for a core file, as a signal frame on the program's stack, from which the proxy takes them.
-u64 put_core_frame(Task& task, const arch::TrapFrame& frame, const SignalInfo& info)
-{
-    arch::TrapFrame scratch = frame;
-    const bool guest = task.owner->host != nullptr; // its memory is its host's, who goes on
-    return !guest && push_signal_frame(task, scratch, {}, info, 0) ? scratch.rsp : 0;
-}
-
-void act_by_default(Task& task, const arch::TrapFrame& frame, const SignalInfo& info)
-{
-    const Default what = default_action(info.signo);
-    if (what == Default::stop) {
-        (void)offload(task, STILL_CALL_STOP, info.signo); // Linux stops the proxy, or not (orphaned group)
-        return;
-    }
-    const bool core = what == Default::core;
-    exit_process_by_signal(task, info.signo, core, core ? put_core_frame(task, frame, info) : 0);
-}
-
-} // namespace
-
-bool is_ignored_by_default(u32 signo)
-{
-    return default_action(signo) == Default::ignore;
-}
-
-namespace {
 
 Status send_locked(Process& p, Task* task, const SignalInfo& info, QueuedSignal* node) REQUIRES(p.lock)
 {
@@ -344,44 +249,6 @@ void restore_mask_now(Task& task)
         return;
     task.restore_mask = false;
     set_signal_mask(task, task.saved_mask);
-}
-
-void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr)
-{
-    constexpr auto code = [](Errno e) { return static_cast<u64>(-static_cast<i64>(e)); };
-    constexpr u64 syscall_bytes = 2, nr_restart_syscall = 219;
-    bool undecided = nr >= 0 && frame.rax == code(Errno::restart);
-    while (signal_pending(task)) {
-        const Taken taken = take(task);
-        if (taken.info.signo == 0)
-            break;
-        if (taken.action.handler == handler_default) {
-            act_by_default(task, frame, taken.info);
-            continue;
-        }
-        if (undecided) {
-            const bool wanted = (taken.action.flags & sa_restart) != 0 || task.restart_always;
-            const bool again = wanted && task.restart_nr >= 0;
-            frame.rax = again ? static_cast<u64>(task.restart_nr) : code(Errno::intr);
-            frame.rip -= again ? syscall_bytes : 0;
-            task.resume.again = nullptr;
-            undecided = false;
-        }
-        rseq::on_signal(task, frame);
-        if (push_signal_frame(task, frame, taken.action, taken.info, taken.mask))
-            continue;
-        if (taken.info.signo == sig_segv)
-            exit_process_by_signal(task, sig_segv, true);
-        (void)force_signal(task, sent_signal(sig_segv, si_kernel));
-    }
-    if (undecided) {
-        frame.rax = task.resume.again != nullptr ? nr_restart_syscall : static_cast<u64>(nr);
-        frame.rip -= syscall_bytes;
-    }
-    task.restart_nr = -1;
-    task.restart_always = false;
-    restore_mask_now(task);
-    choose_offload_way(task);
 }
 
 void free_signals(Process& p, Task* task)

@@ -126,7 +126,8 @@ void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr);
 // What is pending for a task that goes away, or with nullptr for its process.
 void free_signals(Process& p, Task* task);
 
-// Is it dropped if it comes? Under the process's lock.
 [[nodiscard]] bool is_ignored_by_default(u32 signo);
+// Is it dropped if it comes? Under the process's lock.
+[[nodiscard]] bool is_ignored(Process& p, u32 signo);
 
 } // namespace still

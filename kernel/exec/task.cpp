@@ -4,6 +4,7 @@
 #include <arch/layout.hpp>
 #include <arch/page_table.hpp>
 #include <exec/core_file.hpp>
+#include <exec/fork.hpp>
 #include <exec/futex.hpp>
 #include <exec/peers.hpp>
 #include <exec/process.hpp>
@@ -35,6 +36,8 @@ void reap_task(Thread* thread)
 // A forked child learns from its proxy, once that is there, who it is.
 void learn_pid(Task& task)
 {
+    if (task.ending)
+        keep_guest(task);
     const auto pid = offload_quickly(task, STILL_CALL_IDENTIFY);
     leave_if_dying(task);
     if (!pid || *pid <= 0)
@@ -232,6 +235,16 @@ Result<u32> clone_task(Task& parent, const CloneRequest& request)
         (void)copy_to_user(request.child_tid_set, &number, sizeof(number));
     start_task(p, *task, c);
     return number;
+}
+
+Result<Task*> make_keeper(Task& parent)
+{
+    Task* task = TRY(make_task_and_proxy(parent, 0, this_cpu().arch.node));
+    task->signals.mask = ~unblockable;
+    task->ending = true; // nobody's last thread, and nobody is to meet it
+    task->unborn = true;
+    __builtin_memcpy(task->affinity, parent.affinity, sizeof(task->affinity));
+    return task;
 }
 
 namespace {

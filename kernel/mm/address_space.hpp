@@ -133,6 +133,9 @@ class AddressSpace {
     static Transfer copy_between(AddressSpace& to, UserAddr to_start, AddressSpace& from, UserAddr from_start,
                                  u64 bytes);
 
+    // Likewise from the kernel, for ptrace(2). How many bytes.
+    u64 put(UserAddr to, const void* from, u64 bytes) EXCLUDES(lock_);
+
     // mremap: the pages of a range go to another place, which is reserved as a leaving area. again: somebody is at
     // them. When the departure is settled (with Linux asked to mark nothing) end_move() puts them there, all at once,
     // and makes an area of it as target says.

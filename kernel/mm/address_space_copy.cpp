@@ -74,4 +74,15 @@ Transfer AddressSpace::copy_between(AddressSpace& to, UserAddr to_start, Address
     return done;
 }
 
+u64 AddressSpace::put(UserAddr to, const void* from, u64 bytes)
+{
+    LockGuard guard(lock_);
+    const Piece out = piece_at(table_.find(to), to, true);
+    if (out.memory == nullptr)
+        return 0;
+    const u64 now = min(out.bytes, bytes);
+    __builtin_memcpy(out.memory, from, now);
+    return now;
+}
+
 } // namespace still

@@ -3,6 +3,7 @@
 #include <arch/layout.hpp>
 #include <exec/fork.hpp>
 #include <exec/user_memory.hpp>
+#include <offload/ikc.hpp>
 #include <syscall/dispatch.hpp>
 #include <syscall/memory.hpp>
 
@@ -73,13 +74,20 @@ SyscallResult write_pidfd(Task& task, u32 pid, u64 address)
     return pid;
 }
 
+// mcexec's hidden descriptor has one number for all who share its memory. A guest can't have guests that outlive it.
+bool may_run_beside(const Task& task, bool shares_files)
+{
+    return shares_files && task.owner->host == nullptr && !ikc::is_served_locally();
+}
+
 SyscallResult make_process(Task& task, const Call& call, const CloneArgs& args)
 {
     const bool shares_memory = (args.flags & clone_vm) != 0;
     const bool waits = (args.flags & clone_vfork) != 0;
-    // Two processes that run at once in one memory, or with one table of descriptors: docs/limits.md.
-    if ((args.flags & ~process_flags) != 0 || (shares_memory && !waits) ||
-        (!shares_memory && (args.flags & clone_files) != 0))
+    const bool shares_files = (args.flags & clone_files) != 0;
+    // Two processes that run at once in one memory with two tables of descriptors, or the reverse: docs/limits.md.
+    if ((args.flags & ~process_flags) != 0 ||
+        (shares_memory && !waits && !may_run_beside(task, shares_files)) || (!shares_memory && shares_files))
         return fail(Errno::nosys);
     // Before there is a child: a place that can't be written is the parent's mistake.
     if ((args.flags & clone_pidfd) != 0)
@@ -87,7 +95,9 @@ SyscallResult make_process(Task& task, const Call& call, const CloneArgs& args)
     const u64 flags =
         (args.flags & proxy_flags) | args.exit_signal | (shares_memory ? args.flags & clone_files : 0);
     const CloneRequest request = to_request(call, args);
-    const u32 pid = TRY(shares_memory ? vfork_task(task, request, flags) : fork_task(task, request, flags));
+    const u32 pid = TRY(!shares_memory ? fork_task(task, request, flags)
+                        : waits        ? vfork_task(task, request, flags)
+                                       : clone_beside(task, request, flags));
     if (request.parent_tid != 0)
         (void)UserOut<u32>(request.parent_tid).write(pid); // as Linux: the child is there
     if ((args.flags & clone_pidfd) != 0)
