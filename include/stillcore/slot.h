@@ -110,7 +110,7 @@ enum still_call {
 	/* Has the thread capability arg[0] (capabilities(7))? Answer: 0 or 1. */
 	STILL_CALL_CAPABLE = 0x10040,
 	/* May the thread trace that process, arg[0] (ptrace(2), "Ptrace access mode checking")? 0, -EPERM or -ESRCH. */
-	STILL_CALL_MAY_TRACE = 0x10041,
+	STILL_CALL_MAY_TRACE = 0x10043,
 	/* io_setup for arg[0] events: the context, which is its ring's address; to be moved by REMAP. */
 	STILL_CALL_AIO_SETUP = 0x10023,
 	/* The bytes of the ring of context arg[0], which AIO_SETUP has just made. */
