@@ -173,20 +173,23 @@ Status AddressSpace::begin_unmap(UserRange range, Departure& left)
     LockGuard guard(lock_);
     left.range = range;
     // What a child gets must stay where it is until it has it, and what is being copied or moved until that is done.
-    if (yields_to_fork() || is_departing(range) || areas_.any_leaving(range))
+    if (yields_to_fork() || is_departing(range))
         return fail(Errno::again);
+    auto it = areas_.first_behind(range.start);
     UserAddr covered = range.start;
-    for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end; ++it)
-        if (it->range.start <= covered)
-            covered = it->range.end;
+    for (auto v = it; v != areas_.end() && v->range.start < range.end; ++v) {
+        if (v->kind == VmaKind::leaving)
+            return fail(Errno::again); // somebody else is at it
+        if (v->range.start <= covered)
+            covered = v->range.end;
+    }
     TRY_STATUS(table_.split_at(range.start));
     TRY_STATUS(table_.split_at(range.end));
     TRY_STATUS(areas_.split_around(range));
     if (covered < range.end)
         TRY_STATUS(
             areas_.fill_holes(range)); // all that leaves in the range is the caller's until end_unmap()
-    for (auto it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end;
-         ++it) {
+    for (it = areas_.first_behind(range.start); it != areas_.end() && it->range.start < range.end; ++it) {
         if (it->hole)
             continue;
         // What Linux has there goes when the proxy unmaps it.

@@ -35,14 +35,6 @@ bool VmaMap::only_leaving(UserRange range)
     return true;
 }
 
-bool VmaMap::any_leaving(UserRange range)
-{
-    for (auto it = first_behind(range.start); it != tree_.end() && it->range.start < range.end; ++it)
-        if (it->kind == VmaKind::leaving)
-            return true;
-    return false;
-}
-
 Status VmaMap::insert(const Vma& proto)
 {
     if (count_ >= max_areas)

@@ -114,7 +114,13 @@ class VmaMap {
     // Is there nothing in the range but what leaves?
     [[nodiscard]] bool only_leaving(UserRange range);
     // Is there anything that leaves?
-    [[nodiscard]] bool any_leaving(UserRange range);
+    [[nodiscard]] bool any_leaving(UserRange range)
+    {
+        for (auto it = first_behind(range.start); it != tree_.end() && it->range.start < range.end; ++it)
+            if (it->kind == VmaKind::leaving)
+                return true;
+        return false;
+    }
     // Copies proto into a new area (its file gains a reference) and merges it with equal neighbours.
     // proto.range must be free.
     Status insert(const Vma& proto);
