@@ -30,7 +30,6 @@ struct Resume {
     Result<u64> (*again)(Task& task, const Resume& left) = nullptr;
     u64 deadline = 0; // of the clock that the call waits by
     u64 arg[6] = {};
-    u32 nr = 0; // which call it was, where there are several
 };
 
 // What a new task starts with, as clone(2) was asked.
@@ -60,6 +59,7 @@ struct Task : Thread, Wakeable<Task> { // held also by tasks that look at it, se
     bool poses = false;      // its registers are for a core file, see exec/core_file.hpp
     i32 restart_nr = -1;     // after a handler with SA_RESTART: this system call again; -1: EINTR
     Resume resume;           // without a handler: go on with this
+    u32 resumed_nr = 0;      // which call that is, where it may be several
     u64 saved_mask = 0;      // of a call with a mask of its own
     bool restore_mask = false;
     bool restart_always = false;                // whatever SA_RESTART says (ERESTARTNOINTR)

@@ -126,7 +126,7 @@ SyscallResult socket_again(Task& task, const Resume& left)
 {
     TRY(offload_quickly(task, STILL_CALL_WAITED, tsc_to_ns(arch::read_tsc() - left.deadline)));
     const auto& arg = left.arg;
-    const i64 result = TRY(offload(task, left.nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]));
+    const i64 result = TRY(offload(task, task.resumed_nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]));
     if (result == -STILL_EINTR_STOPPED)
         return fail(Errno::intr);
     if (result != -STILL_EINTR_FINAL && result != -static_cast<i64>(Errno::intr))
@@ -143,8 +143,8 @@ SyscallResult linux_error(Task& task, const Call& call, i64 result)
     if (result == -STILL_EINTR_FINAL) {
         const arch::TrapFrame& f = call.frame;
         task.restart_nr = -1;
-        task.resume = {
-            socket_again, task.slot.waiting_since(), {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9}, call.nr};
+        task.resumed_nr = call.nr;
+        task.resume = {socket_again, task.slot.waiting_since(), {f.rdi, f.rsi, f.rdx, f.r10, f.r8, f.r9}};
         return fail(Errno::restart);
     }
     if (result == -static_cast<i64>(Errno::intr)) {
