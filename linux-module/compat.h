@@ -15,7 +15,7 @@
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
 #include <asm/vdso/vsyscall.h>
 #endif
-#if __has_include(<linux/folio_batch.h>)
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
 #include <linux/folio_batch.h>
 #else
 #include <linux/pagevec.h>

@@ -64,9 +64,8 @@ struct Taken {
 };
 
 // What becomes of a signal that was taken off its queue. signo 0: nothing.
-Taken act_on(Task& task, const SignalInfo& info) REQUIRES(task.owner->lock)
+Taken act_on(Process& p, Task& task, const SignalInfo& info) REQUIRES(p.lock)
 {
-    Process& p = *task.owner;
     Taken taken{info, {}, 0};
     const u32 signo = info.signo;
     taken.action = p.actions.of[signo - 1];
@@ -91,7 +90,7 @@ Taken take(Task& task)
         if (!accept_locked(task, ~task.signals.mask | unblockable, info))
             return {};
     } while (is_ignored(p, info.signo));
-    return act_on(task, info);
+    return act_on(p, task, info);
 }
 
 // Likewise of a traced task, whose tracer sees each first. rewritten: and has changed registers.
@@ -112,7 +111,7 @@ Taken take_traced(Task& task, arch::TrapFrame& frame, i32& nr, bool& rewritten)
         if (info.signo == 0 || is_ignored(p, info.signo))
             continue;
         if ((signal_bit(info.signo) & task.signals.mask & ~unblockable) == 0)
-            return act_on(task, info);
+            return act_on(p, task, info);
         task.signals.pending.add(info); // another one, which it does not take now
     }
 }
