@@ -15,7 +15,9 @@
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
 #include <asm/vdso/vsyscall.h>
 #endif
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+#ifdef __CHECKER__ /* sparse, which looks at it on 6.1, does not know __has_include */
+#include <linux/pagevec.h>
+#elif __has_include(<linux/folio_batch.h>)
 #include <linux/folio_batch.h>
 #else
 #include <linux/pagevec.h>
