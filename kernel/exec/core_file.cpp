@@ -6,12 +6,6 @@ namespace still {
 
 namespace {
 
-const arch::TrapFrame& user_frame(const Task& task)
-{
-    // SAFETY: the first that a system call or an interrupt puts on the thread's stack.
-    return *reinterpret_cast<const arch::TrapFrame*>(task.stack_top() - sizeof(arch::TrapFrame));
-}
-
 // SYSCALL leaves rip and the flags there, too (SDM vol. 2).
 bool is_in_syscall(const arch::TrapFrame& f)
 {

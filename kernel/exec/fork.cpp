@@ -246,16 +246,16 @@ Result<u32> clone_beside(Task& task, const CloneRequest& request, u64 flags)
         return fail(started.error());
     for (;;) {
         const u32 pid = __atomic_load_n(&guest->pid, __ATOMIC_ACQUIRE);
-        const i32 error = guest->birth.error.load();
+        const i64 answer = guest->birth.answer.load(); // killed before it knew its pid, or not made
         const bool ending = host.dying.load();
-        if (pid == 0 && error == 0 && !ending) {
+        if (pid == 0 && answer == 0 && !ending) {
             park_until(arch::read_tsc() + us_to_tsc(100));
             continue;
         }
         guest->birth.awaited.store(false); // from here on it may be gone
         if (pid != 0)
             return pid;
-        return fail(ending ? Errno::intr : static_cast<Errno>(error));
+        return answer != 0 ? to_pid(answer) : fail(Errno::intr);
     }
 }
 
@@ -266,7 +266,7 @@ void keep_guest(Task& keeper)
     Process& guest = *keeper.keeps;
     const auto answer = offload_quickly(keeper, STILL_CALL_VFORK, guest.birth.slot, guest.birth.flags);
     leave_if_dying(keeper);
-    guest.birth.error.store(answer && *answer < 0 ? static_cast<i32>(-*answer) : 0);
+    guest.birth.answer.store(answer ? *answer : -static_cast<i64>(answer.error()));
     while (guest.birth.awaited.load()) {
         leave_if_dying(keeper);
         park_until(arch::read_tsc() + us_to_tsc(100));

@@ -103,7 +103,7 @@ constexpr u32 max_spares = 16;
 struct GuestBirth {
     u32 slot = 0;
     u64 flags = 0;                   // of Linux's clone
-    std::atomic<i32> error{0};       // there will be none
+    std::atomic<i64> answer{0};      // of that, once the guest's proxy has gone: its pid, or an error
     std::atomic<bool> awaited{true}; // by the thread that has asked for it
 };
 
@@ -242,6 +242,9 @@ void dismiss_process(Process* p);                   // one that is in no table
 // A new task of the process with these registers, on a free slot. The proxy makes its thread first.
 // Returns the thread id.
 Result<u32> clone_task(Task& parent, const CloneRequest& request);
+
+// Where a task's way into the kernel left the program's registers.
+[[nodiscard]] const arch::TrapFrame& user_frame(const Task& task);
 
 // A task with a proxy thread for a guest of the parent's process to come. It is not started yet.
 Result<Task*> make_keeper(Task& parent);

@@ -237,6 +237,12 @@ Result<u32> clone_task(Task& parent, const CloneRequest& request)
     return number;
 }
 
+const arch::TrapFrame& user_frame(const Task& task)
+{
+    // SAFETY: the first that a system call or an interrupt puts on the thread's stack.
+    return *reinterpret_cast<const arch::TrapFrame*>(task.stack_top() - sizeof(arch::TrapFrame));
+}
+
 Result<Task*> make_keeper(Task& parent)
 {
     Task* task = TRY(make_task_and_proxy(parent, 0, this_cpu().arch.node));

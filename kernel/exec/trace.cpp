@@ -107,7 +107,7 @@ void reap(Thread* thread)
                 continue;
             if ((t->options & option_exitkill) != 0 && t->task != nullptr)
                 kill(*t->task->owner);
-            t->signo = t->untold ? t->info.signo : 0; // what it was told of is its own
+            t->signo = t->untold ? t->status >> 8 : 0; // what it was told of is its own; info is what it wrote
             release(*t);
         }
         if (task.tracee != nullptr)

@@ -6,12 +6,6 @@
 
 namespace still::trace {
 
-arch::TrapFrame& user_frame(const Task& task)
-{
-    // SAFETY: the first that a system call or an interrupt puts on the thread's stack.
-    return *reinterpret_cast<arch::TrapFrame*>(task.stack_top() - sizeof(arch::TrapFrame));
-}
-
 u32 fpu_order()
 {
     u32 order = 0;

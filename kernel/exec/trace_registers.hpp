@@ -6,8 +6,6 @@
 
 namespace still::trace {
 
-// Where a task's way into the kernel left the program's registers.
-[[nodiscard]] arch::TrapFrame& user_frame(const Task& task);
 [[nodiscard]] u32 fpu_order();
 
 // The current task stops, with these registers, in system call nr or in none (-1).

@@ -71,7 +71,9 @@ SyscallResult attach_to(Task& tracer, u32 tid)
     constexpr u64 by_pid = 1, look_at_all = 0x41000005; // __WALL, WNOWAIT, WEXITED, WNOHANG
     const i64 child = TRY(offload_quickly(tracer, nr_waitid, by_pid, tid, 0, look_at_all));
     const HeldThread target(tid, *tracer.owner);
-    return target ? done(trace::attach(tracer, *target, child == 0)) : fail(Errno::srch);
+    if (!target || target->owner->pid != pid) // the number is another's since Linux was asked
+        return fail(Errno::srch);
+    return done(trace::attach(tracer, *target, child == 0));
 }
 
 // A word of the tracee's memory. io, as Linux says it.

@@ -45,6 +45,26 @@ static void ends(void)
     shared->go = 1;
     show_wait("its end", pid, 0);
 
+    puts("-- one that ends before it has waited, and has made the signal's facts up");
+    pid = start(waits);
+    fflush(stdout);
+    tracer = fork();
+    if (tracer == 0) {
+        siginfo_t info = {.si_signo = 0x7ffffff0};
+
+        stop(pid);
+        TRY(TRACE(PTRACE_CONT, pid, 0, 0));
+        kill(pid, SIGUSR1);
+        while (TRACE(PTRACE_SETSIGINFO, pid, 0, &info) != 0)
+            pause_ms(1);
+        _exit(0);
+    }
+    show_wait("the tracer", tracer, 0);
+    pause_ms(20);
+    printf("what came: %d\n", shared->count[SIGUSR1]);
+    shared->go = 1;
+    show_wait("its end", pid, 0);
+
     puts("-- a tracer that takes its tracees along");
     pid = start(waits);
     fflush(stdout);
