@@ -107,7 +107,8 @@ void reap(Thread* thread)
                 continue;
             if ((t->options & option_exitkill) != 0 && t->task != nullptr)
                 kill(*t->task->owner);
-            t->signo = t->untold ? t->status >> 8 : 0; // what it was told of is its own; info is what it wrote
+            // What it was told of is its own. Not info's number, which it may have written.
+            t->signo = t->untold ? t->status >> 8 : 0;
             release(*t);
         }
         if (task.tracee != nullptr)
