@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 # still_unit_test(NAME <name> SOURCES <files> [LIBS <targets>] [LABELS <labels>] [INCLUDES <dirs>])
-# A GoogleTest program that ctest runs as one test. The label 'tsan' has it run under ThreadSanitizer too.
+# A GoogleTest program that ctest runs as one test. The label 'tsan' has it run under ThreadSanitizer too, for which
+# the others are not built.
 function(still_unit_test)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES;LIBS;LABELS;INCLUDES")
-  if(NOT STILL_TESTS)
+  if(NOT STILL_TESTS OR NOT STILL_UNIT OR STILL_SANITIZE STREQUAL "thread" AND NOT "tsan" IN_LIST arg_LABELS)
     return()
   endif()
   find_package(GTest REQUIRED)

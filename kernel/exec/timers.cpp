@@ -42,6 +42,55 @@ void fire(Process& p, PosixTimer& t, u64 now) REQUIRES(p.lock)
         t.due = max(t.fired + (missed(t.fired, now, t.interval) + 1) * t.interval, now + tick_ns);
 }
 
+// Both are due.
+bool goes_first(const PosixTimer& a, const PosixTimer& b)
+{
+    if (a.clock.kind != b.clock.kind || a.clock.kind == Clock::Kind::thread_cpu)
+        return a.late > b.late;
+    return a.due < b.due || (a.due == b.due && a.id < b.id);
+}
+
+PosixTimer* merged(PosixTimer* a, PosixTimer* b)
+{
+    PosixTimer* first = nullptr;
+    PosixTimer** end = &first;
+    while (a != nullptr && b != nullptr) {
+        PosixTimer*& earlier = goes_first(*a, *b) ? a : b;
+        *end = earlier;
+        end = &earlier->next_late;
+        earlier = earlier->next_late;
+    }
+    *end = a != nullptr ? a : b;
+    return first;
+}
+
+// Timers that are due, the longest due first, as Linux has them; of those due at once the oldest first.
+class LateTimers {
+  public:
+    void add(PosixTimer& t, u64 late)
+    {
+        t.late = late;
+        t.next_late = nullptr;
+        PosixTimer* run = &t;
+        u32 n = 0;
+        for (; runs_[n] != nullptr; ++n) {
+            run = merged(run, runs_[n]);
+            runs_[n] = nullptr;
+        }
+        runs_[n] = run;
+    }
+    PosixTimer* in_order() const
+    {
+        PosixTimer* all = nullptr;
+        for (PosixTimer* run : runs_)
+            all = merged(all, run);
+        return all;
+    }
+
+  private:
+    PosixTimer* runs_[32] = {}; // n: none, or 2^n timers in their order
+};
+
 // An itimer of CPU time.
 void tick(Process& p, CpuTimer& t, u64 now, u32 signo) REQUIRES(p.lock)
 {
@@ -84,12 +133,18 @@ Next run_due(Process& p) REQUIRES(p.lock)
     for (const u64 limit : {p.limit_cpu.soft, p.limit_cpu.hard})
         if (limit < unlimited / second)
             sooner(next.cpu, max(limit * second, cpu + 1) - cpu);
+    LateTimers late;
     for (PosixTimer* t = p.timers.first; t != nullptr; t = t->next) {
-        if (t->due == 0 || !t->sends) // who has no signal is looked at by timer_gettime only
+        const u64 now = read_clock_locked(p, t->clock);
+        if (t->due != 0 && t->sends && now >= t->due) // who has no signal is looked at by timer_gettime only
+            late.add(*t, now - t->due);
+    }
+    for (PosixTimer* t = late.in_order(); t != nullptr; t = t->next_late)
+        fire(p, *t, t->due + t->late);
+    for (PosixTimer* t = p.timers.first; t != nullptr; t = t->next) {
+        if (t->due == 0 || !t->sends)
             continue;
         const u64 now = read_clock_locked(p, t->clock);
-        if (now >= t->due)
-            fire(p, *t, now);
         if (t->due != 0)
             sooner(t->clock.is_cpu_time() ? next.cpu : next.real, max(t->due, now + 1) - now);
         if (t->due != 0 && t->clock.kind == Clock::Kind::realtime)

@@ -19,6 +19,8 @@ struct PosixTimer {
     i32 overrun = 0;
     QueuedSignal node;
     PosixTimer* next = nullptr;
+    u64 late = 0; // while it is being fired: how long ago it was due
+    PosixTimer* next_late = nullptr;
 };
 
 struct TimerSetting {

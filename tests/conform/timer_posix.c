@@ -107,6 +107,40 @@ static void each_clock(const char* name, clockid_t clock, int busy)
     SHOW(timer_delete(timer));
 }
 
+// Due so soon after one another that they may all be late: what was due first is taken first.
+static void order(void)
+{
+    enum { num = 12 };
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN};
+    struct itimerspec spec = {{0, 0}, {0, 0}};
+    timer_t timers[num];
+    sigset_t set;
+    siginfo_t info;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGRTMIN);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    for (int i = 0; i < num; ++i) {
+        event.sigev_value.sival_int = i;
+        timer_create(CLOCK_MONOTONIC, &event, &timers[i]);
+    }
+    clock_gettime(CLOCK_MONOTONIC, &spec.it_value);
+    spec.it_value.tv_sec += 2;
+    for (int i = 0; i < num; ++i) {
+        spec.it_value.tv_nsec = 1000 * (i * 7 % num / 2); // pairs are due at once
+        timer_settime(timers[i], TIMER_ABSTIME, &spec, NULL);
+    }
+    printf("in order:");
+    for (int i = 0; i < num; ++i) {
+        sigwaitinfo(&set, &info);
+        printf(" %d", info.si_value.sival_int);
+    }
+    printf("\n");
+    for (int i = 0; i < num; ++i)
+        timer_delete(timers[i]);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 static void overruns(void)
 {
     struct sigevent event = {
@@ -264,6 +298,7 @@ int main(void)
     pthread_getcpuclockid(pthread_self(), &mine);
     each_clock("this thread", mine, 1);
     overruns();
+    order();
     tiny();
     who();
     errors();
