@@ -1,46 +1,39 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Another choice than the defaults of still menuconfig, built and booted."""
+"""Another choice than the defaults of still menuconfig, built by clang and booted."""
 import re
-import subprocess
 
 import pytest
 from machines import ROOT, machine, run
 from served import archive_with
 
-from stilllib import packages
 from stilllib.alone_line import command_line
 
-PLACE = ROOT / "build" / "configured"
-CHOICE = {"QUIET": "y", "SCREEN": "n", "LOG_KIB": "128", "SLICE_MS": "3", "END_RESTART": "y", "BUILT_IN": "n"}
+CHOICE = ROOT / "tests/alone/choice.config"
+IMAGE = ROOT / "build/clang/kernel/stillcore.elf"
+pytestmark = pytest.mark.clang  # the preset clang is built with the choice
 
 
-@pytest.fixture(scope="module")
-def image(tmp_path_factory):
-    packages.need("menuconfig")
+def test_the_choice_is_none_of_the_defaults(tmp_path):
     import kconfiglib
-    choice = tmp_path_factory.mktemp("config") / "still.config"
     menu = kconfiglib.Kconfig(str(ROOT / "Kconfig"))
-    for name, value in CHOICE.items():
-        assert menu.syms[name].set_value(value)
-    menu.write_config(str(choice))
-    only = [f"-DSTILL_{part}=OFF" for part in ("MODULE", "TOOLS", "TESTS")]
-    for argv in (["cmake", "-S", ROOT, "-B", PLACE, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
-                  f"-DSTILL_CHOICE={choice}", *only], ["cmake", "--build", PLACE, "--target", "stillcore_final"]):
-        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        assert done.returncode == 0, done.stdout[-3000:]
-    return PLACE / "kernel" / "stillcore.elf"
+    chosen = kconfiglib.Kconfig(str(ROOT / "Kconfig"))
+    chosen.load_config(str(CHOICE))
+    chosen.write_config(str(tmp_path / "again"))
+    assert (tmp_path / "again").read_text() == CHOICE.read_text(), "still menuconfig would write it otherwise"
+    changed = {name for name in menu.syms if menu.syms[name].str_value != chosen.syms[name].str_value}
+    assert {"QUIET", "SCREEN", "LOG_KIB", "SLICE_MS", "END_RESTART", "BUILT_IN"} <= changed
 
 
-def test_what_was_chosen_is_built(image, tmp_path):
+def test_what_was_chosen_is_built(tmp_path):
     archive = tmp_path / "archive"
     archive.write_bytes(archive_with("bash").to_bytes())
-    boot = ["-kernel", str(image), "-initrd", str(archive), "-append",
+    boot = ["-kernel", str(IMAGE), "-initrd", str(archive), "-append",
             command_line([], "/bin/bash", ["-c", "echo here it is; exit 4"])]
     ran = run([*machine(), *boot], until="here it is\nStillcore: the initial task starts again\nhere it is")
     assert "here it is\nStillcore: the initial task starts again\nhere it is" in ran.console, ran.console
     assert not re.search(r"^\[\d+\.\d+\]", ran.console, re.MULTILINE), "the log is on the console"
 
 
-def test_what_the_command_line_says_goes_first(image):
-    ran = run([*machine(), "-kernel", str(image), "-append", "verbose end=off"])
+def test_what_the_command_line_says_goes_first():
+    ran = run([*machine(), "-kernel", str(IMAGE), "-append", "verbose end=off"])
     assert ran.status == 127 and ran.log("the initial task /init can't be started"), ran

@@ -14,6 +14,7 @@ from stilllib.qemu import Machine  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "numa: needs the guest with two NUMA nodes")
+    config.addinivalue_line("markers", "long: only in the suite of that name")
 
 
 def pytest_addoption(parser):

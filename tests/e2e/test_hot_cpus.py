@@ -169,6 +169,7 @@ def test_a_bound_program_follows_no_new_cpu_and_a_free_one_does(one):
     take(one, "2")
 
 
+@pytest.mark.long
 def test_again_and_again_under_load(one):
     one.run(["rm", "-f", "/tmp/enough"])
     script = "while [ ! -e /tmp/enough ]; do cat /etc/hostname | tr a-z A-Z >/dev/null; done; echo good"
@@ -224,6 +225,7 @@ def many(request):
     guest.kill()
 
 
+@pytest.mark.long
 def test_ten_come_to_one_and_go(many):
     """Each of them runs threads, flushes with the others, and hands on what it has."""
     where = ("import os\nfor cpu in range(os.cpu_count()):\n os.sched_setaffinity(0, {cpu})\n"

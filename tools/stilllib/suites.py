@@ -137,7 +137,7 @@ def _pytest(directory, *selection):
         packages.need("e2e", "vm")
         options = []
         if directory == "tests/alone":
-            packages.need("iso")
+            packages.need("iso", "menuconfig")
             build("gcc")
         if directory == "tests/e2e":
             build("gcc", arguments.kernel)
@@ -180,6 +180,15 @@ def _conform(_):
     return outcome
 
 
+def _clang(arguments):
+    """What clang makes, with another choice than menuconfig's defaults, boots."""
+    outcome = _build_suite("clang")(arguments)
+    if not outcome.failed:
+        ran = _pytest("tests/alone", "-m", "clang")(arguments)
+        outcome = Outcome(outcome.passed + ran.passed, ran.failed, ran.skipped, ran.failures)
+    return outcome
+
+
 SUITES = {
     "build": _build_suite("gcc"),
     "tools": _pytest("tests/tools"),
@@ -187,17 +196,19 @@ SUITES = {
     "unit": _ctest("asan", "-L", "unit"),
     "tsan": _ctest("tsan", "-L", "tsan"),
     "lwk": _lwk,
-    "alone": _pytest("tests/alone"),
-    "e2e": _pytest("tests/e2e", "-m", "not numa"),
+    "alone": _pytest("tests/alone", "-m", "not clang"),
+    "e2e": _pytest("tests/e2e", "-m", "not numa and not long"),
     "conform": _conform,
     "numa": _pytest("tests/e2e", "-m", "numa"),
-    "clang": _build_suite("clang"),
+    "clang": _clang,
     "fuzz": _fuzz,
     "lint": _lint,
+    "long": _pytest("tests/e2e", "-m", "long"),
 }
+ONLY_BY_NAME = ("long",)
 # These only compile and compute. A whole run does them beside the guests, which mostly wait, at the lowest priority.
 BESIDE = ("unit", "tsan", "clang", "fuzz", "lint")
-GUESTS_FROM = "e2e"
+GUESTS_FROM = "lwk"
 
 
 def _show(name, outcome, seconds):
@@ -238,7 +249,7 @@ def main(arguments):
     if unknown:
         raise StillError(f"no suite '{unknown[0]}': there are {', '.join(SUITES)}", status=2)
     LOGS.mkdir(parents=True, exist_ok=True)
-    names = arguments.names or list(SUITES)
+    names = arguments.names or [name for name in SUITES if name not in ONLY_BY_NAME]
     # Beside guests only when nothing was chosen: who names suites wants them one after the other.
     beside = [] if arguments.names else list(BESIDE)
     outcomes = []
