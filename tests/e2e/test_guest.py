@@ -51,6 +51,7 @@ def test_a_crash_is_the_programs_own(lwk, how):
     assert lwk.mcexec(str(PROGRAMS / "crash"), how).status == 128 + SIGNALS[how]
 
 
+@pytest.mark.long
 def test_memory_is_whole_after_a_storm(lwk):
     for program in "memory_storm", "fork_storm", "leaf_storm", "area_storm":
         lwk.mcexec(str(PROGRAMS / program), "1")
@@ -76,6 +77,7 @@ def test_whoever_asks_for_memory_that_changes_gets_an_answer(lwk):
     asked(lwk, f"{PROGRAMS}/asked_storm /tmp/asked 8", f"{PROGRAMS}/asker /tmp/asked")
 
 
+@pytest.mark.long
 def test_gdb_gets_an_answer_too(lwk):
     asked(lwk, f"{PROGRAMS}/asked_storm /tmp/asked 12", f"{PROGRAMS}/asker /tmp/asked leave",
           f"{Path(__file__).resolve().parents[1]}/guest/gdb_asker.sh /tmp/asked")

@@ -98,6 +98,7 @@ def test_a_program_that_runs_spreads_over_what_comes(one):
         assert command.wait(60).stdout == "go\nall\n"
 
 
+@pytest.mark.long
 def test_threads_of_all_kinds_move_off(one):
     """Computing, sleeping, waiting for Linux, for a futex, for a timer; bound or not: they go on elsewhere."""
     program = """

@@ -47,7 +47,8 @@ def node(request):
     guest.kill()
 
 
-@pytest.mark.parametrize("first", ["Y", pytest.param("N", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("first", ["Y", "N"])
 def test_kdump_has_the_memory_of_both(node, first):
     """Y: the LWK's CPUs are stopped first, as the service wants it. N: they go on while the dump is made."""
     node.check(["sh", "-c", f"echo {first} > /sys/module/kernel/parameters/crash_kexec_post_notifiers"], "/")

@@ -113,12 +113,16 @@ pid, fd = pty.fork()
 if pid == 0:
     os.environ["PS1"] = "$ "
     os.execvp("bash", ["bash", "--norc", "--noediting", "-i"])
+got = ""
 def until(text, seconds=20):
-    got, end = "", time.time() + seconds
+    global got
+    end = time.time() + seconds
     while text not in got and time.time() < end:
         if select.select([fd], [], [], 0.2)[0]:
             got += os.read(fd, 4096).decode()
-    return text in got
+    _, found, after = got.partition(text)
+    got = after if found else got
+    return bool(found)
 def type(text):
     os.write(fd, text.encode())
 until("$ ")
@@ -127,7 +131,7 @@ time.sleep(2)
 type("one\n")
 print(until("one\r\none"))
 type("\x1a")
-print(until("Stopped"))
+print(until("Stopped") and until("$ "))
 type("fg\n")
 print(until("mcexec cat"))
 type("two\n")

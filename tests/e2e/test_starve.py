@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Linux refuses the module what it asks for, one thing after the other, while a program starts: tests/starve. The rest
 of what is refused so, `still starve` tries."""
+import pytest
 from stilllib import starve
 
 
+@pytest.mark.long
 def test_a_program_that_linux_is_too_short_of_memory_for(lwk):
     told = []
     starve.starve(lwk, ["true"], lambda name, calls, failures: told.append((name, calls, failures)))

@@ -25,7 +25,8 @@ def log(monkeypatch, tmp_path):
     log = []
     monkeypatch.setattr(packages, "need", lambda *_: None)
     monkeypatch.setattr(suites, "LOGS", tmp_path)
-    monkeypatch.setattr(suites, "SUITES", {name: suite_of(log, name) for name in ("build", "unit", "e2e", "lint")})
+    monkeypatch.setattr(suites, "SUITES", {name: suite_of(log, name) for name in ("build", "unit", "e2e", "lint", "long")})
+    monkeypatch.setattr(suites, "GUESTS_FROM", "e2e")
     monkeypatch.setattr(suites, "BESIDE", ("unit", "lint"))
     return log
 
@@ -39,6 +40,11 @@ def test_a_whole_run_runs_each_suite_once(log, capsys):
     assert run() == 0
     assert dict(log) == {"build": mine, "e2e": mine, "unit": 19, "lint": 19} and len(log) == 4
     assert capsys.readouterr().out.splitlines()[-1] == "4 passed, 0 failed, 0 skipped"
+
+
+def test_what_takes_long_runs_by_name(log):
+    assert run("long") == 0
+    assert [name for name, _ in log] == ["long"]
 
 
 def test_suites_by_name_run_in_their_order(log):

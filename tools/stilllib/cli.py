@@ -173,7 +173,9 @@ def _parser():
     sub.add_argument("--threads", type=int, default=4, metavar="N", help="of OpenMP (default 4)")
     sub.add_argument("--pairs", type=int, default=1, metavar="N", help="run each N times, in turn (default 1)")
 
-    add("demo", _run_module("demo"), "unmodified Debian programs on cores that Linux gave up")
+    sub = add("demo", _run_module("demo"), "unmodified Debian programs on cores that Linux gave up")
+    sub.add_argument("--packages", action="store_true", help="with the packages, made and installed in a new Debian 12 "
+                     "that boots with systemd, in place of this tree's build (downloads 300 MB)")
 
     sub = add("lint", _run_module("lint"), "format, style, layers and static checks")
     sub.add_argument("names", nargs="*", metavar="NAME", help="checks (default: all)")

@@ -107,7 +107,7 @@ class Guest:
         return [line for line in log.splitlines() if COMPLAINT.search(line)]
 
     def loop_proof(self, native=False, seconds=5):
-        result = self.run(["python3", LOOP_PROOF, *(["--native"] if native else [])],
+        result = self.run(["python3", "-c", LOOP_PROOF.read_text(), *(["--native"] if native else [])],
                           env={"LOOP_SECONDS": str(seconds)}, timeout=seconds + 60)
         if result.status != 0:
             raise StillError(f"the compute loop failed: {result!r}")

@@ -5,7 +5,8 @@ import os
 import shutil
 from pathlib import Path
 
-from . import kernels, packages
+from . import demo, kernels, packages
+from .guestlib import Guest
 from .paths import BUILD
 from .progress import StillError, step
 from .qemu import Machine
@@ -14,7 +15,7 @@ from .shell_out import run_logged, wait_until
 
 ROOTFS = BUILD / "package-check"
 SOURCES = "/etc/apt/sources.list.d/debian.sources"
-INCLUDED = "systemd,systemd-sysv,udev,dbus,kmod,python3,procps,gcc,libc6-dev,pkg-config"
+INCLUDED = "systemd,systemd-sysv,udev,dbus,kmod,python3,procps,gcc,libc6-dev,pkg-config,gawk,perl,xz-utils"
 AGENT_UNIT = """\
 [Unit]
 Description=Runs the commands of the test
@@ -150,22 +151,62 @@ def _watchdog(node):
     node.wait_for(f"[ \"$(systemctl show -P MainPID ihkmond)\" != {old.strip()} ] && systemctl is-active ihkmond", 90)
 
 
-def run():
-    found = sorted((BUILD / "packages").glob("*.deb"))
-    packages.need("vm", "package-check")
-    kernel = kernels.get()
-    _make_root(kernel)
-    before = _files()
+class _DemoGuest(Guest):
+    """Its module and tools are those of the packages."""
+
+    def load_module(self):
+        self.session.check(["modprobe", "stillcore"])
+
+
+def _machine():
+    return Machine(root=str(ROOTFS), kernel_args="-- /sbin/init")
+
+
+def _demo():
+    guest = _DemoGuest(_machine())
+    try:
+        with step("Boot it"):
+            guest.start()
+        # What it writes to the journal would count as memory that did not come back.
+        guest.check(["systemctl", "stop", "ihkmond"])
+        demo.run_in(guest)
+        guest.stop()
+    finally:
+        guest.kill()
+
+
+def _install(found):
     with step("Install the packages"):
         _in_root("apt-get update", "apt-get", "update")
         _in_root("apt-get install", "apt-get", "-y", "--no-install-recommends", "install", *_debs(found))
         (ROOTFS / "etc" / "stillcore.conf").write_text(CONFIG)
+
+
+def _found():
+    packages.need("vm", "package-check")
+    return sorted((BUILD / "packages").glob("*.deb"))
+
+
+def run_demo():
+    """still demo --packages."""
+    found = _found()
+    _make_root(kernels.get())
+    _install(found)
+    _demo()
+    shutil.rmtree(ROOTFS)
+
+
+def run():
+    found = _found()
+    _make_root(kernels.get())
+    before = _files()
+    _install(found)
     newer = _newer(found)
     names = [path.name.split("_")[0] for path in newer]
     new_debs = _debs(newer)
     # In the emulated machine DKMS would compile for minutes: that package is upgraded below.
     quick_debs = " ".join(path for path in new_debs if "-dkms_" not in path)
-    with Session(Machine(root=str(ROOTFS), kernel_args="-- /sbin/init")) as guest:
+    with Session(_machine()) as guest:
         node = _Node(guest)
         with step("Boot it, and run a job"):
             online = _job(node)

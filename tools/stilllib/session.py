@@ -232,7 +232,8 @@ class Session:
         """Starts a command; its stdin stays open until close_stdin()."""
         command = Command(self, next(self._idents), list(map(str, argv)), on_stdout, on_stderr)
         self._commands[command._ident] = command
-        request = {"argv": command.argv, "cwd": str(cwd or os.getcwd()), "env": {**guest_environment(), **(env or {})},
+        here = os.getcwd() if self.machine.root == "/" else "/"
+        request = {"argv": command.argv, "cwd": str(cwd or here), "env": {**guest_environment(), **(env or {})},
                    "tty": tty}
         self.send(b"R", command._ident, json.dumps(request).encode())
         if not self.is_alive():
