@@ -25,7 +25,8 @@ def log(monkeypatch, tmp_path):
     log = []
     monkeypatch.setattr(packages, "need", lambda *_: None)
     monkeypatch.setattr(suites, "LOGS", tmp_path)
-    monkeypatch.setattr(suites, "SUITES", {name: suite_of(log, name) for name in ("build", "unit", "e2e", "lint", "long")})
+    names = ("build", "unit", "e2e", "lint", "long")
+    monkeypatch.setattr(suites, "SUITES", {name: suite_of(log, name) for name in names})
     monkeypatch.setattr(suites, "GUESTS_FROM", "e2e")
     monkeypatch.setattr(suites, "BESIDE", ("unit", "lint"))
     return log
