@@ -140,7 +140,7 @@ class AddressSpace {
     // them. When the departure is settled (with Linux asked to mark nothing) end_move() puts them there, all at once,
     // and makes an area of it as target says.
     Status begin_move(UserRange from, UserAddr to, Departure& left) EXCLUDES(lock_);
-    // fault: what was to move has been unmapped meanwhile, the reserved place is given up.
+    // fault: a part has been unmapped meanwhile; all else stays, and the reserved place is still the caller's.
     Status end_move(const MapRequest& target, Departure& left) EXCLUDES(lock_);
     // A page, of 4 KiB or 2 MiB, goes to another node: likewise; end_relocate() puts the copy in its place, or leaves
     // it as it was. false: it is there. noent: there is no page; acces: it is shared; again: somebody is at it.

@@ -97,26 +97,33 @@ Status AddressSpace::end_move(const MapRequest& target, Departure& left)
         LockGuard guard(lock_);
         --departures_;
         const u64 distance = target.hint.raw() - left.range.start.raw();
+        const Vma* source = areas_.find(left.range.start);
+        // A part without a page may have been unmapped meanwhile, and its file be gone: then all stays where it is.
+        const bool stays = source == nullptr || source->kind != target.kind || source->file != target.file;
         table_.for_each(left.range, [&](arch::Leaf leaf) NO_THREAD_SAFETY {
             const u64 e = leaf.entry->load(std::memory_order_acquire);
             if ((e & STILL_PTE_DEPARTING) == 0)
                 return; // was empty, and somebody touched it meanwhile
+            const PhysAddr frame = arch::leaf_frame(e, leaf.level);
+            if (stays) {
+                const Vma* vma = areas_.find(leaf.start);
+                STILL_ASSERT(vma != nullptr); // whoever would unmap it waits
+                leaf.entry->store(arrived(e, frame, vma->prot, vma->traits.key, leaf.level),
+                                  std::memory_order_release);
+                return;
+            }
             // Its tables are there, and nobody else fills a reserved range.
             const auto there = table_.prepare(UserAddr(leaf.start.raw() + distance), leaf.level);
-            STILL_ASSERT(there.has_value());
+            STILL_ASSERT(there.has_value() && there->entry->load(std::memory_order_relaxed) == 0);
             leaf.entry->store(0, std::memory_order_release);
-            there->entry->store(
-                arrived(e, arch::leaf_frame(e, leaf.level), target.prot, target.traits.key, leaf.level),
-                std::memory_order_release);
+            there->entry->store(arrived(e, frame, target.prot, target.traits.key, leaf.level),
+                                std::memory_order_release);
         });
         Vma* reserved = areas_.find(target.hint);
         STILL_ASSERT(reserved != nullptr && reserved->kind == VmaKind::leaving &&
                      reserved->range.start == target.hint && reserved->range.size() == target.length);
-        const Vma* source = areas_.find(left.range.start);
-        // An area without a page may have been unmapped meanwhile, and its file be gone.
-        if (source == nullptr || source->kind != target.kind || source->file != target.file) {
-            (void)areas_.erase(areas_.first_behind(target.hint));
-            done = fail(Errno::fault);
+        if (stays) {
+            done = fail(Errno::fault); // the caller drops the reserved place
         } else {
             reserved->kind = target.kind;
             reserved->prot = target.prot;
