@@ -38,6 +38,7 @@ static u64 frame_of(unsigned long address, const char *prefix)
 	vma = vma_lookup(current->mm, address);
 	if (!is_special(vma, prefix))
 		goto out;
+	/* vvar is mapped by frame number, which GUP refuses. */
 	if (vma->vm_flags & (VM_IO | VM_PFNMAP)) {
 		if (!still_device_pte(vma, address, &entry))
 			frame = (u64)entry.pfn << PAGE_SHIFT;

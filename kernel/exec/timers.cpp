@@ -135,8 +135,10 @@ Next run_due(Process& p) REQUIRES(p.lock)
             sooner(next.cpu, max(limit * second, cpu + 1) - cpu);
     LateTimers late;
     for (PosixTimer* t = p.timers.first; t != nullptr; t = t->next) {
+        if (t->due == 0 || !t->sends) // who has no signal is looked at by timer_gettime only
+            continue;
         const u64 now = read_clock_locked(p, t->clock);
-        if (t->due != 0 && t->sends && now >= t->due) // who has no signal is looked at by timer_gettime only
+        if (now >= t->due)
             late.add(*t, now - t->due);
     }
     for (PosixTimer* t = late.in_order(); t != nullptr; t = t->next_late)
@@ -145,9 +147,8 @@ Next run_due(Process& p) REQUIRES(p.lock)
         if (t->due == 0 || !t->sends)
             continue;
         const u64 now = read_clock_locked(p, t->clock);
-        if (t->due != 0)
-            sooner(t->clock.is_cpu_time() ? next.cpu : next.real, max(t->due, now + 1) - now);
-        if (t->due != 0 && t->clock.kind == Clock::Kind::realtime)
+        sooner(t->clock.is_cpu_time() ? next.cpu : next.real, max(t->due, now + 1) - now);
+        if (t->clock.kind == Clock::Kind::realtime)
             sooner(next.real, second); // it may be set
     }
     return next;

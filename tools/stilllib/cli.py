@@ -175,7 +175,7 @@ def _parser():
 
     sub = add("demo", _run_module("demo"), "unmodified Debian programs on cores that Linux gave up")
     sub.add_argument("--packages", action="store_true", help="with the packages, made and installed in a new Debian 12 "
-                     "that boots with systemd, in place of this tree's build (downloads 300 MB)")
+                     "that boots with systemd, in place of this tree's build; a quarter of an hour")
 
     sub = add("lint", _run_module("lint"), "format, style, layers and static checks")
     sub.add_argument("names", nargs="*", metavar="NAME", help="checks (default: all)")
