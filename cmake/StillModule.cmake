@@ -21,15 +21,20 @@ file(GLOB_RECURSE module_sources CONFIGURE_DEPENDS
   ${CMAKE_SOURCE_DIR}/include/*.def)
 
 find_program(STILL_MAKE make REQUIRED)
+# W=1 and no warning: here, not in Kbuild, which DKMS runs with compilers and kernels to come.
+set(module_make ${STILL_MAKE} --no-print-directory -C ${STILL_KDIR} M=${module_build} W=1 KCFLAGS=-Werror
+    CONFIG_DEBUG_INFO_BTF_MODULES=)
 add_custom_command(
   OUTPUT ${module_build}/stillcore.ko
   COMMAND ${CMAKE_COMMAND} -DSOURCE=${CMAKE_SOURCE_DIR} -DBUILD=${CMAKE_BINARY_DIR}
           -P ${CMAKE_SOURCE_DIR}/cmake/LinkModuleSources.cmake
-  COMMAND ${STILL_MAKE} --no-print-directory -C ${STILL_KDIR} M=${module_build} W=1
-          CONFIG_DEBUG_INFO_BTF_MODULES= modules
+  COMMAND ${module_make} modules
   # Kbuild leaves the .ko alone when nothing changed in it; without a new date it would run on each build.
   COMMAND ${CMAKE_COMMAND} -E touch ${module_build}/stillcore.ko
   DEPENDS ${module_sources} ${CMAKE_SOURCE_DIR}/cmake/LinkModuleSources.cmake
   COMMENT "Kbuild stillcore.ko"
   VERBATIM)
 add_custom_target(linux-module ALL DEPENDS ${module_build}/stillcore.ko)
+# With C=2 Kbuild looks at all files and compiles those that are stale: none.
+add_custom_target(sparse COMMAND ${module_make} C=2 CF=-Wsparse-error modules
+                  DEPENDS ${module_build}/stillcore.ko COMMENT "sparse stillcore.ko" VERBATIM)

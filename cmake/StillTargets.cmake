@@ -34,6 +34,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
 else()
   list(APPEND STILL_FREESTANDING_FLAGS -mgeneral-regs-only)
 endif()
+# libstdc++ 12 takes a freestanding <atomic> for a hosted one and adds std::atomic::wait: threads, strings and errors, a
+# quarter of the time that a file takes. The guard of that header leaves them out; who includes <version>, as Boost's
+# configuration does, can't compile then.
+target_compile_definitions(still_freestanding INTERFACE $<$<COMPILE_LANGUAGE:CXX>:_GLIBCXX_ATOMIC_WAIT_H=1>)
 target_compile_options(still_freestanding INTERFACE
   $<$<COMPILE_LANGUAGE:C,CXX>:${STILL_FREESTANDING_FLAGS}>
   $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti -fno-threadsafe-statics>
@@ -45,8 +49,8 @@ add_library(still_hosted INTERFACE)
 target_link_libraries(still_hosted INTERFACE still_warnings still_abi)
 target_compile_definitions(still_hosted INTERFACE _GNU_SOURCE STILL_HOSTED=1)
 target_compile_options(still_hosted INTERFACE -fno-omit-frame-pointer)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  target_compile_options(still_hosted INTERFACE -O0) # nobody runs them: it is for the warnings
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND NOT STILL_SANITIZE)
+  target_compile_options(still_hosted INTERFACE -O0 -g0) # nobody runs them: it is for the warnings
 endif()
 if(STILL_SANITIZE)
   target_compile_options(still_hosted INTERFACE -fsanitize=${STILL_SANITIZE} -fno-sanitize-recover=all)

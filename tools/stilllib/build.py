@@ -7,7 +7,7 @@ from .paths import BUILD, ROOT, shown
 from .progress import StillError, step
 from .shell_out import run_logged
 
-PACKAGES = {"gcc": ("build", "unit"), "clang": ("build", "clang"), "asan": ("build", "unit"),
+PACKAGES = {"gcc": ("build", "unit"), "clang": ("build", "clang"), "asan": ("build", "unit", "clang", "fuzz"),
             "tsan": ("build", "unit")}
 
 

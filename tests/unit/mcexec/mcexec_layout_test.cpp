@@ -134,10 +134,10 @@ TEST(Layout, KeepsLinkAddressesAndRefusesTakenOnes)
 
 TEST(Layout, GapsLieBetweenMappings)
 {
-    const char* maps = "1000-3000 r--p 0\n5000-6000 rw-p 0\n9000-a000 rw-p 0\n";
+    const char* three = "1000-3000 r--p 0\n5000-6000 rw-p 0\n9000-a000 rw-p 0\n";
     const auto is = [&](still_range range, std::vector<std::pair<uint64_t, uint64_t>> expected) {
         std::vector<std::pair<uint64_t, uint64_t>> got;
-        for (const still_range& gap : gaps_within(maps, range)) {
+        for (const still_range& gap : gaps_within(three, range)) {
             got.emplace_back(gap.start, gap.end);
         }
         EXPECT_EQ(got, expected);
