@@ -10,7 +10,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-from . import kernels, packages, suite_kernels
+from . import packages, suite_kernels
 from .build import build
 from .paths import BUILD, CACHE, GCC, LOGS, MODULE, ROOT, shown
 from .progress import StillError, paint, say
