@@ -177,10 +177,18 @@ bool is_in_linux(Process& p, u64 address)
 
 Status each_in_linux(Task& task, UserRange range, u32 nr, u64 a2)
 {
-    return for_each_in_linux(*task.owner, range, [&](UserRange piece) -> Status {
-        TRY(ask_linux(task, nr, piece.start.raw(), piece.size(), a2));
-        return {};
-    });
+    const std::atomic<u32>& left = task.owner->space.left_linux;
+    for (;;) {
+        const u32 before = left.load();
+        const Status done = for_each_in_linux(*task.owner, range, [&](UserRange piece) -> Status {
+            TRY(ask_linux(task, nr, piece.start.raw(), piece.size(), a2));
+            return {};
+        });
+        // Linux may have found the pseudo file where another thread maps anew: once more, to what is there then.
+        if (done || left.load() == before)
+            return done;
+        wait_a_moment();
+    }
 }
 
 Result<UserAddr> remap_in_linux(Task& task, UserRange old, u64 new_size, bool may_move, UserAddr target)

@@ -42,7 +42,7 @@ template <class Act> Status for_each_in_linux(Process& p, UserRange range, Act&&
     }
     return {};
 }
-// The same system call for each such piece: nr(start, bytes, a2).
+// The same system call for each such piece: nr(start, bytes, a2), which may be made more than once.
 Status each_in_linux(Task& task, UserRange range, u32 nr, u64 a2);
 
 // mremap of a piece of such an area; target: 0, or where it is to go. old_size 0: a second mapping.

@@ -32,15 +32,16 @@ Status fork_memory(Process& parent, Process& child)
     return begun ? ended : begun;
 }
 
-Status move_range(Process& p, UserRange from, const MapRequest& target)
+Status move_range(Process& p, UserRange from, const MapRequest& target, bool keep)
 {
     Departure left;
-    TRY_STATUS(begin_when_settled([&] { return p.space.begin_move(from, target.hint, left); }));
+    TRY_STATUS(begin_when_settled([&] { return p.space.begin_move(from, target, left); }));
     if (left.flush)
         shoot_down(p.space);
     if (left.zap) // what is pinned moves like the rest: the frame stays what it is
         (void)ask_zap(p, left.range, STILL_ZAP_COUNT);
-    return p.space.end_move(target, left);
+    p.space.end_move(target, keep, left);
+    return {};
 }
 
 Status relocate(Process& p, UserAddr a, NodeId node)

@@ -217,9 +217,13 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
     p.page_faults.fetch_add(1, std::memory_order_relaxed);
     const bool interleaves = task_interleaves(p);
     Fault fault = p.space.examine(a, access, interleaves);
-    while (fault.kind == FaultKind::busy || fault.kind == FaultKind::copy) {
+    while (fault.kind == FaultKind::busy || fault.kind == FaultKind::copy ||
+           fault.kind == FaultKind::leaves) {
+        // What is mapped anew or moved is never seen half done. Linux may hold mmap_lock, which to unmap there needs.
+        if (fault.kind == FaultKind::leaves && asker == Asker::linux)
+            return {sig_segv, segv_maperr};
         // A fork that waits goes first; what Linux asks for does not wait, since the fork may wait for that.
-        if (fault.kind == FaultKind::busy || (asker == Asker::program && p.space.fork_waits()))
+        if (fault.kind != FaultKind::copy || (asker == Asker::program && p.space.fork_waits()))
             wait_a_moment();
         else if (!copy_on_write(p, a))
             return out_of_memory(p, a);
@@ -227,6 +231,7 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
     }
     switch (fault.kind) {
     case FaultKind::busy:
+    case FaultKind::leaves:
     case FaultKind::copy:
     case FaultKind::resolved:
         // Another CPU was first, or this CPU's translation was older than the entry.
@@ -319,7 +324,7 @@ Status populate(Process& p, UserRange range)
     for (UserAddr a = range.start; a < range.end;) {
         AddressSpace::AreaInfo area;
         if (!settled_area(p, a, range.end, area) || area.range.start > a)
-            return fail(Errno::nomem);
+            return fail(Errno::fault);
         if (area.prot == prot_none || area.kind == VmaKind::mirrored) {
             a = area.range.end;
             continue;

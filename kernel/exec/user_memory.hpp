@@ -59,7 +59,7 @@ Status protect(Process& p, UserRange range, u8 prot, i32 key = AddressSpace::kee
 Status discard(Process& p, UserRange range);
 // The file of that handle was cut off there: what is mapped of it behind that goes, written pages too.
 Status cut_file(Process& p, u32 handle, u64 bytes);
-// Fills what is empty in the range; stops at holes and at the ends of files.
+// Fills what is empty in the range; stops at the ends of files, and at holes: fault.
 Status populate(Process& p, UserRange range);
 // Empties the range and leaves it reserved, as a leaving area.
 Status make_room(Process& p, UserRange range);
@@ -69,8 +69,8 @@ Result<UserRange> reserve_place(Process& p, MapRequest request, bool replace);
 Result<UserAddr> map_area(Process& p, MapRequest request, bool replace, bool eager);
 // fork: the child's fresh address space becomes a copy of the parent's.
 Status fork_memory(Process& parent, Process& child);
-// mremap: the pages of a range go to a reserved one, which becomes the area that target describes.
-Status move_range(Process& p, UserRange from, const MapRequest& target);
+// mremap: the pages of a range go to a reserved one, which becomes the area that target describes. keep: the areas stay.
+Status move_range(Process& p, UserRange from, const MapRequest& target, bool keep);
 // The page at a, with all that is in one block with it, goes to that node. busy: Linux holds it pinned; acces: another
 // process has it, too; noent: there is none; nomem.
 Status relocate(Process& p, UserAddr a, NodeId node);

@@ -202,6 +202,8 @@ Status AddressSpace::begin_unmap(UserRange range, Departure& left)
         it->file = nullptr;
         it->kind = VmaKind::leaving;
     }
+    if (left.in_linux)
+        ++left_linux;
     ++departures_;
     take_retired(left);
     return {};
@@ -322,6 +324,8 @@ Status AddressSpace::begin_discard(UserRange range, Departure& left)
         const UserRange part{max(it->range.start, range.start), min(it->range.end, range.end)};
         table_.for_each(part, [&](arch::Leaf leaf) NO_THREAD_SAFETY { remove_leaf(leaf, left); });
     }
+    left.next = discards_;
+    discards_ = &left;
     ++departures_;
     take_retired(left);
     return {};
@@ -332,6 +336,10 @@ void AddressSpace::end_discard(Departure& left)
     {
         LockGuard guard(lock_);
         --departures_;
+        Departure** at = &discards_;
+        while (*at != &left)
+            at = &(*at)->next;
+        *at = left.next;
         reap_departed(left);
     }
     frames::release(left.frames);

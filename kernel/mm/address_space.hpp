@@ -43,6 +43,7 @@ struct Departure {
     FrameChain frames;     // free once flushed
     FrameChain tables;     // likewise, and no walker left
     MappedFile* closed = nullptr;
+    Departure* next = nullptr; // discards under way in one space
 };
 
 // A piece of an area that is to be filled with one block of memory.
@@ -64,6 +65,7 @@ enum class FaultKind : u8 {
     copy,     // a write to a page that others share
     mirror,   // an entry of memory whose home is Linux
     busy,     // the entry is being changed by somebody else: look again later
+    leaves,   // likewise the area
     no_area,
     no_right,
 };
@@ -136,12 +138,14 @@ class AddressSpace {
     // Likewise from the kernel, for ptrace(2). How many bytes.
     u64 put(UserAddr to, const void* from, u64 bytes) EXCLUDES(lock_);
 
-    // mremap: the pages of a range go to another place, which is reserved as a leaving area. again: somebody is at
-    // them. When the departure is settled (with Linux asked to mark nothing) end_move() puts them there, all at once,
-    // and makes an area of it as target says.
-    Status begin_move(UserRange from, UserAddr to, Departure& left) EXCLUDES(lock_);
-    // fault: a part has been unmapped meanwhile; all else stays, and the reserved place is still the caller's.
-    Status end_move(const MapRequest& target, Departure& left) EXCLUDES(lock_);
+    // mremap: the pages of a range go to another place, which is reserved as a leaving area. The range leaves until
+    // that is done. again: somebody is at it; fault: it is not all of target's kind and file. When the departure is
+    // settled (with Linux asked to mark nothing) end_move() puts them there, all at once, makes an area of it as target
+    // says, and where they were has either nothing or (keep) areas without pages, which are not locked.
+    Status begin_move(UserRange from, const MapRequest& target, Departure& left) EXCLUDES(lock_);
+    void end_move(const MapRequest& target, bool keep, Departure& left) EXCLUDES(lock_);
+    // One thread at a time reserves a place for memory that it moves: two may want each what the other has reserved.
+    std::atomic<bool> moves{false};
     // A page, of 4 KiB or 2 MiB, goes to another node: likewise; end_relocate() puts the copy in its place, or leaves
     // it as it was. false: it is there. noent: there is no page; acces: it is shared; again: somebody is at it.
     struct Relocation {
@@ -230,6 +234,8 @@ class AddressSpace {
     [[nodiscard]] i32 key_at(UserAddr a) EXCLUDES(lock_);
     // The node of the page at a. noent: there is none.
     Result<NodeId> node_at(UserAddr a) EXCLUDES(lock_);
+    // How often memory whose home is Linux began to be unmapped.
+    std::atomic<u32> left_linux{0};
     std::atomic<u8> lock_future{0}; // mlockall's MCL_FUTURE and MCL_ONFAULT, for areas to come
 
     struct AreaInfo {
@@ -305,7 +311,9 @@ class AddressSpace {
     [[nodiscard]] Chunk chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest, bool interleaves)
         REQUIRES(lock_);
     [[nodiscard]] bool is_empty(UserRange range) REQUIRES(lock_);
-    // Are entries of it being copied or moved by somebody?
+    // Is any of it being discarded? Its areas stay, so others could make entries depart that end_discard() took for its.
+    [[nodiscard]] bool is_discarded(UserRange range) const REQUIRES(lock_);
+    // Are entries of it being discarded, copied or moved by somebody?
     [[nodiscard]] bool is_departing(UserRange range) REQUIRES(lock_);
     // Is a fork under way, or does one wait that goes first?
     [[nodiscard]] bool yields_to_fork() const REQUIRES(lock_);
@@ -333,6 +341,7 @@ class AddressSpace {
     i32 execute_only_key_ GUARDED_BY(lock_) = -1;
     std::atomic<bool> uses_keys_{false};
     std::atomic<bool> uses_huge_{false};
+    Departure* discards_ GUARDED_BY(lock_) = nullptr;
     u32 departures_ GUARDED_BY(lock_) = 0; // begun and not ended: entries may be departing
     // Written under lock_, read without.
     std::atomic<u64> resident_{0};

@@ -72,8 +72,10 @@ Fault AddressSpace::examine(UserAddr a, Access access, bool interleaves)
 {
     LockGuard guard(lock_);
     Vma* vma = areas_.find(a);
-    if (vma == nullptr || vma->kind == VmaKind::leaving)
+    if (vma == nullptr)
         return {FaultKind::no_area, {}};
+    if (vma->kind == VmaKind::leaving)
+        return {FaultKind::leaves, {}};
     const u8 needed = access == Access::write     ? prot_write
                       : access == Access::execute ? prot_exec
                                                   : prot_none;
@@ -86,7 +88,7 @@ Fault AddressSpace::examine(UserAddr a, Access access, bool interleaves)
     if ((e & STILL_PTE_DEPARTING) != 0)
         return {FaultKind::busy, {}};
     if (access == Access::write && (e & STILL_PTE_SHARED) != 0 && (e & STILL_PTE_WRITE) == 0)
-        return {forking_ ? FaultKind::busy : FaultKind::copy, {}};
+        return {forking_ || is_discarded({a, a + 1}) ? FaultKind::busy : FaultKind::copy, {}};
     if (e != 0)
         return {FaultKind::resolved, {}};
     if (vma->kind == VmaKind::foreign)

@@ -213,8 +213,8 @@ Result<bool> AddressSpace::begin_copy(UserAddr a, PhysAddr& shared, Departure& l
     for (;;) {
         const Vma* vma = areas_.find(a);
         const arch::Leaf leaf = table_.find(a);
-        if (forking_ || vma == nullptr || vma->kind == VmaKind::leaving || (vma->prot & prot_write) == 0 ||
-            leaf.entry == nullptr)
+        if (forking_ || is_discarded({a, a + 1}) || vma == nullptr || vma->kind == VmaKind::leaving ||
+            (vma->prot & prot_write) == 0 || leaf.entry == nullptr)
             return false;
         u64 e = leaf.entry->load(std::memory_order_acquire);
         if (!arch::is_present(e) || (e & STILL_PTE_SHARED) == 0 || (e & STILL_PTE_WRITE) != 0)

@@ -31,11 +31,19 @@ u64 arrived(u64 e, PhysAddr frame, u8 prot, u8 key, u32 level)
 
 } // namespace
 
+bool AddressSpace::is_discarded(UserRange range) const
+{
+    for (const Departure* d = discards_; d != nullptr; d = d->next)
+        if (d->range.overlaps(range))
+            return true;
+    return false;
+}
+
 bool AddressSpace::is_departing(UserRange range)
 {
     if (departures_ == 0)
         return false;
-    bool any = false;
+    bool any = is_discarded(range);
     table_.for_each(range, [&](arch::Leaf leaf) {
         any |= (leaf.entry->load(std::memory_order_relaxed) & STILL_PTE_DEPARTING) != 0;
     });
@@ -60,19 +68,26 @@ void AddressSpace::release_tables(Departure& left)
     retired_.splice(retired_.end(), left.tables);
 }
 
-Status AddressSpace::begin_move(UserRange from, UserAddr to, Departure& left)
+Status AddressSpace::begin_move(UserRange from, const MapRequest& target, Departure& left)
 {
     LockGuard guard(lock_);
     left.range = from;
     // No fork that waits goes first: it could not begin while a place is reserved for this.
     if (forking_ || is_departing(from))
         return fail(Errno::again);
-    for (auto it = areas_.first_behind(from.start); it != areas_.end() && it->range.start < from.end; ++it)
-        if (it->kind != VmaKind::anonymous && it->kind != VmaKind::file)
-            return fail(it->kind == VmaKind::leaving ? Errno::again : Errno::fault);
+    UserAddr covered = from.start;
+    for (auto it = areas_.first_behind(from.start); it != areas_.end() && it->range.start < from.end; ++it) {
+        if (it->kind == VmaKind::leaving)
+            return fail(Errno::again);
+        if (it->range.start > covered || it->kind != target.kind || it->file != target.file)
+            return fail(Errno::fault);
+        covered = it->range.end;
+    }
+    if (covered < from.end)
+        return fail(Errno::fault);
     TRY_STATUS(table_.split_at(from.start));
     TRY_STATUS(table_.split_at(from.end));
-    const u64 distance = to.raw() - from.start.raw();
+    const u64 distance = target.hint.raw() - from.start.raw();
     for (UserAddr a = from.start; a < from.end;) {
         const arch::Leaf leaf = table_.find(a);
         const u64 step = arch::level_bytes(leaf.level);
@@ -85,59 +100,57 @@ Status AddressSpace::begin_move(UserRange from, UserAddr to, Departure& left)
         }
         a = a.align_down(step) + step;
     }
+    TRY_STATUS(areas_.split_around(from));
+    // They keep what they are, their files too: a part of them may be to stay.
+    for (auto it = areas_.first_behind(from.start); it != areas_.end() && it->range.start < from.end; ++it)
+        it->kind = VmaKind::leaving;
     table_.for_each(from, [&](arch::Leaf leaf) { depart(leaf, left); });
     ++departures_;
     return {};
 }
 
-Status AddressSpace::end_move(const MapRequest& target, Departure& left)
+void AddressSpace::end_move(const MapRequest& target, bool keep, Departure& left)
 {
-    Status done{};
     {
         LockGuard guard(lock_);
         --departures_;
         const u64 distance = target.hint.raw() - left.range.start.raw();
-        const Vma* source = areas_.find(left.range.start);
-        // A part without a page may have been unmapped meanwhile, and its file be gone: then all stays where it is.
-        const bool stays = source == nullptr || source->kind != target.kind || source->file != target.file;
-        table_.for_each(left.range, [&](arch::Leaf leaf) NO_THREAD_SAFETY {
+        table_.for_each(left.range, [&](arch::Leaf leaf) {
             const u64 e = leaf.entry->load(std::memory_order_acquire);
-            if ((e & STILL_PTE_DEPARTING) == 0)
-                return; // was empty, and somebody touched it meanwhile
-            const PhysAddr frame = arch::leaf_frame(e, leaf.level);
-            if (stays) {
-                const Vma* vma = areas_.find(leaf.start);
-                STILL_ASSERT(vma != nullptr); // whoever would unmap it waits
-                leaf.entry->store(arrived(e, frame, vma->prot, vma->traits.key, leaf.level),
-                                  std::memory_order_release);
-                return;
-            }
-            // Its tables are there, and nobody else fills a reserved range.
+            // Its tables are there, and nobody else fills either range.
             const auto there = table_.prepare(UserAddr(leaf.start.raw() + distance), leaf.level);
-            STILL_ASSERT(there.has_value() && there->entry->load(std::memory_order_relaxed) == 0);
+            STILL_ASSERT((e & STILL_PTE_DEPARTING) != 0 && there.has_value() &&
+                         there->entry->load(std::memory_order_relaxed) == 0);
             leaf.entry->store(0, std::memory_order_release);
-            there->entry->store(arrived(e, frame, target.prot, target.traits.key, leaf.level),
-                                std::memory_order_release);
+            there->entry->store(
+                arrived(e, arch::leaf_frame(e, leaf.level), target.prot, target.traits.key, leaf.level),
+                std::memory_order_release);
         });
         Vma* reserved = areas_.find(target.hint);
         STILL_ASSERT(reserved != nullptr && reserved->kind == VmaKind::leaving &&
                      reserved->range.start == target.hint && reserved->range.size() == target.length);
-        if (stays) {
-            done = fail(Errno::fault); // the caller drops the reserved place
-        } else {
-            reserved->kind = target.kind;
-            reserved->prot = target.prot;
-            reserved->lazy = target.lazy;
-            reserved->traits = target.traits;
-            reserved->file = target.file;
-            reserved->file_offset = target.file_offset;
-            if (target.file != nullptr)
-                ++target.file->refs;
-            areas_.merge_around(reserved->range);
+        reserved->kind = target.kind;
+        reserved->prot = target.prot;
+        reserved->lazy = target.lazy;
+        reserved->traits = target.traits;
+        reserved->file = target.file;
+        reserved->file_offset = target.file_offset;
+        if (target.file != nullptr)
+            ++target.file->refs;
+        for (auto it = areas_.first_behind(left.range.start);
+             it != areas_.end() && it->range.start < left.range.end;) {
+            const auto area = it++;
+            if (keep) {
+                area->kind = target.kind;
+                area->traits.locked = false;
+            } else {
+                (void)areas_.erase(area); // of a file that the new area has, too
+            }
         }
+        areas_.merge_around(left.range);
+        areas_.merge_around({target.hint, target.hint + target.length});
     }
     release_tables(left);
-    return done;
 }
 
 Result<bool> AddressSpace::begin_relocate(UserAddr a, NodeId to, Relocation& page, Departure& left)
@@ -151,7 +164,8 @@ Result<bool> AddressSpace::begin_relocate(UserAddr a, NodeId to, Relocation& pag
         const u64 e = leaf.entry == nullptr ? 0 : leaf.entry->load(std::memory_order_acquire);
         if (e == 0 || (e & STILL_PTE_FOREIGN) != 0)
             return fail(Errno::noent);
-        if (yields_to_fork() || (e & STILL_PTE_DEPARTING) != 0)
+        if (yields_to_fork() || (e & STILL_PTE_DEPARTING) != 0 ||
+            is_discarded({leaf.start, leaf.start + arch::level_bytes(leaf.level)}))
             return fail(Errno::again);
         page = {leaf.start, arch::leaf_frame(e, leaf.level), 9 * leaf.level};
         if (frames::node_of(page.frame) == to)

@@ -60,7 +60,9 @@ SyscallResult lock(Task& task, const Call& call, bool on_fault)
         if (area.prot == prot_none)
             return fail(Errno::nomem);
     if (!filled)
-        return fail(filled.error() == Errno::nomem ? Errno::again : filled.error());
+        return fail(filled.error() == Errno::nomem   ? Errno::again
+                    : filled.error() == Errno::fault ? Errno::nomem
+                                                     : filled.error());
     return 0;
 }
 

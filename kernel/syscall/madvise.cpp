@@ -112,7 +112,9 @@ Status apply(Process& p, UserRange range, u64 advice)
         return discard(p, range);
     case populate_read:
     case populate_write:
-        return populate(p, range);
+        if (const Status done = populate(p, range); !done)
+            return fail(done.error() == Errno::fault ? Errno::nomem : done.error());
+        return {};
     case dont_fork:
     case do_fork:
         return change_traits(p, range, [&](AreaTraits& t) { t.dont_fork = advice == dont_fork; });

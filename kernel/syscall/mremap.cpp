@@ -40,20 +40,31 @@ Result<UserRange> reserve(Process& p, const Move& move)
     return reserve_place(p, place, true);
 }
 
+class Turn {
+  public:
+    explicit Turn(AddressSpace& space) : moves_(space.moves)
+    {
+        while (moves_.exchange(true, std::memory_order_acquire))
+            wait_a_moment();
+    }
+    ~Turn() { moves_.store(false, std::memory_order_release); }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+  private:
+    std::atomic<bool>& moves_;
+};
+
 SyscallResult move_area(Process& p, const AddressSpace::AreaInfo& area, const Move& move)
 {
     const UserRange target = TRY(reserve(p, move));
     MapRequest request = move.request;
     request.hint = target.start;
     request.length = move.new_size;
-    if (const Status done = move_range(p, move.old, request); !done) {
+    if (const Status done = move_range(p, move.old, request, move.keep); !done) {
         p.space.drop_reserved(target);
         return fail(done.error());
     }
-    if (move.keep)
-        (void)change_traits(p, move.old, [](AreaTraits& traits) { traits.locked = false; });
-    else
-        TRY_STATUS(unmap(p, move.old));
     if (area.traits.locked || (!area.lazy && area.kind == VmaKind::anonymous))
         (void)populate(p, target);
     return target.start.raw();
@@ -127,6 +138,7 @@ SyscallResult sys_mremap(Task& task, const Call& call)
     UserRange old = TRY(page_range(call.arg[0], call.arg[1]));
     u64 new_size = (call.arg[2] + page_size - 1) & ~(page_size - 1);
     TRY_STATUS(check(call, old, new_size));
+    const Turn turn(p.space);
     AddressSpace::AreaInfo area;
     if (!settled_area(p, old.start, old.start + page_size, area) || area.range.start > old.start)
         return fail(Errno::fault);
