@@ -217,8 +217,7 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
     p.page_faults.fetch_add(1, std::memory_order_relaxed);
     const bool interleaves = task_interleaves(p);
     Fault fault = p.space.examine(a, access, interleaves);
-    while (fault.kind == FaultKind::busy || fault.kind == FaultKind::copy ||
-           fault.kind == FaultKind::leaves) {
+    while (fault.is_passing()) {
         // What is mapped anew or moved is never seen half done. Linux may hold mmap_lock, which to unmap there needs.
         if (fault.kind == FaultKind::leaves && asker == Asker::linux)
             return {sig_segv, segv_maperr};

@@ -69,7 +69,7 @@ Result<UserRange> reserve_place(Process& p, MapRequest request, bool replace);
 Result<UserAddr> map_area(Process& p, MapRequest request, bool replace, bool eager);
 // fork: the child's fresh address space becomes a copy of the parent's.
 Status fork_memory(Process& parent, Process& child);
-// mremap: the pages of a range go to a reserved one, which becomes the area that target describes. keep: the areas stay.
+// mremap: the pages of a range go to a reserved one, which becomes the area that target describes. keep: areas stay.
 Status move_range(Process& p, UserRange from, const MapRequest& target, bool keep);
 // The page at a, with all that is in one block with it, goes to that node. busy: Linux holds it pinned; acces: another
 // process has it, too; noent: there is none; nomem.

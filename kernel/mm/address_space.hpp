@@ -72,6 +72,10 @@ enum class FaultKind : u8 {
 struct Fault {
     FaultKind kind;
     Chunk chunk; // if fill; if mirror its range: what Linux is to be asked for, empty: no memory for tables
+    [[nodiscard]] bool is_passing() const
+    {
+        return kind == FaultKind::copy || kind == FaultKind::busy || kind == FaultKind::leaves;
+    }
 };
 
 // How far a copy from one address space to another came, and which side has to be faulted in before it goes on.
@@ -311,7 +315,7 @@ class AddressSpace {
     [[nodiscard]] Chunk chunk_at(Vma& vma, UserAddr a, UserRange limit, u32 largest, bool interleaves)
         REQUIRES(lock_);
     [[nodiscard]] bool is_empty(UserRange range) REQUIRES(lock_);
-    // Is any of it being discarded? Its areas stay, so others could make entries depart that end_discard() took for its.
+    // Is any of it being discarded? Its areas stay: what others let depart, end_discard() would take for its own.
     [[nodiscard]] bool is_discarded(UserRange range) const REQUIRES(lock_);
     // Are entries of it being discarded, copied or moved by somebody?
     [[nodiscard]] bool is_departing(UserRange range) REQUIRES(lock_);

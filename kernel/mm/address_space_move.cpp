@@ -31,14 +31,6 @@ u64 arrived(u64 e, PhysAddr frame, u8 prot, u8 key, u32 level)
 
 } // namespace
 
-bool AddressSpace::is_discarded(UserRange range) const
-{
-    for (const Departure* d = discards_; d != nullptr; d = d->next)
-        if (d->range.overlaps(range))
-            return true;
-    return false;
-}
-
 bool AddressSpace::is_departing(UserRange range)
 {
     if (departures_ == 0)
@@ -137,8 +129,8 @@ void AddressSpace::end_move(const MapRequest& target, bool keep, Departure& left
         reserved->file_offset = target.file_offset;
         if (target.file != nullptr)
             ++target.file->refs;
-        for (auto it = areas_.first_behind(left.range.start);
-             it != areas_.end() && it->range.start < left.range.end;) {
+        auto it = areas_.first_behind(left.range.start);
+        while (it != areas_.end() && it->range.start < left.range.end) {
             const auto area = it++;
             if (keep) {
                 area->kind = target.kind;
