@@ -93,7 +93,7 @@ Status AddressSpace::begin_move(UserRange from, const MapRequest& target, Depart
         a = a.align_down(step) + step;
     }
     TRY_STATUS(areas_.split_around(from));
-    // They keep what they are, their files too: a part of them may be to stay.
+    // They keep all else, files too, for the case that they stay.
     for (auto it = areas_.first_behind(from.start); it != areas_.end() && it->range.start < from.end; ++it)
         it->kind = VmaKind::leaving;
     table_.for_each(from, [&](arch::Leaf leaf) { depart(leaf, left); });
