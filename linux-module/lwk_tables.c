@@ -6,6 +6,8 @@
  * it is an RCU read side, so that still_procs_forget() can wait for it before the memory changes hands.
  */
 #include <linux/atomic.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/rcupdate.h>
 #include <linux/sizes.h>
 
@@ -146,4 +148,23 @@ int still_scan(struct still_proc *proc, u64 *at, u64 end, still_visit visit, voi
 		cond_resched();
 	}
 	return ret;
+}
+
+void still_note_written(u64 entry)
+{
+	unsigned long pfn = (entry & STILL_PTE_ADDRESS) >> PAGE_SHIFT;
+	struct folio *folio;
+
+	if (!(entry & STILL_PTE_DIRTY) || !pfn_valid(pfn))
+		return;
+	/* Linux still maps it, so it is not being freed. Devices' and kernel pages have no mapping. */
+	folio = page_folio(pfn_to_page(pfn));
+	if (folio_mapping(folio) && !folio_test_dirty(folio)) {
+		/* As ext4 wants it. Who else holds the lock may be our caller. */
+		bool locked = folio_trylock(folio);
+
+		folio_mark_dirty(folio);
+		if (locked)
+			folio_unlock(folio);
+	}
 }

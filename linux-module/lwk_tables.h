@@ -40,4 +40,7 @@ static inline bool still_leaf_departing(const struct still_leaf *leaf)
 	       (leaf->value & STILL_PTE_DEPARTING);
 }
 
+/* Linux learns what the LWK stored in a page of its by that entry, which was just cleared. Any context. */
+void still_note_written(u64 entry);
+
 #endif

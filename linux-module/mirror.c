@@ -101,19 +101,6 @@ static void flush(struct still_proc *proc)
 	stop_for_good(os);
 }
 
-static void note_written(u64 entry)
-{
-	unsigned long pfn = (entry & STILL_PTE_ADDRESS) >> PAGE_SHIFT;
-	struct page *page;
-
-	if (!(entry & STILL_PTE_DIRTY) || !pfn_valid(pfn))
-		return;
-	/* Linux still maps it, so it is not being freed. Devices' and kernel pages have no mapping. */
-	page = pfn_to_page(pfn);
-	if (folio_mapping(page_folio(page)) && !PageDirty(page))
-		set_page_dirty(page);
-}
-
 static bool is_mirrored(const struct still_leaf *leaf)
 {
 	return leaf->is_leaf && leaf->size == PAGE_SIZE && (leaf->value & STILL_PTE_MIRRORED);
@@ -141,7 +128,7 @@ static bool clear(struct still_proc *proc, u64 start, u64 end, bool only_look)
 					break;
 				leaf.value = cmpxchg(leaf.entry, old, AWAITED);
 				if (leaf.value == old) {
-					note_written(old);
+					still_note_written(old);
 					break;
 				}
 			}
