@@ -131,7 +131,7 @@ def check_tidy(log):
         done = subprocess.run(["clang-tidy-19", "--quiet", f"--config-file={ROOT / '.clang-tidy'}", file, "--", *flags],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
                               text=True, check=False)
-        return "" if done.returncode == 0 else done.stdout + done.stderr
+        return "" if done.returncode == 0 else f"{file}: status {done.returncode}\n{done.stdout}{done.stderr}"
 
     def tidy(company):
         flags, files = company
