@@ -2,7 +2,8 @@
 // ihkosctl metrics: counters in the text format that Prometheus reads (exposition format 0.0.4).
 #include "commands.hpp"
 #include "common.hpp"
-#include "times.hpp"
+
+#include "ihk/times.hpp"
 
 #include <fmt/format.h>
 
@@ -54,7 +55,7 @@ void add_cpu(Page& page, const std::string& os, size_t number, const still_os_cp
 {
     const still_cpu_counters& c = cpu.counters;
     const std::string labels = fmt::format("{},cpu=\"{}\",linux_cpu=\"{}\"", os, number, cpu.linux_cpu);
-    const Times times = times_of(c, status);
+    const ihk::Times times = ihk::times_of(c, status);
     const char* seconds = "Seconds that a CPU of the LWK spent so.";
     page.add("stillcore_cpu_seconds_total", "counter", seconds, labels + ",mode=\"busy\"", times.busy);
     page.add("stillcore_cpu_seconds_total", "counter", seconds, labels + ",mode=\"idle\"", times.idle);

@@ -2,8 +2,9 @@
 // ihkosctl status: what an instance has and does.
 #include "commands.hpp"
 #include "common.hpp"
-#include "health.hpp"
-#include "times.hpp"
+
+#include "ihk/health.hpp"
+#include "ihk/times.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -53,14 +54,14 @@ ordered_json to_json(uint32_t index, const ihk::InstanceStatus& answer)
     for (size_t i = 0; i < answer.cpus.size(); ++i) {
         const still_os_cpu& cpu = answer.cpus[i];
         const still_cpu_counters& c = cpu.counters;
-        const Times times = times_of(c, s);
+        const ihk::Times times = ihk::times_of(c, s);
         root["cpus"].push_back({
             {"cpu", i},
             {"linux_cpu", cpu.linux_cpu},
             {"apic_id", cpu.apic_id},
             {"node", cpu.node},
             {"mode", mode_name(c.mode)},
-            {"condition", condition_name(cpu.condition)},
+            {"condition", ihk::condition_name(cpu.condition)},
             {"condition_seconds", cpu.condition_seconds},
             {"busy_seconds", times.busy},
             {"idle_seconds", times.idle},
@@ -105,7 +106,7 @@ void print_table(uint32_t index, const ihk::InstanceStatus& answer)
     for (size_t i = 0; i < answer.cpus.size(); ++i) {
         const still_os_cpu& cpu = answer.cpus[i];
         const still_cpu_counters& c = cpu.counters;
-        const Times times = times_of(c, s);
+        const ihk::Times times = ihk::times_of(c, s);
         fmt::print("{:>3} {:>5} {:>4} {:>4} {:>4} {:>10.3f} {:>10.3f} {:>9} {:>7} {:>9} {:>6} {:>6} {:>5} "
                    "{:>10} {:>9} {:>7}\n",
                    i, cpu.linux_cpu, cpu.apic_id, cpu.node, mode_name(c.mode), times.busy, times.idle,
@@ -113,7 +114,7 @@ void print_table(uint32_t index, const ihk::InstanceStatus& answer)
                    c.syscalls_offloaded, c.pid != 0 ? fmt::format("{}", c.pid) : std::string("-"));
     }
     for (size_t i = 0; i < answer.cpus.size(); ++i) {
-        if (const std::string text = condition_text(answer.cpus[i]); !text.empty()) {
+        if (const std::string text = ihk::condition_text(answer.cpus[i]); !text.empty()) {
             fmt::print("CPU {}: {}, for {} s\n", i, text, answer.cpus[i].condition_seconds);
         }
     }

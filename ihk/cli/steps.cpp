@@ -3,10 +3,10 @@
 #include "calls.hpp"
 #include "commands.hpp"
 #include "common.hpp"
-#include "health.hpp"
 #include "listing.hpp"
 #include "usage.hpp"
 
+#include "ihk/health.hpp"
 #include "ihk/image.hpp"
 
 #include <CLI/CLI.hpp>
@@ -48,6 +48,20 @@ int resources(ihk::Instance& os, const std::string& verb, const Words& words)
         return report(items.error());
     }
     return finish(verb == "assign" ? os.assign_memory(*items) : os.release_memory(*items));
+}
+
+// For scripts by the exit status, too.
+int health(ihk::Instance& os, bool json)
+{
+    const auto answer = os.status();
+    if (!answer) {
+        return report(answer.error());
+    }
+    const ihk::Health health = ihk::health_of(*answer);
+    print_word("health", ihk::health_name(health), json);
+    constexpr int inactive = 10; // the others behind it, in their order
+    return health == ihk::Health::healthy ? exit_ok
+                                          : inactive + static_cast<int>(health) - static_cast<int>(ihk::Health::inactive);
 }
 
 int load(ihk::Instance& os, const std::string& given)

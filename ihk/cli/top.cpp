@@ -2,7 +2,8 @@
 // ihkosctl top: what the CPUs and the processes of an instance did in the last second.
 #include "commands.hpp"
 #include "common.hpp"
-#include "times.hpp"
+
+#include "ihk/times.hpp"
 
 #include <fmt/format.h>
 
@@ -69,8 +70,8 @@ void show_cpus(const Picture& before, const Picture& now, double seconds)
         const still_cpu_counters& c = now.os.cpus[i].counters;
         const still_cpu_counters none{};
         const still_cpu_counters& b = i < before.os.cpus.size() ? before.os.cpus[i].counters : none;
-        const double busy = times_of(c, now.os.status).busy -
-                            (i < before.os.cpus.size() ? times_of(b, before.os.status).busy : 0);
+        const double busy = ihk::times_of(c, now.os.status).busy -
+                            (i < before.os.cpus.size() ? ihk::times_of(b, before.os.status).busy : 0);
         fmt::print("{:>3} {:>5} {:>6} {:>7.1f} {:>10.0f} {:>10.0f} {:>9.0f} {:>9.0f} {:>8.0f} {:>8}  {}\n", i,
                    now.os.cpus[i].linux_cpu,
                    c.mode == STILL_CPU_BUSY   ? "busy"

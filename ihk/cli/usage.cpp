@@ -4,49 +4,16 @@
 
 #include "common.hpp"
 
+#include "ihk/usage.hpp"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-
-#include <algorithm>
-#include <array>
-#include <map>
 
 namespace still::cli {
 
 namespace {
 
-using Sizes = std::array<uint64_t, 3>; // bytes in pages of 4 KiB, 2 MiB, 1 GiB
-using Nodes = std::map<uint32_t, Sizes>;
-
-Nodes nodes_of(const still_usage_query& process)
-{
-    Nodes nodes;
-    for (uint32_t i = 0; i < std::min<uint32_t>(process.count, STILL_MAX_NODES); ++i) {
-        std::copy_n(process.nodes[i].bytes, 3, nodes[process.nodes[i].node].begin());
-    }
-    return nodes;
-}
-
-// What several processes share counts for each of them.
-Nodes sum_of(const std::vector<still_usage_query>& processes, const still_status& status)
-{
-    Nodes sum;
-    for (uint32_t node = 0; node < STILL_MAX_NODES; ++node) {
-        if (status.nodes[node].total != 0) {
-            sum[node] = {};
-        }
-    }
-    for (const still_usage_query& process : processes) {
-        for (const auto& [node, sizes] : nodes_of(process)) {
-            for (size_t i = 0; i < sizes.size(); ++i) {
-                sum[node][i] += sizes[i];
-            }
-        }
-    }
-    return sum;
-}
-
-nlohmann::json json_of(const Sizes& sizes)
+nlohmann::json json_of(const ihk::Sizes& sizes)
 {
     return {{"bytes_4k", sizes[0]}, {"bytes_2m", sizes[1]}, {"bytes_1g", sizes[2]}};
 }
@@ -54,7 +21,7 @@ nlohmann::json json_of(const Sizes& sizes)
 void print_json(const still_status& status, const std::vector<still_usage_query>& processes)
 {
     auto nodes = nlohmann::json::array();
-    for (const auto& [node, sizes] : sum_of(processes, status)) {
+    for (const auto& [node, sizes] : ihk::sum_of(processes, status)) {
         nodes.push_back({{"node", node},
                          {"total_bytes", status.nodes[node].total},
                          {"free_bytes", status.nodes[node].free},
@@ -63,7 +30,7 @@ void print_json(const still_status& status, const std::vector<still_usage_query>
     auto list = nlohmann::json::array();
     for (const still_usage_query& process : processes) {
         auto own = nlohmann::json::array();
-        for (const auto& [node, sizes] : nodes_of(process)) {
+        for (const auto& [node, sizes] : ihk::nodes_of(process)) {
             auto entry = json_of(sizes);
             entry["node"] = node;
             own.push_back(entry);
@@ -86,12 +53,12 @@ void print_table(const still_status& status, const std::vector<still_usage_query
 {
     constexpr const char* row = "{:>8} {:>6} {:>14} {:>14} {:>14} {:>14} {:>14}\n";
     fmt::print(fmt::runtime(row), "", "node", "total", "free", "4 KiB pages", "2 MiB pages", "1 GiB pages");
-    for (const auto& [node, sizes] : sum_of(processes, status)) {
+    for (const auto& [node, sizes] : ihk::sum_of(processes, status)) {
         fmt::print(fmt::runtime(row), "programs", node, kib(status.nodes[node].total),
                    kib(status.nodes[node].free), kib(sizes[0]), kib(sizes[1]), kib(sizes[2]));
     }
     for (const still_usage_query& process : processes) {
-        for (const auto& [node, sizes] : nodes_of(process)) {
+        for (const auto& [node, sizes] : ihk::nodes_of(process)) {
             fmt::print(fmt::runtime(row), process.pid, node, "", "", kib(sizes[0]), kib(sizes[1]),
                        kib(sizes[2]));
         }

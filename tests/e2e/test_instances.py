@@ -2,9 +2,12 @@
 """Several instances at once: each has its own CPUs, memory, arguments, programs, log and end."""
 import json
 import time
+from pathlib import Path
 
 import pytest
+from stilllib.paths import KERNEL_IMAGE
 
+PROGRAM = Path(__file__).resolve().parents[2] / "build/gcc/tests/guest/libihk"
 LOOP = "print('go', flush=True)\nwhile True: pass"
 
 
@@ -125,3 +128,12 @@ def test_queries_as_json(lwk):
     assert ask("ihkosctl", "0", "get", "status", "--json") == {"state": "RUNNING"}
     assert ask("ihkosctl", "0", "get", "health", "--json") == {"health": "healthy"}
     assert ask("ihkosctl", "0", "get", "calls", "--json") == []
+
+
+def test_a_c_program_does_it_all(no_lwk):
+    before = no_lwk.accounts(), no_lwk.online_cpus()
+    result = no_lwk.run([str(PROGRAM), "/tmp/libihk.core"], env={"STILLCORE_IMAGE": str(KERNEL_IMAGE)}, timeout=120)
+    assert result.stdout == "ok libihk\n", result
+    after = no_lwk.accounts()
+    assert after["pages_held"] == after["cpus_held"] == 0 and no_lwk.online_cpus() == before[1]
+    assert after["pages_taken"] - before[0]["pages_taken"] == after["pages_returned"] - before[0]["pages_returned"]

@@ -47,6 +47,78 @@ enum ihk_state {
 
 #define IHK_ANY_CPU (~0u)
 
+/* Is all well with it, as `ihkosctl N get health` says. */
+enum ihk_health {
+    IHK_HEALTH_HEALTHY = 0,
+    IHK_HEALTH_INACTIVE = 1,
+    IHK_HEALTH_FROZEN = 2,
+    IHK_HEALTH_OUT_OF_MEMORY = 3, /* it runs; since its boot a program was killed, since there was no memory for it */
+    IHK_HEALTH_PANIC = 4,         /* ihk_os_panic_text() */
+    IHK_HEALTH_HUNG = 5,
+    IHK_HEALTH_SUSPECT = 6, /* a CPU is being looked at, see its condition; that alone is no failure */
+};
+
+/* What is the matter with a CPU that leaves messages unread. */
+enum ihk_condition {
+    IHK_CONDITION_FINE = 0,
+    IHK_CONDITION_COMPUTES = 1,   /* it is in a program: not hung */
+    IHK_CONDITION_KERNEL_OFF = 2, /* in the kernel, interrupts off */
+    IHK_CONDITION_KERNEL_ON = 3,  /* in the kernel, taking interrupts only */
+    IHK_CONDITION_IDLE = 4,       /* idle, with work queued */
+    IHK_CONDITION_AWAITS = 5,     /* waits for another CPU to acknowledge an invalidation */
+    IHK_CONDITION_SILENT = 6,     /* does not answer an NMI */
+};
+
+/* A CPU of an instance; counters and times from its boot on. */
+struct ihk_cpu {
+    uint32_t linux_cpu;
+    uint32_t node;
+    uint32_t condition; /* enum ihk_condition */
+    uint32_t condition_seconds;
+    uint32_t pid; /* what it runs; 0: nothing */
+    uint32_t tid;
+    uint32_t runnable; /* threads that could run there, the running one included */
+    uint32_t reserved;
+    uint64_t busy_ns;
+    uint64_t idle_ns;
+    uint64_t interrupts; /* of all kinds, NMIs included */
+    uint64_t strays;     /* of them: vectors that are not the LWK's */
+    uint64_t calls_local;
+    uint64_t calls_offloaded;
+    uint64_t page_faults;
+    uint64_t switches;
+};
+
+/* An instance's memory on a node; what several programs share counts for each. */
+struct ihk_node_usage {
+    uint32_t node;
+    uint32_t reserved;
+    uint64_t total_bytes;
+    uint64_t free_bytes;
+    uint64_t program_bytes[3]; /* in pages of 4 KiB, 2 MiB, 1 GiB */
+};
+
+struct ihk_process {
+    uint32_t pid; /* as the caller sees it; 0: it does not */
+    uint32_t uid;
+    uint32_t num_threads;
+    uint32_t num_offloading; /* threads that wait for Linux's answer now */
+    uint64_t virtual_bytes;
+    uint64_t resident_bytes;
+    uint64_t peak_resident_bytes;
+    uint64_t cpu_ns;
+    uint64_t page_faults;
+    uint64_t calls_offloaded;
+};
+
+/* A call that Linux has not finished. */
+struct ihk_call {
+    uint32_t pid;
+    uint32_t tid;
+    uint32_t seconds; /* for so long at least */
+    char name[36];    /* Linux's name of the system call, or [in brackets] a request of the LWK's own */
+};
+
 /* The machine. */
 int ihk_open(struct ihk_error* error);
 int ihk_reserve_cpus(int dev, const uint32_t* cpus, size_t count, struct ihk_error* error);
@@ -63,6 +135,8 @@ int ihk_os_instances(int dev, uint32_t* indices, size_t space, struct ihk_error*
 
 /* One instance. */
 int ihk_os_open(unsigned os, struct ihk_error* error);
+/* For the functions that only look, which need no more than the right to read /dev/ihkN. */
+int ihk_os_open_to_look(unsigned os, struct ihk_error* error);
 int ihk_os_assign_cpus(int os, const uint32_t* cpus, size_t count, struct ihk_error* error);
 int ihk_os_release_cpus(int os, const uint32_t* cpus, size_t count, struct ihk_error* error);
 int ihk_os_query_cpus(int os, uint32_t* cpus, size_t space, struct ihk_error* error);
@@ -81,7 +155,19 @@ int ihk_os_kargs(int os, const char* text, struct ihk_error* error);
 int ihk_os_boot(int os, uint32_t timeout_ms, struct ihk_error* error);
 /* Returns 1 if the LWK acknowledged, 0 if its CPUs were stopped without an answer. */
 int ihk_os_shutdown(int os, uint32_t timeout_ms, struct ihk_error* error);
+
+/* What only looks. Those with space fill in at most so many entries and return how many there are. */
 int ihk_os_state(int os, struct ihk_error* error);
+/* Returns an enum ihk_health. */
+int ihk_os_health(int os, struct ihk_error* error);
+/* The words of a panic, ended by a NUL; returns their length as snprintf(3) does, 0 if there was none. */
+int ihk_os_panic_text(int os, char* buffer, size_t space, struct ihk_error* error);
+/* In the order of the LWK's numbers. */
+int ihk_os_cpus(int os, struct ihk_cpu* cpus, size_t space, struct ihk_error* error);
+int ihk_os_usage(int os, struct ihk_node_usage* nodes, size_t space, struct ihk_error* error);
+int ihk_os_processes(int os, struct ihk_process* processes, size_t space, struct ihk_error* error);
+int ihk_os_calls(int os, struct ihk_call* calls, size_t space, struct ihk_error* error);
+
 /* All its CPUs stop where they are, until thawed or shut down. */
 int ihk_os_freeze(int os, struct ihk_error* error);
 int ihk_os_thaw(int os, struct ihk_error* error);

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "ihk.h"
+#include "capi.hpp"
 
-#include "ihk/device.hpp"
 #include "ihk/dump.hpp"
 #include "ihk/image.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <exception>
 #include <sys/ioctl.h>
 
 using still::ihk::Device;
@@ -16,38 +11,11 @@ using still::ihk::Error;
 using still::ihk::Instance;
 using still::ihk::MemItem;
 using still::ihk::Result;
+using still::ihk::c::borrow;
+using still::ihk::c::give;
+using still::ihk::c::report;
 
 namespace {
-
-int report(const Error& error, ihk_error* out)
-{
-    if (out != nullptr) {
-        snprintf(out->message, sizeof out->message, "%s", error.message.c_str());
-        snprintf(out->hint, sizeof out->hint, "%s", error.hint.c_str());
-    }
-    return -(error.number != 0 ? error.number : EIO);
-}
-
-// The descriptor stays the caller's: it is borrowed for one call. No exception leaves the library.
-template <typename Object, typename Work>
-auto borrow(int fd, ihk_error* error, Work work) -> decltype(work(std::declval<Object&>()))
-{
-    try {
-        if constexpr (std::is_same_v<Object, Device>) {
-            Device device{still::ihk::FileHandle(fd)};
-            const auto answer = work(device);
-            device.release();
-            return answer;
-        } else {
-            Instance instance(still::ihk::FileHandle(fd), 0);
-            const auto answer = work(instance);
-            instance.release();
-            return answer;
-        }
-    } catch (const std::exception& exception) {
-        return report(Error{ENOMEM, exception.what(), {}}, error);
-    }
-}
 
 int done(const Result<>& result, ihk_error* error)
 {
@@ -56,22 +24,13 @@ int done(const Result<>& result, ihk_error* error)
 
 int give_numbers(const Result<std::vector<uint32_t>>& result, uint32_t* out, size_t space, ihk_error* error)
 {
-    if (!result) {
-        return report(result.error(), error);
-    }
-    std::copy_n(result->begin(), std::min(space, result->size()), out);
-    return static_cast<int>(result->size());
+    return give(result, out, space, error, [](uint32_t number) { return number; });
 }
 
 int give_memory(const Result<std::vector<MemItem>>& result, ihk_mem* out, size_t space, ihk_error* error)
 {
-    if (!result) {
-        return report(result.error(), error);
-    }
-    for (size_t i = 0; i < std::min(space, result->size()); ++i) {
-        out[i] = {(*result)[i].node.value_or(0), (*result)[i].bytes};
-    }
-    return static_cast<int>(result->size());
+    return give(result, out, space, error,
+                [](const MemItem& item) { return ihk_mem{item.node.value_or(0), item.bytes}; });
 }
 
 std::vector<uint32_t> numbers(const uint32_t* from, size_t count)
@@ -156,6 +115,12 @@ int ihk_os_instances(int dev, uint32_t* indices, size_t space, ihk_error* error)
 int ihk_os_open(unsigned os, ihk_error* error)
 {
     auto instance = Instance::open(os);
+    return instance ? instance->release() : report(instance.error(), error);
+}
+
+int ihk_os_open_to_look(unsigned os, ihk_error* error)
+{
+    auto instance = Instance::open(os, Instance::Access::look);
     return instance ? instance->release() : report(instance.error(), error);
 }
 

@@ -4,7 +4,7 @@
 
 #include "ihk/device.hpp"
 
-namespace still::cli {
+namespace still::ihk {
 
 struct Times {
     double busy; // seconds
@@ -26,4 +26,4 @@ inline Times times_of(const still_cpu_counters& counters, const still_status& st
     return {static_cast<double>(busy) / hz, static_cast<double>(idle) / hz};
 }
 
-} // namespace still::cli
+} // namespace still::ihk

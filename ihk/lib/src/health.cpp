@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// ihkosctl N get health: is all well, and if not, what it is; for scripts by the exit status, too.
-#include "health.hpp"
-
-#include "common.hpp"
-#include "listing.hpp"
+#include "ihk/health.hpp"
 
 #include <fmt/format.h>
 
-namespace still::cli {
+namespace still::ihk {
 
 const char* condition_name(uint32_t condition)
 {
@@ -36,48 +32,34 @@ std::string condition_text(const still_os_cpu& cpu)
     }
 }
 
-namespace {
-
-struct Health {
-    const char* word;
-    int exit_status;
-};
-
-Health health_of(const ihk::InstanceStatus& answer)
+Health health_of(const InstanceStatus& answer)
 {
-    const still_status& s = answer.status;
-    switch (s.state) {
+    switch (answer.status.state) {
     case STILL_OS_PANIC:
-        return {"panic", 13};
+        return Health::panic;
     case STILL_OS_HUNGUP:
-        return {"hung", 14};
+        return Health::hung;
     case STILL_OS_FREEZING:
     case STILL_OS_FROZEN:
-        return {"frozen", 11};
+        return Health::frozen;
     case STILL_OS_RUNNING:
         break;
     default:
-        return {"inactive", 10};
+        return Health::inactive;
     }
     for (const still_os_cpu& cpu : answer.cpus) {
-        if (!condition_text(cpu).empty() && cpu.condition != STILL_CONDITION_COMPUTES) {
-            return {"suspect", 15};
+        if (cpu.condition != STILL_CONDITION_FINE && cpu.condition != STILL_CONDITION_COMPUTES) {
+            return Health::suspect;
         }
     }
-    return s.oom_kills != 0 ? Health{"out-of-memory", 12} : Health{"healthy", exit_ok};
+    return answer.status.oom_kills != 0 ? Health::out_of_memory : Health::healthy;
 }
 
-} // namespace
-
-int health(ihk::Instance& os, bool json)
+const char* health_name(Health health)
 {
-    const auto answer = os.status();
-    if (!answer) {
-        return report(answer.error());
-    }
-    const Health health = health_of(*answer);
-    print_word("health", health.word, json);
-    return health.exit_status;
+    static constexpr const char* names[] = {"healthy", "inactive", "frozen", "out-of-memory",
+                                            "panic",   "hung",     "suspect"};
+    return names[static_cast<size_t>(health)];
 }
 
-} // namespace still::cli
+} // namespace still::ihk
