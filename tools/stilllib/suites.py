@@ -206,8 +206,9 @@ SUITES = {
     "long": _pytest("tests/e2e", "-m", "long"),
 }
 ONLY_BY_NAME = ("long",)
-# These only compile and compute. A whole run does them beside the guests, which mostly wait, at the lowest priority.
-BESIDE = ("unit", "tsan", "clang", "fuzz", "lint")
+# These compile and compute, but for the last, which boots the LWK without Linux. A whole run does them beside the
+# guests, which mostly wait, at the lowest priority.
+BESIDE = ("unit", "tsan", "clang", "fuzz", "lint", "alone")
 GUESTS_FROM = "lwk"
 
 
