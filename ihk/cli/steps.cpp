@@ -60,8 +60,9 @@ int health(ihk::Instance& os, bool json)
     const ihk::Health health = ihk::health_of(*answer);
     print_word("health", ihk::health_name(health), json);
     constexpr int inactive = 10; // the others behind it, in their order
-    return health == ihk::Health::healthy ? exit_ok
-                                          : inactive + static_cast<int>(health) - static_cast<int>(ihk::Health::inactive);
+    return health == ihk::Health::healthy
+               ? exit_ok
+               : inactive + static_cast<int>(health) - static_cast<int>(ihk::Health::inactive);
 }
 
 int load(ihk::Instance& os, const std::string& given)

@@ -68,10 +68,12 @@ Status AddressSpace::begin_move(UserRange from, const MapRequest& target, Depart
     if (forking_ || is_departing(from))
         return fail(Errno::again);
     UserAddr covered = from.start;
+    const Vma* first = areas_.find(from.start);
     for (auto it = areas_.first_behind(from.start); it != areas_.end() && it->range.start < from.end; ++it) {
         if (it->kind == VmaKind::leaving)
             return fail(Errno::again);
-        if (it->range.start > covered || it->kind != target.kind || it->file != target.file)
+        if (it->range.start > covered || it->kind != target.kind || it->file != target.file ||
+            it->prot != first->prot || it->traits != first->traits)
             return fail(Errno::fault);
         covered = it->range.end;
     }
@@ -106,6 +108,8 @@ void AddressSpace::end_move(const MapRequest& target, bool keep, Departure& left
     {
         LockGuard guard(lock_);
         --departures_;
+        // Whatever the caller saw of it: its rights are those that it left with.
+        const Vma& source = *areas_.first_behind(left.range.start);
         const u64 distance = target.hint.raw() - left.range.start.raw();
         table_.for_each(left.range, [&](arch::Leaf leaf) {
             const u64 e = leaf.entry->load(std::memory_order_acquire);
@@ -115,18 +119,18 @@ void AddressSpace::end_move(const MapRequest& target, bool keep, Departure& left
                          there->entry->load(std::memory_order_relaxed) == 0);
             leaf.entry->store(0, std::memory_order_release);
             there->entry->store(
-                arrived(e, arch::leaf_frame(e, leaf.level), target.prot, target.traits.key, leaf.level),
+                arrived(e, arch::leaf_frame(e, leaf.level), source.prot, source.traits.key, leaf.level),
                 std::memory_order_release);
         });
         Vma* reserved = areas_.find(target.hint);
         STILL_ASSERT(reserved != nullptr && reserved->kind == VmaKind::leaving &&
                      reserved->range.start == target.hint && reserved->range.size() == target.length);
         reserved->kind = target.kind;
-        reserved->prot = target.prot;
+        reserved->prot = source.prot;
         reserved->lazy = target.lazy;
-        reserved->traits = target.traits;
+        reserved->traits = source.traits;
         reserved->file = target.file;
-        reserved->file_offset = target.file_offset;
+        reserved->file_offset = source.file_offset;
         if (target.file != nullptr)
             ++target.file->refs;
         auto it = areas_.first_behind(left.range.start);

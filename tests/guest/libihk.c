@@ -126,9 +126,11 @@ static void look(int os, pid_t child)
         usleep(100000);
     CHECK(waits_in_read(os, child));
     CHECK(ihk_os_processes(os, &process, 1, &error) == 1);
-    CHECK((pid_t)process.pid == child && process.uid == 0 && process.num_threads == 1 && process.num_offloading == 1);
+    CHECK((pid_t)process.pid == child && process.uid == 0 && process.num_threads == 1 &&
+          process.num_offloading == 1);
     CHECK(process.resident_bytes > 0 && process.resident_bytes <= process.peak_resident_bytes);
-    CHECK(process.peak_resident_bytes <= process.virtual_bytes && process.cpu_ns > 0 && process.calls_offloaded > 0);
+    CHECK(process.peak_resident_bytes <= process.virtual_bytes && process.cpu_ns > 0 &&
+          process.calls_offloaded > 0);
     CHECK(ihk_os_usage(os, &node, 1, &error) == 1 && node.node == 0);
     CHECK(node.total_bytes == mem.bytes && node.free_bytes > 0);
     CHECK(node.program_bytes[0] + node.program_bytes[1] + node.program_bytes[2] >= process.resident_bytes);
@@ -186,7 +188,8 @@ static void freeze_and_dump(int os, const char* path)
     GOOD(ihk_os_thaw(os, &error));
     CHECK(ihk_os_state(os, &error) == IHK_RUNNING);
     GOOD(ihk_os_dump(os, path, 0, &error));
-    CHECK((file = fopen(path, "r")) != NULL && fread(magic, 1, 4, file) == 4 && memcmp(magic, "\177ELF", 4) == 0);
+    CHECK((file = fopen(path, "r")) != NULL && fread(magic, 1, 4, file) == 4 &&
+          memcmp(magic, "\177ELF", 4) == 0);
     fclose(file);
     unlink(path);
     refused(ihk_os_dump(os, "/no/such/place", 1, &error), ENOENT, "/no/such/place");

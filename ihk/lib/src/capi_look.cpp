@@ -127,13 +127,12 @@ int ihk_os_usage(int os, ihk_node_usage* nodes, size_t space, ihk_error* error)
 
 int ihk_os_processes(int os, ihk_process* processes, size_t space, ihk_error* error)
 {
-    return borrow<Instance>(os, error, [&](Instance& i) {
-        return give(i.processes(), processes, space, error, process_of);
-    });
+    return borrow<Instance>(
+        os, error, [&](Instance& i) { return give(i.processes(), processes, space, error, process_of); });
 }
 
 int ihk_os_calls(int os, ihk_call* calls, size_t space, ihk_error* error)
 {
-    return borrow<Instance>(os, error,
-                            [&](Instance& i) { return give(i.waiting_calls(), calls, space, error, call_of); });
+    return borrow<Instance>(
+        os, error, [&](Instance& i) { return give(i.waiting_calls(), calls, space, error, call_of); });
 }
