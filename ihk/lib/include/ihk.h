@@ -52,9 +52,8 @@ enum ihk_health {
     IHK_HEALTH_HEALTHY = 0,
     IHK_HEALTH_INACTIVE = 1,
     IHK_HEALTH_FROZEN = 2,
-    IHK_HEALTH_OUT_OF_MEMORY =
-        3,                /* it runs; since its boot a program was killed, since there was no memory for it */
-    IHK_HEALTH_PANIC = 4, /* ihk_os_panic_text() */
+    IHK_HEALTH_OUT_OF_MEMORY = 3, /* it runs; for want of memory a program was killed since its boot */
+    IHK_HEALTH_PANIC = 4,         /* ihk_os_panic_text() */
     IHK_HEALTH_HUNG = 5,
     IHK_HEALTH_SUSPECT = 6, /* a CPU is being looked at, see its condition; that alone is no failure */
 };
