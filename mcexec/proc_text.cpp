@@ -2,6 +2,7 @@
 #include "proc_text.hpp"
 
 #include "proc_lines.hpp"
+#include "proc_masks.hpp"
 
 #include <fmt/format.h>
 
@@ -85,6 +86,7 @@ struct Sizes {
     uint64_t anonymous = 0;
     uint64_t clean = 0; // of files
     uint64_t huge = 0;  // MAP_HUGETLB, which Linux does not count as resident
+    uint64_t locked = 0;
 };
 
 uint64_t page_size_of(const still_report_area& area)
@@ -97,10 +99,11 @@ Sizes sizes_of(const still_report_area& area)
 {
     // Private pages of a file that may be written count as written: the LWK does not tell them apart.
     if (page_size_of(area) != 4096) {
-        return {0, 0, 0, area.resident_bytes};
+        return {0, 0, 0, area.resident_bytes, 0};
     }
     const bool clean = area.kind == STILL_AREA_FILE && (area.prot & 2) == 0;
-    return {area.resident_bytes, clean ? 0 : area.resident_bytes, clean ? area.resident_bytes : 0, 0};
+    return {area.resident_bytes, clean ? 0 : area.resident_bytes, clean ? area.resident_bytes : 0, 0,
+            (area.flags & STILL_AREA_LOCKED) != 0 ? area.resident_bytes : 0};
 }
 
 std::string size_lines(const Sizes& s)
@@ -125,7 +128,7 @@ std::string size_lines(const Sizes& s)
     line("Private_Hugetlb:", s.huge);
     line("Swap:", 0);
     line("SwapPss:", 0);
-    line("Locked:", 0);
+    line("Locked:", s.locked);
     return out;
 }
 
@@ -137,6 +140,7 @@ std::string vm_flags(const still_report_area& area)
     }
     flags += "mr mw me ";
     flags += (area.flags & STILL_AREA_STACK) != 0 ? "gd " : "";
+    flags += (area.flags & STILL_AREA_LOCKED) != 0 ? "lo " : "";
     return flags + (page_size_of(area) != 4096 ? "de ht" : "ac");
 }
 
@@ -162,37 +166,6 @@ std::vector<uint64_t> affinity_of(const still_report_thread& thread)
 }
 
 } // namespace
-
-std::string mask_text(const std::vector<uint64_t>& mask, uint32_t bits)
-{
-    std::string out;
-    for (uint32_t chunk = (bits + 31) / 32; chunk-- > 0;) {
-        const uint64_t word = chunk / 2 < mask.size() ? mask[chunk / 2] : 0;
-        const auto value = static_cast<uint32_t>(word >> (chunk % 2 * 32));
-        const uint32_t width = std::min(bits - chunk * 32, 32u);
-        out += fmt::format("{}{:0{}x}", out.empty() ? "" : ",", value, (width + 3) / 4);
-    }
-    return out;
-}
-
-std::string list_text(const std::vector<uint64_t>& mask, uint32_t bits)
-{
-    const auto has = [&](uint32_t bit) { return bit < bits && (mask[bit / 64] >> (bit % 64) & 1) != 0; };
-    std::string out;
-    for (uint32_t first = 0; first < bits; ++first) {
-        if (!has(first)) {
-            continue;
-        }
-        uint32_t last = first;
-        while (has(last + 1)) {
-            ++last;
-        }
-        out += out.empty() ? "" : ",";
-        out += last == first ? fmt::format("{}", first) : fmt::format("{}-{}", first, last);
-        first = last;
-    }
-    return out;
-}
 
 std::string maps_text(const std::vector<NamedArea>& areas, const still_report_process& process,
                       std::string_view proxy_maps)
@@ -240,6 +213,8 @@ std::string smaps_rollup_text(const std::vector<NamedArea>& areas)
         sum.resident += s.resident;
         sum.anonymous += s.anonymous;
         sum.clean += s.clean;
+        sum.huge += s.huge;
+        sum.locked += s.locked;
     }
     std::string line =
         fmt::format("{:08x}-{:08x} ---p 00000000 00:00 0 ", areas.front().area.start, areas.back().area.end);
@@ -261,7 +236,7 @@ std::string status_text(std::string_view linux_text, const ThreadFacts& facts)
                                        {"RssAnon", p.resident_bytes},
                                        {"VmData", p.data_bytes},
                                        {"VmStk", p.stack_bytes},
-                                       {"VmLck", 0},
+                                       {"VmLck", p.locked_bytes},
                                        {"VmPin", 0},
                                        {"RssFile", 0},
                                        {"RssShmem", 0},

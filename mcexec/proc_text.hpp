@@ -49,8 +49,4 @@ struct CpuTimes {
 [[nodiscard]] std::string meminfo_text(std::string_view linux_text, uint64_t total, uint64_t free);
 [[nodiscard]] std::string node_meminfo_text(uint32_t node, uint64_t total, uint64_t free);
 
-// As "%*pb" and "%*pbl" print the first bits of a mask.
-[[nodiscard]] std::string mask_text(const std::vector<uint64_t>& mask, uint32_t bits);
-[[nodiscard]] std::string list_text(const std::vector<uint64_t>& mask, uint32_t bits);
-
 } // namespace still::mcexec

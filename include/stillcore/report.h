@@ -31,9 +31,10 @@ struct still_report_process {
 	uint64_t resident_bytes;
 	uint64_t peak_virtual_bytes;
 	uint64_t peak_resident_bytes;
-	uint64_t data_bytes;  /* private, writable, not a stack */
-	uint64_t stack_bytes; /* of the main stack's area */
-	uint64_t code_bytes;  /* executable file areas */
+	uint64_t data_bytes;   /* private, writable, not a stack */
+	uint64_t stack_bytes;  /* of the main stack's area */
+	uint64_t code_bytes;   /* executable file areas */
+	uint64_t locked_bytes; /* mlock(2) and its like, shared memory included */
 	uint64_t brk_start;
 	uint64_t brk_end;
 	uint64_t cpu_ns; /* on LWK CPUs, ended threads included */
@@ -54,7 +55,7 @@ struct still_report_process {
 	uint8_t peers_size;
 	uint8_t reserved;
 };
-STILL_ASSERT_SIZE(struct still_report_process, 248);
+STILL_ASSERT_SIZE(struct still_report_process, 256);
 
 struct still_report_usage {
 	uint32_t node;
@@ -88,6 +89,7 @@ enum still_area_kind {
 #define STILL_AREA_STACK 0x1u   /* the main stack */
 #define STILL_AREA_HUGE_2M 0x2u /* MAP_HUGETLB, and its page size */
 #define STILL_AREA_HUGE_1G 0x4u
+#define STILL_AREA_LOCKED 0x8u
 
 struct still_report_area {
 	uint64_t start;

@@ -206,6 +206,7 @@ Result<UserAddr> remap_in_linux(Task& task, UserRange old, u64 new_size, bool ma
     MapRequest request;
     request.prot = area.prot;
     request.segment = area.segment;
+    request.traits.locked = area.traits.locked;
     request.file_offset = area.file_offset + (old.start - area.range.start);
     if (!fixed && !old.empty()) {
         // In place, if what follows is free.

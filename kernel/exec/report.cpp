@@ -46,6 +46,7 @@ void add_memory(Process& p, still_report_process& r)
             continue;
         const u64 bytes = area.range.size();
         r.virtual_bytes += bytes;
+        r.locked_bytes += area.traits.locked ? bytes : 0;
         if (area.stack)
             r.stack_bytes += bytes;
         else if ((area.prot & prot_write) != 0)
@@ -193,6 +194,8 @@ u64 report_areas(Process& p, u64 from, bool with_sizes, u64& next)
         r.flags = area.stack ? STILL_AREA_STACK : 0;
         if (area.traits.huge != 0)
             r.flags |= area.traits.huge == huge_shift_1g ? STILL_AREA_HUGE_1G : STILL_AREA_HUGE_2M;
+        if (area.traits.locked)
+            r.flags |= STILL_AREA_LOCKED;
         r.file = area.file;
         if (with_sizes && area.kind != VmaKind::foreign)
             r.resident_bytes = resident_in(p, area.range);

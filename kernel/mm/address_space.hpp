@@ -148,8 +148,7 @@ class AddressSpace {
     // says, and where they were has either nothing or (keep) areas without pages, which are not locked.
     Status begin_move(UserRange from, const MapRequest& target, Departure& left) EXCLUDES(lock_);
     void end_move(const MapRequest& target, bool keep, Departure& left) EXCLUDES(lock_);
-    // One thread at a time reserves a place for memory that it moves: two may want each what the other has reserved.
-    std::atomic<bool> moves{false};
+    std::atomic<bool> turn{false}; // of syscall/memory.hpp
     // A page, of 4 KiB or 2 MiB, goes to another node: likewise; end_relocate() puts the copy in its place, or leaves
     // it as it was. false: it is there. noent: there is no page; acces: it is shared; again: somebody is at it.
     struct Relocation {

@@ -242,6 +242,7 @@ SyscallResult change_protection(Task& task, const Call& call, i32 key)
     if ((prot & ~(7 | prot_sem)) != 0 || grows == grows_up)
         return fail(Errno::inval);
     Process& p = *task.owner;
+    const Turn turn(p.space, p.space.shares_memory());
     if (key != AddressSpace::keep_key && !p.space.owns_key(key))
         return fail(Errno::inval);
     AddressSpace::AreaInfo area;
@@ -274,6 +275,7 @@ SyscallResult sys_brk(Task& task, const Call& call)
 {
     Process& p = *task.owner;
     AddressSpace& space = p.space;
+    const Turn turn(space);
     const UserAddr wanted(call.arg[0]);
     const UserAddr old_top = space.brk_end.align_up(page_size);
     if (wanted < space.brk_start || wanted.raw() > task_size ||

@@ -19,6 +19,27 @@ Result<UserRange> page_range(u64 start, u64 length);
 // Does an edge of the range lie within a page of MAP_HUGETLB?
 [[nodiscard]] bool splits_huge(Process& p, UserRange range);
 
+// One thread of a process at a time does what takes several steps, each of which must still be true at the next: it
+// moves memory, or changes it in Linux and then in the LWK, or moves the break. May sleep.
+class Turn {
+  public:
+    explicit Turn(AddressSpace& space, bool wanted = true) : taken_(wanted ? &space.turn : nullptr)
+    {
+        while (taken_ != nullptr && taken_->exchange(true, std::memory_order_acquire))
+            wait_a_moment();
+    }
+    ~Turn()
+    {
+        if (taken_ != nullptr)
+            taken_->store(false, std::memory_order_release);
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+  private:
+    std::atomic<bool>* taken_;
+};
+
 // mprotect with a protection key, or AddressSpace::keep_key.
 SyscallResult change_protection(Task& task, const Call& call, i32 key);
 // The key for memory that may only be executed, which the current thread then can't read; 0: keys are not there.

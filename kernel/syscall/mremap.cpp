@@ -40,21 +40,6 @@ Result<UserRange> reserve(Process& p, const Move& move)
     return reserve_place(p, place, true);
 }
 
-class Turn {
-  public:
-    explicit Turn(AddressSpace& space) : moves_(space.moves)
-    {
-        while (moves_.exchange(true, std::memory_order_acquire))
-            wait_a_moment();
-    }
-    ~Turn() { moves_.store(false, std::memory_order_release); }
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-
-  private:
-    std::atomic<bool>& moves_;
-};
-
 SyscallResult move_area(Process& p, const AddressSpace::AreaInfo& area, const Move& move)
 {
     const UserRange target = TRY(reserve(p, move));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Against lines that Linux 6.1 printed.
+#include "proc_masks.hpp"
 #include "proc_text.hpp"
 
 #include <gtest/gtest.h>
