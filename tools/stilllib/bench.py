@@ -11,7 +11,7 @@ import statistics
 import time
 import tomllib
 
-from . import bench_apps, bench_peers, bench_plots, bench_programs, bench_two, instance, packages
+from . import bench_apps, bench_page, bench_peers, bench_plots, bench_programs, bench_two, instance, packages
 from .bench_many import Many
 from .bench_programs import ratios
 from .build import build
@@ -192,6 +192,10 @@ HEADS = ("row", "what", "native, instr.", "LWK, instr.", "ratio", "goal", "met",
          "ratio of a pair (spread)")
 
 
+def _reason(row):
+    return row.get("reason", "not looked into yet")
+
+
 def _micro_section(rows):
     lines = ["## Operations", "",
              "One CPU each. Instructions are those of both CPUs together, polling included. What stands behind a plus",
@@ -202,7 +206,7 @@ def _micro_section(rows):
     missed = {name: row for name, row in rows.items() if not row["met"] or _is_slower(row)}
     if missed:
         lines += ["", "Goals that are not met, and what takes longer than natively, and why:", ""]
-        lines += [f"- {name}: {row.get('reason', 'not looked into yet')}." for name, row in missed.items()]
+        lines += [f"- {name}: {_reason(row)}." for name, row in missed.items()]
     return lines
 
 
@@ -223,7 +227,7 @@ def _apps_section(rows):
              "long again as natively.",
              "", "| " + " | ".join(APP_HEADS) + " |", "|" + "---|" * len(APP_HEADS)]
     lines += ["| " + " | ".join(_app_cells(name, row)) + " |" for name, row in rows.items()]
-    missed = [f"- {name}: {row.get('reason', 'not looked into yet')}." for name, row in rows.items() if not row["met"]]
+    missed = [f"- {name}: {_reason(row)}." for name, row in rows.items() if not row["met"]]
     return lines + ["", *missed] if missed else lines
 
 
@@ -239,9 +243,8 @@ def _many_section(rows):
              "fwq_alone.", "",
              "| " + " | ".join(MANY_HEADS) + " |", "|" + "---|" * len(MANY_HEADS)]
     lines += ["| " + " | ".join(_many_cells(name, row)) + " |" for name, row in rows.items()]
-    said = [f"- {name}: {row['reason']}." for name, row in rows.items() if "reason" in row]
-    missed = [f"- {name}: not looked into yet." for name, row in rows.items() if not row["met"] and "reason" not in row]
-    return lines + ["", *said, *missed] if said or missed else lines
+    said = [f"- {name}: {_reason(row)}." for name, row in rows.items() if "reason" in row or not row["met"]]
+    return lines + ["", *said] if said else lines
 
 
 def _page(kinds, sections, kernel, pairs):
@@ -250,11 +253,11 @@ def _page(kinds, sections, kernel, pairs):
     cpu = re.search(r"model name\s*: (.*)", (output_of(["cat", "/proc/cpuinfo"]) or ""))
     lines = [
         "# Measurements", "",
-        "Made by `./tools/still bench`, which writes this page; `still bench NAME...` measures rows alone. QEMU",
-        "emulates the CPUs (TCG, no hardware was measured): a time says more about the host than about the LWK, so",
-        f"runs come in pairs ({pairs} here), one after the other in the same guest, and the ratio of a pair is what",
-        "counts. Instructions are counted in a guest of QEMU 10's whose clock they drive (icount). What other commands",
-        "measure stands in [measured.md](measured.md).",
+        "Made by `./tools/still bench`, which writes this page; `still bench NAME...` measures rows alone, with",
+        "--renew into the page. QEMU emulates the CPUs (TCG, no hardware was measured): a time says more about the",
+        f"host than about the LWK, so runs come in pairs ({pairs} here), one after the other in the same guest, and the",
+        "ratio of a pair is what counts. Instructions are counted in a guest of QEMU 10's whose clock they drive",
+        "(icount). What other commands measure stands in [measured.md](measured.md).",
         "", f"{time.strftime('%Y-%m-%d')}, host: {platform.machine()}, {cpu[1] if cpu else '?'}; {qemu}; guest: Debian "
         f"{kernel.release} ({kernel.version}), two CPUs: one for Linux, one for the LWK.", "",
         *_micro_section(rows), "", *_apps_section(apps), "", *bench_two.section(two), "",
@@ -296,12 +299,28 @@ def _json(rows, many, apps, two):
     return entries
 
 
+def _renew(rows, many, apps, two):
+    """What was measured takes its place in the page."""
+    lines = [(name, cells(name, row), _reason(row) if is_told(row) else None)
+             for kind, cells, is_told in (
+                 (rows, _cells, lambda row: not row["met"] or _is_slower(row)),
+                 (many, _many_cells, lambda row: not row["met"] or "reason" in row),
+                 (apps, _app_cells, lambda row: not row["met"]),
+                 (two, bench_two.cells, lambda row: not row["met"]))
+             for name, row in kind.items()]
+    PAGE.write_text(bench_page.renew(PAGE.read_text(), [(name, "| " + " | ".join(cells) + " |", reason)
+                                                        for name, cells, reason in lines], time.strftime("%Y-%m-%d")))
+    note(f"written: {shown(PAGE)}")
+
+
 def main(arguments):
     rows, many, apps, two, peers = _wanted(arguments.names)
     if arguments.list:
         for name, row in (rows | many | apps | two | peers).items():
             print(f"{name:20} {row['what']}")
         return 0
+    if arguments.renew and (not arguments.names or peers or not arguments.pairs):
+        raise StillError("--renew needs the names of rows, other than peers_*, and pairs", status=2)
     packages.need("vm", "demo", "bench")
     build("gcc")
     instance.require_parts()
@@ -330,6 +349,8 @@ def main(arguments):
         note("  ".join(_many_cells(name, row)))
     if arguments.json:
         arguments.json.write_text(json.dumps(_json(rows, many, apps if arguments.pairs else {}, two), indent=1) + "\n")
+    if arguments.renew:
+        _renew(rows, many, apps, two)
     if not arguments.names and arguments.pairs:
         bench_plots.latency(latencies)
         bench_plots.fwq(series["fwq"])

@@ -187,6 +187,7 @@ def _parser():
     sub.add_argument("--pairs", type=int, default=5, metavar="N",
                      help="pairs of runs for times (default 5; 15 at least for whole programs); 0: instructions only")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the rows there, too")
+    sub.add_argument("--renew", action="store_true", help="put the rows named into the page, in place of what it has")
 
     sub = add("ratchet", _run_module("ratchet"), "count the hot paths' instructions: they may only fall")
     sub.add_argument("names", nargs="*", metavar="NAME", help="paths (default: all of bench/ratchet.toml)")
