@@ -255,8 +255,8 @@ def _page(kinds, sections, kernel, pairs):
         "# Measurements", "",
         "Made by `./tools/still bench`, which writes this page; `still bench NAME...` measures rows alone, with",
         "--renew into the page. QEMU emulates the CPUs (TCG, no hardware was measured): a time says more about the",
-        f"host than about the LWK, so runs come in pairs ({pairs} here), one after the other in the same guest, and the",
-        "ratio of a pair is what counts. Instructions are counted in a guest of QEMU 10's whose clock they drive",
+        f"host than about the LWK, so runs come in pairs ({pairs} here), one after the other in the same guest, and",
+        "the ratio of a pair is what counts. Instructions are counted in a guest of QEMU 10's whose clock they drive",
         "(icount). What other commands measure stands in [measured.md](measured.md).",
         "", f"{time.strftime('%Y-%m-%d')}, host: {platform.machine()}, {cpu[1] if cpu else '?'}; {qemu}; guest: Debian "
         f"{kernel.release} ({kernel.version}), two CPUs: one for Linux, one for the LWK.", "",
