@@ -67,9 +67,9 @@ int main(void)
     place[0] = room;
     place[1] = room + 2 * size;
     pthread_barrier_init(&both, NULL, 2);
-    run("private, taken away", 2000, MAP_PRIVATE, PROT_READ | PROT_WRITE);
-    run("private, given", 2000, MAP_PRIVATE, PROT_READ);
-    run("shared, taken away", 500, MAP_SHARED, PROT_READ | PROT_WRITE);
-    run("shared, given", 500, MAP_SHARED, PROT_READ);
+    run("private, taken away", 400, MAP_PRIVATE, PROT_READ | PROT_WRITE);
+    run("private, given", 400, MAP_PRIVATE, PROT_READ);
+    run("shared, taken away", 150, MAP_SHARED, PROT_READ | PROT_WRITE);
+    run("shared, given", 150, MAP_SHARED, PROT_READ);
     return 0;
 }
