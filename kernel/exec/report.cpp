@@ -188,7 +188,7 @@ u64 report_areas(Process& p, u64 from, bool with_sizes, u64& next)
         still_report_area r{};
         r.start = area.range.start.raw();
         r.end = area.range.end.raw();
-        r.file_offset = area.file_offset;
+        r.file_offset = area.file >= 0 ? area.file_offset : 0;
         r.prot = area.prot;
         r.kind = kind_of(area);
         r.flags = area.stack ? STILL_AREA_STACK : 0;
