@@ -110,10 +110,8 @@ SyscallResult map_huge(Process& p, u64 flags, MapRequest request, bool replace)
 
 } // namespace
 
-bool splits_huge(Process& p, UserRange range)
+bool has_edge_in_huge(Process& p, UserRange range)
 {
-    if (!p.space.uses_huge())
-        return false;
     for (const UserAddr edge : {range.start, range.end}) {
         AddressSpace::AreaInfo area;
         if (p.space.area(edge, area) && area.traits.huge != 0 && area.range.start < edge &&

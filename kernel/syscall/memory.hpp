@@ -17,7 +17,11 @@ Result<UserRange> page_range(u64 start, u64 length);
 [[nodiscard]] bool may_lock(Task& task, u64 more);
 
 // Does an edge of the range lie within a page of MAP_HUGETLB?
-[[nodiscard]] bool splits_huge(Process& p, UserRange range);
+[[nodiscard]] bool has_edge_in_huge(Process& p, UserRange range);
+[[nodiscard]] inline bool splits_huge(Process& p, UserRange range)
+{
+    return p.space.uses_huge() && has_edge_in_huge(p, range);
+}
 
 // One thread of a process at a time does what takes several steps, each of which must still be true at the next: it
 // moves memory, or changes it in Linux and then in the LWK, or moves the break. May sleep.
