@@ -144,8 +144,9 @@ class AddressSpace {
 
     // mremap: the pages of a range go to another place, which is reserved as a leaving area. The range leaves until
     // that is done. again: somebody is at it; fault: it is not all of target's kind and file. When the departure is
-    // settled (with Linux asked to mark nothing) end_move() puts them there, all at once, makes an area of it as target
-    // says, and where they were has either nothing or (keep) areas without pages, which are not locked.
+    // settled (with Linux asked to mark nothing) end_move() puts them there, all at once, makes an area of target's
+    // kind of it, with the rights and traits that the range left with, and where they were has either nothing or
+    // (keep) areas without pages, which are not locked.
     Status begin_move(UserRange from, const MapRequest& target, Departure& left) EXCLUDES(lock_);
     void end_move(const MapRequest& target, bool keep, Departure& left) EXCLUDES(lock_);
     std::atomic<bool> turn{false}; // of syscall/memory.hpp
