@@ -33,7 +33,7 @@ void signal_fault(Task& task, const arch::TrapFrame& frame, u32 signo, i32 code,
     task.signals.trap_error = frame.error;
     SignalInfo info = fault_signal(signo, code, address);
     info.rest[0] = key; // si_pkey
-    if (force_signal(task, info)) {
+    if (force_signal(task, info) && task.tracee == nullptr) {
         log("pid {} tid {}: signal {} code {} at {:x}, rip {:x} rsp {:x} error {:x}", task.owner->pid,
             task.tid, signo, code, address, frame.rip, frame.rsp, frame.error);
         tell_fault(task, frame, signo);

@@ -7,6 +7,7 @@
 #include <exec/fork.hpp>
 #include <exec/process_table.hpp>
 #include <exec/timers.hpp>
+#include <exec/trace.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <sched/clock.hpp>
@@ -30,6 +31,14 @@ void inherit_process(Process& child, const Process& parent, bool clear_handlers)
     child.started = true;
 }
 
+// Before the child runs: a tracer of the task that makes it may want to see it. Without memory it is not followed.
+void tell_tracer(Process& child, Task& first, u32 parent_tid, const CloneRequest& request)
+{
+    child.parent_tid = parent_tid;
+    child.birth_event = request.event == trace::event_vfork ? request.event : 0;
+    (void)trace::follow(parent_tid, first, request);
+}
+
 // Calls use(owner, task) under the owner's lock for the task of that id that waits for its fork. false: it has gone.
 template <class Use> bool with_forking_task(Process& p, u32 tid, Use&& use) NO_THREAD_SAFETY
 {
@@ -50,7 +59,9 @@ Status copy_task(Process& child, Process& parent, u32 tid)
     Task* task = make_task(child, 0, ~0u, this_cpu().arch.node);
     if (task == nullptr)
         return fail(Errno::nomem);
+    CloneRequest request;
     const bool there = with_forking_task(parent, tid, [&](Process& owner, const Task& original) {
+        request = *original.fork_request;
         inherit(*task, original, *original.fork_request);
         inherit_process(child, owner, original.fork_request->clear_handlers);
         task->signals.alt = original.signals.alt;
@@ -63,6 +74,7 @@ Status copy_task(Process& child, Process& parent, u32 tid)
         return fail(Errno::srch);
     }
     task->unborn = true;
+    tell_tracer(child, *task, tid, request);
     start_task(child, *task, choose_cpu(task->affinity)); // it waits for the proxy that is yet to be forked
     return {};
 }
@@ -213,6 +225,7 @@ Result<Process*> start_guest(Task& task, const CloneRequest& request, u64 flags)
         LockGuard guard(parent.lock);
         inherit_process(*guest, parent, request.clear_handlers);
     }
+    tell_tracer(*guest, *child, task.tid, request);
     {
         LockGuard guard(host.lock);
         guest->next_guest = host.guests;

@@ -11,6 +11,7 @@
 #include <exec/process_table.hpp>
 #include <exec/report.hpp>
 #include <exec/timers.hpp>
+#include <exec/trace.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
 #include <mm/object_cache.hpp>
@@ -112,6 +113,7 @@ Status start(Process& p, u64 entry, u64 stack)
     task->start.ss = arch::user_data;
     task->start.rflags = arch::flag_if;
     p.started = true;
+    trace::adopt(*task);
     start_task(p, *task, c);
     return watch_cpu_limit(p);
 }
@@ -290,7 +292,10 @@ bool handle_immediate(const still_msg& m)
     }
     LockGuard inner(p->lock);
     p->stopped.store(__atomic_load_n(&p->page->stopped, __ATOMIC_ACQUIRE) != 0);
+    p->stop_signo.store(0);
     for (Task* t = p->tasks; t != nullptr; t = t->next_task) {
+        if (t->tracee != nullptr)
+            t->trap.store(true);
         unpark(*t);
         kick(*t);
     }

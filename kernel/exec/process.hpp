@@ -24,6 +24,10 @@ namespace trace {
 struct Tracee;
 }
 
+// The tables of system calls (syscall/dispatch.cpp): as they are, and with stops for a tracer.
+struct CallTable;
+extern const CallTable plain_calls, traced_calls;
+
 // What is left of an interrupted system call with a timeout, for restart_syscall(2). again: nullptr: the call
 // is made once more as it was.
 struct Resume {
@@ -42,6 +46,8 @@ struct CloneRequest {
     u64 child_tid_clear = 0;
     u64 own = 0;                 // CLONE_* of a thread that it does not share
     bool clear_handlers = false; // of a new process: handled signals start with their default action
+    u32 event = 0;               // PTRACE_EVENT_* that tells a tracer, 0: none
+    bool is_traced = false;      // by whoever traces its maker, whether that wants to be told or not
 };
 
 // A thread of a process.
@@ -66,6 +72,8 @@ struct Task : Thread, Wakeable<Task> { // held also by tasks that look at it, se
     bool unborn = false;                        // of a fork: the proxy has yet to tell its pid
     Process* keeps = nullptr;                   // never in the program: its proxy waits for that guest's
     trace::Tracee* tracee = nullptr;            // somebody traces it: exec/trace.hpp, written under its lock
+    std::atomic<bool> trap{false};              // its tracer may want a stop of its own: trace::stop_if_told()
+    const CallTable* calls = &plain_calls;     // written by itself
     u64 child_tid_set = 0;                      // user address that the unborn writes it to, 0: none
     const CloneRequest* fork_request = nullptr; // under the process's lock, while it forks
     u64 rseq_area = 0;                          // user address, 0: none
@@ -154,6 +162,10 @@ struct Process {
     std::atomic<bool> dying{false};             // tasks leave at the next opportunity
     std::atomic<bool> dumps_core{false};        // but only when the proxy has their registers, and is gone
     std::atomic<bool> stopped{false};           // by job control: tasks wait on their way back to the program
+    std::atomic<u32> stop_signo{0};             // which Linux does not know of, as it is traced; 0: Linux's stop
+    std::atomic<u32> continues{0};              // SIGCONTs that came
+    u32 parent_tid = 0;  // of the task that forked it; 0: it has executed since
+    u32 birth_event = 0; // PTRACE_EVENT_VFORK: the task that forked it waits, and its tracer may want to know
     std::atomic<bool> killed{false};            // and don't talk to the proxy, which is gone
 
     still_limit limit_stack{};

@@ -59,6 +59,21 @@ void cancel_opposites(Process& p, u32 signo) REQUIRES(p.lock)
         discard_locked(p, stop_signals);
 }
 
+// Traced tasks tell their tracers. A stop that Linux knows of it ends itself.
+void go_on(Process& p) REQUIRES(p.lock)
+{
+    p.continues.fetch_add(1);
+    const bool ends_stop = p.stop_signo.exchange(0) != 0;
+    if (ends_stop)
+        p.stopped.store(false);
+    for (Task* t = p.tasks; t != nullptr; t = t->next_task) {
+        if (t->tracee != nullptr)
+            t->trap.store(true);
+        if (ends_stop || t->tracee != nullptr)
+            notice(*t);
+    }
+}
+
 // The main thread first, as on Linux; it is the last of the list.
 void wake_taker(Process& p, Task* task, u32 signo) REQUIRES(p.lock)
 {
@@ -78,6 +93,8 @@ void wake_taker(Process& p, Task* task, u32 signo) REQUIRES(p.lock)
 Status queue(Process& p, Task* task, const SignalInfo& info, QueuedSignal* node) REQUIRES(p.lock)
 {
     cancel_opposites(p, info.signo);
+    if (info.signo == sig_cont)
+        go_on(p);
     if (is_dropped(p, task, info.signo)) {
         if (node != nullptr)
             nodes.destroy(node);
@@ -199,7 +216,7 @@ bool force_signal(Task& task, const SignalInfo& info)
 bool signal_pending(Task& task) NO_THREAD_SAFETY // a hint
 {
     const u64 set = task.signals.pending.set() | task.owner->pending.set();
-    return (set & (~task.signals.mask | unblockable)) != 0;
+    return (set & (~task.signals.mask | unblockable)) != 0 || task.trap.load(std::memory_order_relaxed);
 }
 
 bool accept_locked(Task& task, u64 set, SignalInfo& info) NO_THREAD_SAFETY

@@ -99,6 +99,7 @@ Taken take_traced(Task& task, arch::TrapFrame& frame, i32& nr, bool& rewritten)
     Process& p = *task.owner;
     SignalInfo info;
     for (;;) {
+        rewritten |= trace::stop_if_told(task, frame, nr);
         {
             LockGuard guard(p.lock);
             info = {};
@@ -124,14 +125,21 @@ u64 put_core_frame(Task& task, const arch::TrapFrame& frame, const SignalInfo& i
     return !guest && push_signal_frame(task, scratch, {}, info, 0) ? scratch.rsp : 0;
 }
 
-void act_by_default(Task& task, const arch::TrapFrame& frame, const SignalInfo& info)
+void act_by_default(Task& task, arch::TrapFrame& frame, const SignalInfo& info)
 {
+    constexpr u64 dumped = 0x80;
     const Default what = default_action(info.signo);
+    if (what == Default::stop && task.tracee != nullptr) { // its proxy has to go on
+        trace::stop_process(*task.owner, info.signo);
+        return;
+    }
     if (what == Default::stop) {
         (void)offload(task, STILL_CALL_STOP, info.signo); // Linux stops the proxy, or not (orphaned group)
         return;
     }
     const bool core = what == Default::core;
+    if (task.tracee != nullptr)
+        trace::stop_before_end(task, frame, info.signo | (core ? dumped : 0));
     exit_process_by_signal(task, info.signo, core, core ? put_core_frame(task, frame, info) : 0);
 }
 
@@ -145,7 +153,8 @@ void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr)
     const bool in_call = nr >= 0;
     bool rewritten = false;
     while (signal_pending(task)) {
-        const Taken taken = task.tracee == nullptr ? take(task) : take_traced(task, frame, nr, rewritten);
+        const bool is_traced = task.tracee != nullptr || task.trap.load();
+        const Taken taken = !is_traced ? take(task) : take_traced(task, frame, nr, rewritten);
         undecided = undecided && (!rewritten || (nr >= 0 && frame.rax == code(Errno::restart)));
         if (taken.info.signo == 0)
             break;
@@ -162,8 +171,12 @@ void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr)
             undecided = false;
         }
         rseq::on_signal(task, frame);
-        if (push_signal_frame(task, frame, taken.action, taken.info, taken.mask))
+        trace::disarm(task, frame);
+        if (push_signal_frame(task, frame, taken.action, taken.info, taken.mask)) {
+            if (task.tracee != nullptr)
+                rewritten |= trace::stop_in_handler(task, frame);
             continue;
+        }
         if (taken.info.signo == sig_segv)
             exit_process_by_signal(task, sig_segv, true);
         (void)force_signal(task, sent_signal(sig_segv, si_kernel));

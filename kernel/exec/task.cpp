@@ -10,7 +10,9 @@
 #include <exec/process.hpp>
 #include <exec/rseq.hpp>
 #include <exec/spare_proxies.hpp>
+#include <exec/trace.hpp>
 #include <exec/user_memory.hpp>
+#include <exec/way_back.hpp>
 #include <mm/frame_allocator.hpp>
 #include <mm/object_cache.hpp>
 #include <sched/clock.hpp>
@@ -45,6 +47,10 @@ void learn_pid(Task& task)
     const u32 number = static_cast<u32>(*pid);
     task.owner->pid = task.pid = task.tid = number;
     task.unborn = false;
+    if (task.tracee != nullptr)
+        trace::name(task);
+    if (task.owner->birth_event != 0)
+        trace::stop_parent(task.owner->parent_tid, task, task.owner->birth_event);
     if (task.child_tid_set != 0)
         (void)copy_to_user(task.child_tid_set, &number, sizeof(number));
 }
@@ -60,6 +66,10 @@ void first_user_entry(void* argument)
     *frame = task.start;
     leave_if_dying(task);
     rseq::on_return(task, *frame);
+    if (task.tracee != nullptr) {
+        trace::stop_after_exec(task, *frame);
+        attend(task, *frame, static_cast<i32>(frame->vector));
+    }
     arch::still_enter_user(frame);
 }
 
@@ -233,6 +243,8 @@ Result<u32> clone_task(Task& parent, const CloneRequest& request)
         (void)copy_to_user(request.parent_tid, &number, sizeof(number));
     if (request.child_tid_set != 0)
         (void)copy_to_user(request.child_tid_set, &number, sizeof(number));
+    if (parent.tracee != nullptr)
+        (void)trace::follow(parent.tid, *task, request); // without memory it is not followed
     start_task(p, *task, c);
     return number;
 }
@@ -361,7 +373,7 @@ void exit_process_by_signal(Task& task, u32 signo, bool core, u64 frame)
 
 void wait_while_stopped(Task& task)
 {
-    while (task.owner->stopped.load(std::memory_order_relaxed) &&
+    while (task.owner->stopped.load(std::memory_order_relaxed) && task.tracee == nullptr &&
            !task.owner->dying.load(std::memory_order_relaxed))
         park();
 }

@@ -1,18 +1,31 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arch/context.hpp>
 #include <exec/timers.hpp>
-#include <exec/trace.hpp>
+#include <exec/trace_parts.hpp>
 #include <exec/trace_registers.hpp>
 #include <mm/object_cache.hpp>
 
 namespace still::trace {
 
+SpinLock lock;
+Tracee* tracees GUARDED_BY(lock) = nullptr;
+
 namespace {
 
-SpinLock lock; // before a process's
-Tracee* tracees GUARDED_BY(lock) = nullptr;
 NewsListener* listeners GUARDED_BY(lock) = nullptr;
 ObjectCache<Tracee> cache;
+
+Tracee* make()
+{
+    Tracee* t = cache.make();
+    if (t == nullptr)
+        return nullptr;
+    t->fpu = frames::allocate_memory(NodeId(0), fpu_order());
+    if (t->fpu != nullptr)
+        return t;
+    cache.destroy(t);
+    return nullptr;
+}
 
 void destroy(Tracee& t)
 {
@@ -20,7 +33,9 @@ void destroy(Tracee& t)
     cache.destroy(&t);
 }
 
-void unlink(Tracee& t) REQUIRES(lock)
+} // namespace
+
+void unlink(Tracee& t)
 {
     for (Tracee** at = &tracees; *at != nullptr; at = &(*at)->next) {
         if (*at == &t) {
@@ -33,13 +48,10 @@ void unlink(Tracee& t) REQUIRES(lock)
     destroy(t);
 }
 
-constexpr i32 cld_exited = 1, cld_killed = 2, cld_trapped = 4;
-
-// SIGCHLD for the tracer's process, and whoever waits there looks anew.
-void tell(const Tracee& t, i32 code, u32 what) REQUIRES(lock)
+void tell(const Tracee& t, i32 code, u32 what)
 {
     Process& p = *t.tracer->owner;
-    if (code == cld_trapped || !t.is_child) {
+    if (code == cld_trapped || code == cld_stopped || !t.is_child) {
         LockGuard guard(p.lock);
         const SignalAction& action = p.actions.of[sig_chld - 1];
         SignalInfo info = sent_signal(sig_chld, code, t.tid, t.uid);
@@ -55,14 +67,17 @@ void tell(const Tracee& t, i32 code, u32 what) REQUIRES(lock)
     }
 }
 
+namespace {
+
 // It is not stopped any more, and its tracer is not its tracer.
 void release(Tracee& t) REQUIRES(lock)
 {
-    if (t.task == nullptr || !t.stopped.load()) {
+    if (t.task == nullptr || !t.stops) {
         unlink(t);
         return;
     }
     t.tracer = nullptr; // it unlinks itself
+    t.listens.store(false);
     t.stopped.store(false);
     unpark(*t.task);
 }
@@ -72,25 +87,36 @@ void kill(Process& p)
     post_signal(p, nullptr, sent_signal(sig_kill, si_kernel));
 }
 
-// A tracee has ended, by a call or by a signal; or it executes another program, which nobody traces.
+[[nodiscard]] bool is_in_execve(const Task& task)
+{
+    const u64 nr = user_frame(task).vector;
+    return nr == nr_execve || nr == nr_execveat;
+}
+
+// A tracee has ended, by a call or by a signal; or it executes another program, which adopt() will find.
 void end(Tracee& t, Task& task) REQUIRES(lock)
 {
-    constexpr u64 nr_exit = 60, nr_exit_group = 231, nr_execve = 59, nr_execveat = 322;
-    const arch::TrapFrame& f = user_frame(task);
-    const bool by_itself = f.vector == nr_exit || f.vector == nr_exit_group;
-    const bool by_exec = (f.vector == nr_execve || f.vector == nr_execveat) && task.owner->killed.load();
-    const u32 what = by_itself ? static_cast<u32>(f.rdi & 0xff) : t.signo != 0 ? t.signo : u32{sig_kill};
-    t.status = by_itself ? what << 8 : what;
-    t.untold = true;
+    t.stops = t.untold = false;
     t.stopped.store(false);
-    if (t.tracer != nullptr)
-        tell(t, by_itself ? cld_exited : cld_killed, what);
-    if (t.tracer == nullptr || t.is_child || by_exec) {
-        unlink(t);
-    } else {
-        t.task = nullptr;
-        task.tracee = nullptr;
+    t.listens.store(false);
+    task.tracee = nullptr;
+    t.task = nullptr;
+    if (t.tracer != nullptr && is_in_execve(task) && task.owner->killed.load()) {
+        t.executes = true;
+        return;
     }
+    const arch::TrapFrame& f = user_frame(task);
+    const bool exits = t.superseded || f.vector == nr_exit || f.vector == nr_exit_group;
+    const u32 what = t.superseded     ? 0
+                     : exits          ? static_cast<u32>(f.rdi & 0xff)
+                     : t.signo != 0   ? t.signo
+                                      : u32{sig_kill};
+    t.status = exits ? what << 8 : what;
+    t.untold = true;
+    if (t.tracer != nullptr)
+        tell(t, exits ? cld_exited : cld_killed, what);
+    if (t.tracer == nullptr || t.is_child)
+        unlink(t);
 }
 
 void (*reap_untraced)(Thread*) = nullptr; // the same for all tasks
@@ -108,7 +134,7 @@ void reap(Thread* thread)
             if ((t->options & option_exitkill) != 0 && t->task != nullptr)
                 kill(*t->task->owner);
             // What it was told of is its own. Not info's number, which it may have written.
-            t->signo = t->untold ? t->status >> 8 : 0;
+            t->signo = t->untold && t->by_signal ? t->status >> 8 : 0;
             release(*t);
         }
         if (task.tracee != nullptr)
@@ -123,12 +149,6 @@ void watch_end(Task& task) REQUIRES(lock)
         return;
     reap_untraced = task.on_reap;
     task.on_reap = reap;
-}
-
-bool is_to_be_killed(Task& task) NO_THREAD_SAFETY // a hint, as signal_pending() is
-{
-    const u64 set = task.signals.pending.set() | task.owner->pending.set();
-    return task.owner->dying.load() || (set & signal_bit(sig_kill)) != 0;
 }
 
 } // namespace
@@ -169,88 +189,222 @@ NewsListener::~NewsListener()
     }
 }
 
-Status attach(Task& tracer, Task& target, bool is_child)
+namespace {
+
+void link(Tracee& t, Task& tracer, Task& task) REQUIRES(lock)
 {
-    Tracee* t = cache.make();
+    const Process& p = *task.owner;
+    t.task = &task;
+    t.tracer = &tracer;
+    t.tid = task.tid;
+    t.pid = p.pid;
+    t.pid_namespace = p.page->pid_namespace;
+    t.uid = task.uid;
+    t.saw_continues = p.continues.load();
+    t.next = tracees;
+    tracees = &t;
+    task.tracee = &t;
+    watch_end(task);
+    watch_end(tracer);
+}
+
+// Its trap is looked at by attend().
+void ask_to_look(Task& task)
+{
+    task.trap.store(true);
+    unpark(task);
+    kick(task);
+}
+
+// Its tasks that wait for children in Linux begin anew: what they wait for may be the LWK's to tell now.
+void wake_waiters(Process& p)
+{
+    constexpr u64 nr_wait4 = 61, nr_waitid = 247;
+    LockGuard guard(p.lock);
+    for (Task* t = p.tasks; t != nullptr; t = t->next_task)
+        if (const u64 nr = user_frame(*t).vector; nr == nr_wait4 || nr == nr_waitid)
+            ask_to_look(*t);
+}
+
+Tracee* find(u32 tid, u32 pid_namespace) REQUIRES(lock)
+{
+    for (Tracee* t = tracees; t != nullptr; t = t->next)
+        if (t->tid == tid && t->pid_namespace == pid_namespace && t->task != nullptr && t->tracer != nullptr)
+            return t;
+    return nullptr;
+}
+
+} // namespace
+
+Status attach(Task& tracer, Task& target, const Attachment& how)
+{
+    Tracee* t = make();
     if (t == nullptr)
         return fail(Errno::nomem);
-    t->fpu = frames::allocate_memory(NodeId(0), fpu_order());
-    if (t->fpu == nullptr) {
-        cache.destroy(t);
-        return fail(Errno::nomem);
-    }
     {
         LockGuard guard(lock);
         if (target.tracee != nullptr || target.ending || target.unborn) {
             destroy(*t);
             return fail(Errno::perm);
         }
-        t->task = &target;
-        t->tracer = &tracer;
-        t->tid = target.tid;
-        t->uid = target.uid;
-        t->is_child = is_child;
-        t->next = tracees;
-        tracees = t;
-        target.tracee = t;
-        watch_end(target);
-        watch_end(tracer);
+        t->is_child = how.is_child;
+        t->seized = how.seized;
+        t->options = how.options;
+        link(*t, tracer, target);
+        wake_waiters(*tracer.owner);
+        if (target.owner->stopped.load())
+            ask_to_look(target);
     }
-    post_signal(*target.owner, &target, sent_signal(sig_stop, si_kernel));
+    if (how.stops)
+        post_signal(*target.owner, &target, sent_signal(sig_stop, si_kernel));
     return {};
 }
 
-Status go_on(Tracee& t, u32 signo, Tie tie)
+Status interrupt(const Task& tracer, u32 tid)
+{
+    LockGuard guard(lock);
+    Tracee* t = find(tid, tracer.owner->page->pid_namespace);
+    if (t == nullptr || t->tracer != &tracer)
+        return fail(Errno::srch);
+    if (!t->seized)
+        return fail(Errno::io);
+    t->asked.store(true);
+    ask_to_look(*t->task);
+    return {};
+}
+
+Status go_on(Tracee& t, u32 signo, Way way)
 {
     LockGuard guard(lock);
     if (t.task == nullptr || !t.stopped.load())
         return fail(Errno::srch);
     t.signo = signo;
     t.sender = t.tracer->owner->pid;
+    t.way = way;
     t.untold = false;
-    if (tie == Tie::ends) {
-        release(t);
-        return {};
-    }
     t.stopped.store(false);
     unpark(*t.task);
     return {};
 }
 
-bool stop_for_signal(Task& task, arch::TrapFrame& frame, i32& nr, SignalInfo& info)
+Status detach(Tracee& t, u32 signo)
 {
-    constexpr u32 stopped = 0x7f, nr_getpid = 39;
-    // Where Linux has killed the process its shared memory goes first, and the LWK hears of it later.
-    if (info.code > 0 && !offload_quickly(task, nr_getpid))
-        return false;
-    Tracee* t = nullptr;
+    LockGuard guard(lock);
+    if (t.task == nullptr || !t.stopped.load())
+        return fail(Errno::srch);
+    t.signo = signo;
+    t.sender = t.tracer->owner->pid;
+    release(t);
+    return {};
+}
+
+Status listen(Tracee& t)
+{
+    LockGuard guard(lock);
+    if (t.task == nullptr || !t.stopped.load())
+        return fail(Errno::srch);
+    if (!t.seized || t.info.code >> 8 != event_stop)
+        return fail(Errno::io);
+    t.untold = false;
+    t.listens.store(true);
+    t.stopped.store(false);
+    unpark(*t.task); // its process may go on already
+    return {};
+}
+
+Status follow(u32 parent_tid, Task& child, const CloneRequest& request)
+{
+    const u32 space = child.owner->page->pid_namespace;
     {
         LockGuard guard(lock);
-        t = task.tracee;
-        if (t == nullptr || is_to_be_killed(task))
-            return false;
-        show_registers(*t, task, frame, nr);
-        t->info = info;
-        t->signo = 0;
-        t->status = info.signo << 8 | stopped;
-        t->untold = true;
-        t->stopped.store(true);
-        tell(*t, cld_trapped, info.signo);
+        const Tracee* parent = find(parent_tid, space);
+        if (parent == nullptr || !(wants(*parent, request.event) || request.is_traced))
+            return {};
     }
-    while (t->stopped.load() && !is_to_be_killed(task))
-        park();
+    Tracee* t = make();
+    if (t == nullptr)
+        return fail(Errno::nomem);
     LockGuard guard(lock);
-    const bool changed = take_registers(*t, task, frame, nr);
-    t->stopped.store(false);
-    t->untold = false;
-    if (t->signo == 0 || t->signo == t->info.signo)
-        info = t->info;
-    else
-        info = sent_signal(t->signo, si_user, t->sender, t->uid);
-    info.signo = t->signo;
-    if (t->tracer == nullptr)
-        unlink(*t);
-    return changed;
+    const Tracee* parent = find(parent_tid, space);
+    if (parent == nullptr) {
+        destroy(*t);
+        return {};
+    }
+    t->options = parent->options;
+    t->seized = parent->seized;
+    link(*t, *parent->tracer, child);
+    if (t->seized) {
+        t->asked.store(true);
+        child.trap.store(true);
+    } else {
+        child.signals.pending.add(sent_signal(sig_stop, si_user));
+    }
+    return {};
+}
+
+void name(Task& child)
+{
+    LockGuard guard(lock);
+    if (Tracee* t = child.tracee; t != nullptr) {
+        t->tid = child.tid;
+        t->pid = child.owner->pid;
+        t->uid = child.uid;
+    }
+}
+
+void adopt(Task& first)
+{
+    const Process& p = *first.owner;
+    const u32 space = p.page->pid_namespace;
+    LockGuard guard(lock);
+    Tracee* chosen = nullptr;
+    for (Tracee* t = tracees; t != nullptr; t = t->next)
+        if (t->pid == p.pid && t->pid_namespace == space && t->tracer != nullptr &&
+            (t->task == nullptr ? t->executes : is_in_execve(*t->task)))
+            chosen = t;
+    for (Tracee *t = tracees, *next = nullptr; t != nullptr; t = next) {
+        next = t->next;
+        if (t == chosen || t->pid != p.pid || t->pid_namespace != space)
+            continue;
+        if (t->task == nullptr && !t->executes) {
+            t->status = t->status == sig_kill ? 0 : t->status;
+            continue;
+        }
+        t->superseded = true;
+        if (t->tid == p.pid || t->executes) // its number is the new one's
+            release(*t);
+    }
+    if (chosen == nullptr)
+        return;
+    if (chosen->task != nullptr)
+        chosen->task->tracee = nullptr;
+    chosen->task = &first;
+    chosen->message = chosen->tid;
+    chosen->tid = first.tid;
+    chosen->executes = true;
+    chosen->stops = false;
+    chosen->saw_stop = false;
+    chosen->saw_continues = p.continues.load();
+    first.tracee = chosen;
+    first.start.vector = nr_execve;
+    watch_end(first);
+}
+
+void forget_executing(u32 pid, bool was_told)
+{
+    LockGuard guard(lock);
+    for (Tracee *t = tracees, *next = nullptr; t != nullptr; t = next) {
+        next = t->next;
+        if (t->pid != pid || !t->executes || t->task != nullptr)
+            continue;
+        t->executes = false;
+        t->status = sig_kill;
+        t->untold = true;
+        if (was_told || t->tracer == nullptr)
+            unlink(*t);
+        else
+            tell(*t, cld_killed, sig_kill);
+    }
 }
 
 Told look_for_news(const Task& waiter, i32 pid, bool own_only, bool only_look)
@@ -262,9 +416,13 @@ Told look_for_news(const Task& waiter, i32 pid, bool own_only, bool only_look)
             (pid != -1 && t->tid != static_cast<u32>(pid)))
             continue;
         told.expected = true;
+        if (t->executes && t->task == nullptr)
+            told.executing = t->pid;
         if (!t->untold)
             continue;
-        told = {t->tid, t->status, t->uid, true};
+        told.tid = t->tid;
+        told.status = t->status;
+        told.uid = t->uid;
         if (only_look)
             return told;
         t->untold = false;

@@ -18,6 +18,11 @@ void show_registers(Tracee& t, Task& task, const arch::TrapFrame& f, i32 nr)
 {
     arch::save_segments(task.segments);
     arch::fpu_save(task.fpu);
+    show_saved_registers(t, task, f, nr);
+}
+
+void show_saved_registers(Tracee& t, const Task& task, const arch::TrapFrame& f, i32 nr)
+{
     __builtin_memcpy(t.fpu, task.fpu, arch::fpu_size());
     t.regs_changed = t.fpu_changed = false;
     t.regs = {.r15 = f.r15,

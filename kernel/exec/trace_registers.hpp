@@ -10,6 +10,8 @@ namespace still::trace {
 
 // The current task stops, with these registers, in system call nr or in none (-1).
 void show_registers(Tracee& t, Task& task, const arch::TrapFrame& frame, i32 nr);
+// Likewise of another task, whose segments and FPU state are saved.
+void show_saved_registers(Tracee& t, const Task& task, const arch::TrapFrame& frame, i32 nr);
 // It goes on with what they are now. False: nobody has changed them.
 bool take_registers(Tracee& t, Task& task, arch::TrapFrame& frame, i32& nr);
 

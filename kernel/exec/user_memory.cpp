@@ -171,14 +171,14 @@ u64 num_oom_kills()
 namespace {
 
 // Gives the page at a to this process alone, after a write to a page that others have too.
-Status copy_on_write(Process& p, UserAddr a)
+Status copy_on_write(Process& p, UserAddr a, bool patches)
 {
     Frame* own = frames::allocate(this_cpu().arch.node, 0);
     if (own == nullptr)
         return fail(Errno::nomem);
     Departure left;
     PhysAddr shared;
-    const auto departs = p.space.begin_copy(a, shared, left);
+    const auto departs = p.space.begin_copy(a, patches, shared, left);
     if (!departs || !*departs) {
         frames::release(own, 0);
         return departs ? Status{} : fail(departs.error());
@@ -224,7 +224,7 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
         // A fork that waits goes first; what Linux asks for does not wait, since the fork may wait for that.
         if (fault.kind != FaultKind::copy || (asker == Asker::program && p.space.fork_waits()))
             wait_a_moment();
-        else if (!copy_on_write(p, a))
+        else if (!copy_on_write(p, a, access == Access::patch))
             return out_of_memory(p, a);
         fault = p.space.examine(a, access, interleaves);
     }
@@ -239,7 +239,7 @@ FaultError resolve_fault(Process& p, UserAddr a, Access access, Asker asker)
     case FaultKind::no_area:
         if (p.space.grow_down(a, p.limit_stack.soft))
             return resolve_fault(p, a, access, asker);
-        if (PeerAddress there; is_of_peer(p, a.raw(), there))
+        if (PeerAddress there; access != Access::patch && is_of_peer(p, a.raw(), there))
             return resolve_peer_fault(p, there, a.raw(), access);
         return {sig_segv, segv_maperr};
     case FaultKind::no_right:

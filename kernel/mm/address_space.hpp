@@ -58,7 +58,7 @@ struct Chunk {
     bool huge = false; // no smaller block will do
 };
 
-enum class Access : u8 { read, write, execute };
+enum class Access : u8 { read, write, execute, patch }; // patch: written for a debugger, whatever the area allows
 enum class FaultKind : u8 {
     resolved, // the entry allows it
     fill,     // an empty entry
@@ -84,6 +84,12 @@ struct Transfer {
     u64 bytes = 0;
     Missing missing = Missing::nothing;
 };
+
+// Whoever writes to such a page needs one of its own first.
+[[nodiscard]] inline bool is_others_too(u64 e)
+{
+    return (e & STILL_PTE_SHARED) != 0 && (e & STILL_PTE_WRITE) == 0;
+}
 
 class AddressSpace {
   public:
@@ -132,14 +138,15 @@ class AddressSpace {
     Status end_fork(AddressSpace& child, Departure& left) EXCLUDES(lock_);
     // A write fault on a shared page. true: the entry departs now, settle it and call end_copy() with a copy of
     // *shared; false: nothing to copy (any more): look again.
-    Result<bool> begin_copy(UserAddr a, PhysAddr& shared, Departure& left) EXCLUDES(lock_);
+    // patches: also where the area may not be written.
+    Result<bool> begin_copy(UserAddr a, bool patches, PhysAddr& shared, Departure& left) EXCLUDES(lock_);
     void end_copy(UserAddr a, PhysAddr shared, Frame* own, Departure& left) EXCLUDES(lock_);
 
     // Copies as far as the pages are there, readable and writable, and not Linux's. The two may be one.
     static Transfer copy_between(AddressSpace& to, UserAddr to_start, AddressSpace& from, UserAddr from_start,
                                  u64 bytes);
 
-    // Likewise from the kernel, for ptrace(2). How many bytes.
+    // Likewise from the kernel, for ptrace(2), to pages that are the program's alone. How many bytes.
     u64 put(UserAddr to, const void* from, u64 bytes) EXCLUDES(lock_);
 
     // mremap: the pages of a range go to another place, which is reserved as a leaving area. The range leaves until

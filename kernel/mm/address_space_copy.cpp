@@ -77,8 +77,9 @@ Transfer AddressSpace::copy_between(AddressSpace& to, UserAddr to_start, Address
 u64 AddressSpace::put(UserAddr to, const void* from, u64 bytes)
 {
     LockGuard guard(lock_);
-    const Piece out = piece_at(table_.find(to), to, true);
-    if (out.memory == nullptr)
+    const arch::Leaf leaf = table_.find(to);
+    const Piece out = piece_at(leaf, to, false);
+    if (out.memory == nullptr || is_others_too(leaf.entry->load(std::memory_order_acquire)))
         return 0;
     const u64 now = min(out.bytes, bytes);
     __builtin_memcpy(out.memory, from, now);

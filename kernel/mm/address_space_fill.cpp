@@ -81,13 +81,15 @@ Fault AddressSpace::examine(UserAddr a, Access access, bool interleaves)
                                                   : prot_none;
     if (vma->prot == prot_none || (vma->prot & needed) != needed)
         return {FaultKind::no_right, {}};
+    if (access == Access::patch && (vma->kind == VmaKind::mirrored || vma->kind == VmaKind::foreign))
+        return {FaultKind::no_right, {}};
     if (vma->kind == VmaKind::mirrored)
         return examine_mirrored(*vma, a, access);
     const arch::Leaf leaf = table_.find(a);
     const u64 e = leaf.entry == nullptr ? 0 : leaf.entry->load(std::memory_order_acquire);
     if ((e & STILL_PTE_DEPARTING) != 0)
         return {FaultKind::busy, {}};
-    if (access == Access::write && (e & STILL_PTE_SHARED) != 0 && (e & STILL_PTE_WRITE) == 0)
+    if ((access == Access::write || access == Access::patch) && is_others_too(e))
         return {forking_ || is_discarded({a, a + 1}) ? FaultKind::busy : FaultKind::copy, {}};
     if (e != 0)
         return {FaultKind::resolved, {}};

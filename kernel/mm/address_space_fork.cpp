@@ -207,22 +207,23 @@ Status AddressSpace::end_fork(AddressSpace& child, Departure& left) NO_THREAD_SA
     return done;
 }
 
-Result<bool> AddressSpace::begin_copy(UserAddr a, PhysAddr& shared, Departure& left)
+Result<bool> AddressSpace::begin_copy(UserAddr a, bool patches, PhysAddr& shared, Departure& left)
 {
     LockGuard guard(lock_);
     for (;;) {
         const Vma* vma = areas_.find(a);
+        const u64 may_write = vma != nullptr && (vma->prot & prot_write) != 0 ? STILL_PTE_WRITE : 0;
         const arch::Leaf leaf = table_.find(a);
         if (forking_ || is_discarded({a, a + 1}) || vma == nullptr || vma->kind == VmaKind::leaving ||
-            (vma->prot & prot_write) == 0 || leaf.entry == nullptr)
+            (may_write == 0 && !patches) || leaf.entry == nullptr)
             return false;
         u64 e = leaf.entry->load(std::memory_order_acquire);
-        if (!arch::is_present(e) || (e & STILL_PTE_SHARED) == 0 || (e & STILL_PTE_WRITE) != 0)
+        if (!arch::is_present(e) || !is_others_too(e))
             return false;
         shared = arch::leaf_frame(e, leaf.level);
         if (!frames::is_shared(shared, order_of(leaf.level))) {
             // The others have gone: it is this process's alone, large as it is.
-            if (leaf.entry->compare_exchange_strong(e, (e & ~STILL_PTE_SHARED) | STILL_PTE_WRITE,
+            if (leaf.entry->compare_exchange_strong(e, (e & ~STILL_PTE_SHARED) | may_write,
                                                     std::memory_order_acq_rel))
                 return false;
             continue;

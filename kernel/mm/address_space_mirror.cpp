@@ -22,6 +22,8 @@ bool allows(u64 e, Access access)
         return (e & STILL_PTE_NO_EXECUTE) == 0;
     case Access::read:
         return true;
+    case Access::patch:
+        break;
     }
     return false;
 }

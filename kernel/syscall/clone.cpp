@@ -2,6 +2,7 @@
 // clone(2) and clone3(2), fork(2), vfork(2), unshare(2): what may be asked for, as Linux 6.1 checks it.
 #include <arch/layout.hpp>
 #include <exec/fork.hpp>
+#include <exec/trace.hpp>
 #include <exec/user_memory.hpp>
 #include <offload/ikc.hpp>
 #include <syscall/dispatch.hpp>
@@ -23,7 +24,7 @@ constexpr u64 csignal = 0xff, legacy_flags = 0xffffffff;
 // What a thread must share here; what it may have of its own, Linux does for its proxy thread.
 constexpr u64 thread_flags = clone_vm | clone_files | clone_sighand | clone_thread;
 constexpr u64 own_of_thread = clone_fs | clone_sysvsem;
-// Those of a thread that mean nothing here, or on Linux: nobody traces, its parent is the process's.
+// Those of a thread, too, that mean nothing here, or on Linux: its parent is the process's.
 constexpr u64 known_flags = thread_flags | own_of_thread | clone_settls | clone_parent_settid |
                             clone_child_cleartid | clone_detached | clone_child_settid | clone_ptrace |
                             clone_untraced | clone_parent | clone_io;
@@ -60,6 +61,11 @@ CloneRequest to_request(const Call& call, const CloneArgs& args)
         request.child_tid_clear = args.child_tid;
     request.clear_handlers = (args.flags & clone_clear_sighand) != 0;
     request.own = own_of_thread & ~args.flags;
+    if ((args.flags & clone_untraced) == 0)
+        request.event = (args.flags & clone_vfork) != 0  ? trace::event_vfork
+                        : args.exit_signal != sig_chld ? trace::event_clone
+                                                         : trace::event_fork;
+    request.is_traced = (args.flags & clone_ptrace) != 0;
     return request;
 }
 
@@ -100,9 +106,11 @@ SyscallResult make_process(Task& task, const Call& call, const CloneArgs& args)
                                        : clone_beside(task, request, flags));
     if (request.parent_tid != 0)
         (void)UserOut<u32>(request.parent_tid).write(pid); // as Linux: the child is there
-    if ((args.flags & clone_pidfd) != 0)
-        return write_pidfd(task, pid, args.pidfd);
-    return pid;
+    const SyscallResult result =
+        (args.flags & clone_pidfd) != 0 ? write_pidfd(task, pid, args.pidfd) : SyscallResult(pid);
+    if (task.tracee != nullptr && result)
+        trace::stop_for_child(task, call.frame, request.event, pid);
+    return result;
 }
 
 // In the order in which Linux's kernel_clone() and copy_process() look.
@@ -131,7 +139,11 @@ SyscallResult make_task_or_process(Task& task, const Call& call, const CloneArgs
         return make_process(task, call, args);
     if ((args.flags & thread_flags) != thread_flags || (args.flags & ~known_flags) != 0)
         return fail(Errno::nosys);
-    return TRY(clone_task(task, to_request(call, args)));
+    const CloneRequest request = to_request(call, args);
+    const u32 tid = TRY(clone_task(task, request));
+    if (task.tracee != nullptr)
+        trace::stop_for_child(task, call.frame, request.event, tid);
+    return tid;
 }
 
 bool is_zero(u64 address, u64 bytes, Status& read)

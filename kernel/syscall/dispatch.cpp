@@ -5,17 +5,30 @@
 #include <debug/log.hpp>
 #include <exec/offload.hpp>
 #include <exec/spare_proxies.hpp>
+#include <exec/trace.hpp>
 #include <exec/way_back.hpp>
 #include <sched/clock.hpp>
 #include <syscall/dispatch.hpp>
 
 namespace still {
 
-namespace {
-
 using Handler = SyscallResult (*)(Task&, const Call&);
 
+struct CallRow {
+    Handler handler = nullptr;
+    u64 is_local = 0; // added to the CPU's counter
+};
+
+constexpr u32 table_size = 512; // the last row is nobody's
+
+struct CallTable {
+    CallRow row[table_size];
+};
+
+namespace {
+
 SyscallResult unsupported(Task& task, const Call& call);
+SyscallResult traced_call(Task& task, const Call& call);
 
 // On these depends what one process may do to another (ptrace(2), "Ptrace access mode checking").
 constexpr bool changes_credentials(u32 nr)
@@ -37,16 +50,18 @@ constexpr bool changes_credentials(u32 nr)
     }
 }
 
-struct Row {
-    Handler handler = unsupported;
-    u64 is_local = 0; // added to the CPU's counter
-};
-
-constexpr u32 table_size = 512; // the last row is nobody's
+constexpr CallTable filled_with(Handler handler)
+{
+    CallTable t{};
+    for (CallRow& row : t.row)
+        row.handler = handler;
+    return t;
+}
 
 constexpr auto make_table()
 {
-    std::array<Row, table_size> t{};
+    CallTable table = filled_with(unsupported);
+    auto& t = table.row;
 #define STILL_LOCAL(nr, name) t[nr] = {sys_##name, 1};
 #define STILL_FORWARD(nr, name) t[nr] = {sys_##name, 0};
 #define STILL_OFFLOAD(nr, name)                                                                              \
@@ -57,16 +72,21 @@ constexpr auto make_table()
 #undef STILL_FORWARD
 #undef STILL_OFFLOAD
 #undef STILL_UNSUPPORTED
-    return t;
+    return table;
 }
 
-constexpr std::array<Row, table_size> table = make_table();
+} // namespace
+
+constexpr CallTable plain_calls = make_table();
+constexpr CallTable traced_calls = filled_with(traced_call);
+
+namespace {
 
 constexpr auto make_quick_calls()
 {
     std::array<u8, table_size> t{};
     for (u32 nr = 0; nr < table_size; ++nr)
-        t[nr] = table[nr].handler == offload_unchanged ? 1 : 0;
+        t[nr] = plain_calls.row[nr].handler == offload_unchanged ? 1 : 0;
     return t;
 }
 
@@ -171,6 +191,11 @@ bool is_undisturbed(const Task& task) NO_THREAD_SAFETY // a hint, as signal_pend
     return result ? linux_error(task, call, *result) : fail(result.error());
 }
 
+constexpr u64 error_result(Errno e)
+{
+    return static_cast<u64>(-static_cast<i64>(e));
+}
+
 [[gnu::noinline]] unsigned long attend_call(Task& task, arch::TrapFrame& frame, u64 rip, u32 nr)
 {
     constexpr u32 nr_rt_sigreturn = 15;
@@ -182,16 +207,46 @@ bool is_undisturbed(const Task& task) NO_THREAD_SAFETY // a hint, as signal_pend
 [[gnu::always_inline]] inline unsigned long leave(Task& task, arch::TrapFrame& frame, u64 rip, u32 nr,
                                                   SyscallResult result)
 {
-    // The one place where an error becomes -errno.
+    // For a program an error is -errno.
     if (result) [[likely]] {
         frame.rax = *result;
     } else {
-        frame.rax = static_cast<u64>(-static_cast<i64>(result.error()));
+        frame.rax = error_result(result.error());
         task.attention |= result.error() == Errno::restart;
     }
     if (is_undisturbed(task)) [[likely]]
         return 0;
     return attend_call(task, frame, rip, nr);
+}
+
+// Of a task that stops at its calls, or goes by single steps. It goes back as from an interrupt.
+[[noreturn]] void make_traced_call(Task& task, arch::TrapFrame& frame)
+{
+    constexpr i32 no_call = -1;
+    i32 nr = static_cast<i32>(frame.rax);
+    frame.rax = error_result(Errno::nosys);
+    trace::enter_call(task, frame, nr);
+    frame.vector = static_cast<u64>(nr);
+    if (nr != no_call) {
+        const u32 known = min<u32>(static_cast<u32>(nr), table_size - 1);
+        const CallRow& row = plain_calls.row[known];
+        this_cpu().counters->syscalls_local += row.is_local;
+        const SyscallResult result = row.handler(task, {known, Arguments(frame), frame});
+        frame.rax = result ? *result : error_result(result.error());
+    }
+    // As Linux shows a call that goes on with what is left of its time.
+    const u64 restart = error_result(Errno::restart), goes_on = static_cast<u64>(-516);
+    if (frame.rax == restart && task.resume.again != nullptr)
+        frame.rax = goes_on;
+    trace::leave_call(task, frame, nr);
+    frame.rax = frame.rax == goes_on ? restart : frame.rax;
+    attend(task, frame, nr);
+    arch::still_enter_user(&frame);
+}
+
+SyscallResult traced_call(Task& task, const Call& call)
+{
+    make_traced_call(task, call.frame);
 }
 
 } // namespace
@@ -220,6 +275,7 @@ extern const std::array<still::u8, still::table_size> still_quick_calls;
 constinit const std::array<still::u8, still::table_size> still_quick_calls = still::make_quick_calls();
 }
 
+
 extern "C" unsigned long still_syscall(still::arch::TrapFrame* frame)
 {
     using namespace still;
@@ -227,7 +283,7 @@ extern "C" unsigned long still_syscall(still::arch::TrapFrame* frame)
     Task& task = static_cast<Task&>(*c.current);
     const u32 nr = static_cast<u32>(min<u64>(frame->rax, table_size - 1));
     const u64 rip = frame->rip; // sigreturn writes another
-    const Row& row = table[nr];
+    const CallRow& row = task.calls->row[nr];
     c.counters->syscalls_local += row.is_local;
     task.restart_nr = -1; // a call before may have left its own, having ended well
     return leave(task, *frame, rip, nr, row.handler(task, {nr, Arguments(*frame), *frame}));

@@ -2,6 +2,7 @@
 // Sending signals: kill(2), tkill(2), rt_sigqueueinfo(2). What is for this process stays here; all else is
 // Linux's business, and what reaches our proxy that way comes back to us.
 #include <exec/spare_proxies.hpp>
+#include <exec/trace.hpp>
 #include <exec/user_memory.hpp>
 #include <syscall/dispatch.hpp>
 
@@ -10,6 +11,7 @@ namespace still {
 namespace {
 
 constexpr u64 siginfo_bytes = 128;
+constexpr u32 nr_tgkill = 234;
 
 // Linux's known_siginfo_layout(), as far as a sender can't mean anything else by these codes.
 bool has_known_layout(u32 signo, i32 code)
@@ -88,13 +90,34 @@ bool is_own_thread(Process& p, u64 tid)
     return find_task(p, static_cast<u32>(tid)) != nullptr;
 }
 
+// A SIGSTOP for another process, or with tid for that thread of it. Linux would stop the proxies of one that is traced,
+// where its tracer is to see it first; whether the caller may send it is Linux's to say.
+SyscallResult send_to_other(Task& task, const Call& call, u32 pid, u32 tid, u32 signo, i32 code)
+{
+    if (signo != sig_stop)
+        return offload_unchanged(task, call);
+    {
+        const HeldThread target(tid != 0 ? tid : pid, *task.owner);
+        if (!target || target->tracee == nullptr)
+            return offload_unchanged(task, call);
+    }
+    const bool names_both = call.nr == nr_tgkill;
+    const i64 allowed =
+        TRY(offload_quickly(task, call.nr, call.arg[0], names_both ? call.arg[1] : 0, 0));
+    if (allowed < 0)
+        return fail(static_cast<Errno>(-allowed));
+    const HeldThread target(tid != 0 ? tid : pid, *task.owner);
+    return target ? send(*target->owner, tid, sent_signal(signo, code, task.owner->pid, task.uid))
+                  : fail(Errno::srch);
+}
+
 } // namespace
 
 SyscallResult sys_kill(Task& task, const Call& call)
 {
     Process& p = *task.owner;
     if (static_cast<i32>(call.arg[0]) != static_cast<i32>(p.pid))
-        return offload_unchanged(task, call);
+        return send_to_other(task, call, static_cast<u32>(call.arg[0]), 0, static_cast<u32>(call.arg[1]), si_user);
     return send(p, 0, sent_signal(static_cast<u32>(call.arg[1]), si_user, p.pid, task.uid));
 }
 
@@ -105,7 +128,7 @@ SyscallResult sys_tkill(Task& task, const Call& call)
     if (tid <= 0)
         return fail(Errno::inval);
     if (!is_own_thread(p, call.arg[0]) && !is_spare_proxy(p, static_cast<u32>(tid)))
-        return offload_unchanged(task, call);
+        return send_to_other(task, call, 0, static_cast<u32>(tid), static_cast<u32>(call.arg[1]), si_tkill);
     return send(p, static_cast<u32>(tid),
                 sent_signal(static_cast<u32>(call.arg[1]), si_tkill, p.pid, task.uid));
 }
@@ -117,7 +140,8 @@ SyscallResult sys_tgkill(Task& task, const Call& call)
     if (static_cast<i32>(call.arg[0]) <= 0 || tid <= 0)
         return fail(Errno::inval);
     if (static_cast<u32>(call.arg[0]) != p.pid)
-        return offload_unchanged(task, call);
+        return send_to_other(task, call, static_cast<u32>(call.arg[0]), static_cast<u32>(tid),
+                             static_cast<u32>(call.arg[2]), si_tkill);
     return send(p, static_cast<u32>(tid),
                 sent_signal(static_cast<u32>(call.arg[2]), si_tkill, p.pid, task.uid));
 }
@@ -139,7 +163,6 @@ namespace {
 // here to there if that is a process of the LWK; whether the caller may is Linux's to say.
 SyscallResult queue_to_other(Task& task, const Call& call)
 {
-    constexpr u32 nr_tgkill = 234;
     const u32 pid = static_cast<u32>(call.arg[0]);
     if (!HeldProcess(pid, *task.owner))
         return offload_unchanged(task, call);

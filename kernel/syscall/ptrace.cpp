@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // ptrace(2) of tasks of the LWK. What there is of it: docs/limits.md.
 #include <arch/context.hpp>
+#include <arch/layout.hpp>
 #include <exec/trace_registers.hpp>
 #include <exec/user_memory.hpp>
 #include <mm/frame_allocator.hpp>
@@ -24,19 +25,27 @@ enum Request : u64 {
     poke_user = 6,
     cont = 7,
     kill = 8,
+    single_step = 9,
     get_regs = 12,
     set_regs = 13,
     get_fpregs = 14,
     set_fpregs = 15,
     attach = 16,
     detach = 17,
+    syscall = 24,
+    arch_prctl = 30,
     set_options = 0x4200,
     get_event_message = 0x4201,
     get_siginfo = 0x4202,
     set_siginfo = 0x4203,
     get_regset = 0x4204,
     set_regset = 0x4205,
+    seize = 0x4206,
+    interrupt = 0x4207,
+    listen = 0x4208,
     get_sigmask = 0x420a,
+    set_sigmask = 0x420b,
+    get_syscall_info = 0x420e,
 };
 
 constexpr u64 fx_bytes = 512; // struct user_fpregs_struct
@@ -46,7 +55,7 @@ SyscallResult done(const Status& s)
     return s ? SyscallResult(0) : fail(s.error());
 }
 
-SyscallResult attach_to(Task& tracer, u32 tid)
+SyscallResult attach_to(Task& tracer, u32 tid, trace::Attachment how)
 {
     const auto allowed = [&](u32 pid) { return offload_quickly(tracer, STILL_CALL_MAY_TRACE, pid); };
     u32 pid = 0;
@@ -73,7 +82,27 @@ SyscallResult attach_to(Task& tracer, u32 tid)
     const HeldThread target(tid, *tracer.owner);
     if (!target || target->owner->pid != pid) // the number is another's since Linux was asked
         return fail(Errno::srch);
-    return done(trace::attach(tracer, *target, child == 0));
+    how.is_child = child == 0;
+    return done(trace::attach(tracer, *target, how));
+}
+
+// By the task that forked this process; where that has gone, or cannot be known, by its process's first.
+SyscallResult trace_me(Task& task)
+{
+    constexpr u32 nr_getppid = 110;
+    const u32 parent = static_cast<u32>(TRY(offload_quickly(task, nr_getppid)));
+    const trace::Attachment how{.is_child = task.tid == task.owner->pid, .stops = false};
+    if (const HeldThread maker(task.owner->parent_tid, *task.owner); maker && maker->owner->pid == parent)
+        return done(trace::attach(*maker, task, how));
+    const HeldThread first(parent, *task.owner);
+    return first ? done(trace::attach(*first, task, how)) : fail(Errno::nosys); // a process of Linux's
+}
+
+SyscallResult seize_it(Task& tracer, u32 tid, u64 address, u64 options)
+{
+    if (address != 0 || (options & ~trace::known_options) != 0)
+        return fail(Errno::io);
+    return attach_to(tracer, tid, {.seized = true, .stops = false, .options = options});
 }
 
 // A word of the tracee's memory. io, as Linux says it.
@@ -97,7 +126,7 @@ Status peek(Task& tracer, const Tracee& t, u64 address, u64 to)
     return {};
 }
 
-// Only where the tracee itself may write.
+// Also where the tracee itself may not write: breakpoints lie in its text.
 Status poke(Task& tracer, const Tracee& t, u64 address, u64 value)
 {
     Process& there = *t.task->owner;
@@ -107,7 +136,7 @@ Status poke(Task& tracer, const Tracee& t, u64 address, u64 value)
             there.space.put(at, reinterpret_cast<const u8*>(&value) + done, sizeof(value) - done);
         done += part;
         if (done < sizeof(value) &&
-            (resolve_fault(there, at + part, Access::write).signo != 0 || tracer.owner->dying.load()))
+            (resolve_fault(there, at + part, Access::patch).signo != 0 || tracer.owner->dying.load()))
             return fail(Errno::io);
     }
     return {};
@@ -195,6 +224,8 @@ Status regset(Tracee& t, u64 which, u64 vector, bool write)
 
 Status get_info(const Tracee& t, u64 to)
 {
+    if (!t.has_info)
+        return fail(Errno::inval);
     u8 raw[128] = {};
     __builtin_memcpy(raw, &t.info, sizeof(t.info));
     return copy_to_user(to, raw, sizeof(raw));
@@ -202,7 +233,79 @@ Status get_info(const Tracee& t, u64 to)
 
 Status set_info(Tracee& t, u64 from)
 {
+    if (!t.has_info)
+        return fail(Errno::inval);
     t.info = TRY(UserIn<SignalInfo>(from).read());
+    return {};
+}
+
+// struct ptrace_syscall_info of linux/ptrace.h.
+struct CallInfo {
+    u8 op, pad[3];
+    u32 arch;
+    u64 ip, sp;
+    union {
+        struct {
+            u64 nr, arg[6];
+        } entry;
+        struct {
+            u64 result;
+            u8 is_error, pad[7];
+        } exit;
+    };
+};
+static_assert(sizeof(CallInfo) == 80);
+
+// As much of it as there is room for; how much there is.
+SyscallResult get_call_info(const Tracee& t, u64 to, u64 room)
+{
+    constexpr u8 none = 0, entry = 1, exit = 2;
+    constexpr u32 x86_64 = 0xc000003e; // AUDIT_ARCH_X86_64
+    constexpr u64 first_error = static_cast<u64>(-4095);
+    const Registers& r = t.regs;
+    CallInfo info{};
+    info.arch = x86_64;
+    info.ip = r.rip;
+    info.sp = r.rsp;
+    const bool at_call = t.info.code == static_cast<i32>(sig_trap | trace::sysgood);
+    info.op = !at_call ? none : t.message == trace::message_entry ? entry : exit;
+    u64 bytes = offsetof(CallInfo, entry);
+    if (info.op == entry) {
+        info.entry = {r.orig_rax, {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9}};
+        bytes = sizeof(info);
+    } else if (info.op == exit) {
+        info.exit = {r.rax, static_cast<u8>(r.rax >= first_error ? 1 : 0), {}};
+        bytes = offsetof(CallInfo, exit.is_error) + 1;
+    }
+    TRY_STATUS(copy_to_user(to, &info, min(bytes, room)));
+    return bytes;
+}
+
+// arch_prctl(2), as the tracee would call it.
+Status change_segment(Tracee& t, u64 address, u64 code)
+{
+    constexpr u64 set_gs = 0x1001, set_fs = 0x1002, get_fs = 0x1003, get_gs = 0x1004;
+    Registers changed = t.regs;
+    switch (code) {
+    case get_fs:
+    case get_gs:
+        return UserOut<u64>(address).write(code == get_fs ? t.regs.fs_base : t.regs.gs_base);
+    case set_fs:
+    case set_gs:
+        if (address >= arch::user_limit)
+            return fail(Errno::perm);
+        (code == set_fs ? changed.fs_base : changed.gs_base) = address;
+        return trace::change_registers(t, changed);
+    default:
+        return fail(Errno::inval);
+    }
+}
+
+Status set_mask(const Tracee& t, u64 from)
+{
+    const u64 mask = TRY(UserIn<u64>(from).read()) & ~unblockable;
+    const LockGuard guard(t.task->owner->lock);
+    t.task->signals.mask = mask;
     return {};
 }
 
@@ -221,13 +324,20 @@ SyscallResult serve(Task& tracer, Tracee& t, u64 request, u64 address, u64 data)
     case poke_user:
         return done(poke_in_user(t, address, data));
     case cont:
-    case detach:
+    case syscall:
+    case single_step:
         if (data > num_signals)
             return fail(Errno::io);
         return done(trace::go_on(t, static_cast<u32>(data),
-                                 request == detach ? trace::Tie::ends : trace::Tie::keeps));
+                                 request == syscall       ? trace::Way::to_calls
+                                 : request == single_step ? trace::Way::by_steps
+                                                          : trace::Way::on));
+    case detach:
+        return data > num_signals ? fail(Errno::io) : done(trace::detach(t, static_cast<u32>(data)));
+    case listen:
+        return done(trace::listen(t));
     case kill:
-        return done(trace::go_on(t, sig_kill, trace::Tie::keeps));
+        return done(trace::go_on(t, sig_kill, trace::Way::on));
     case get_regs:
         return done(read_regset(t, prstatus, data, sizeof(Registers)));
     case set_regs:
@@ -246,7 +356,7 @@ SyscallResult serve(Task& tracer, Tracee& t, u64 request, u64 address, u64 data)
         t.options = data;
         return 0;
     case get_event_message:
-        return done(UserOut<u64>(data).write(0));
+        return done(UserOut<u64>(data).write(t.message));
     case get_siginfo:
         return done(get_info(t, data));
     case set_siginfo:
@@ -254,15 +364,25 @@ SyscallResult serve(Task& tracer, Tracee& t, u64 request, u64 address, u64 data)
     case get_sigmask:
         return address != sizeof(u64) ? fail(Errno::inval)
                                       : done(UserOut<u64>(data).write(t.task->signals.mask));
+    case set_sigmask:
+        return address != sizeof(u64) ? fail(Errno::inval) : done(set_mask(t, data));
+    case get_syscall_info:
+        return get_call_info(t, data, address);
+    case arch_prctl:
+        return done(change_segment(t, address, data));
     default:
         return fail(Errno::io);
     }
 }
 
-bool is_known(u64 request)
+// docs/limits.md
+bool is_missing(u64 request)
 {
-    return (request >= peek_text && request <= kill) || (request >= get_regs && request <= detach) ||
-           (request >= set_options && request <= set_regset) || request == get_sigmask;
+    constexpr u64 get_thread_area = 25, set_thread_area = 26, emulate = 31, emulate_step = 32,
+                  peek_siginfo = 0x4209, get_filter = 0x420c, get_metadata = 0x420d, get_rseq = 0x420f;
+    return request == get_thread_area || request == set_thread_area || request == emulate ||
+           request == emulate_step || request == peek_siginfo || request == get_filter ||
+           request == get_metadata || request == get_rseq;
 }
 
 } // namespace
@@ -271,10 +391,20 @@ SyscallResult sys_ptrace(Task& task, const Call& call)
 {
     const u64 request = call.arg[0];
     const u32 tid = static_cast<u32>(call.arg[1]);
-    if (ikc::is_served_locally() || !is_known(request))
-        return fail(Errno::nosys); // docs/limits.md
-    if (request == attach)
-        return attach_to(task, tid);
+    if (ikc::is_served_locally() || is_missing(request))
+        return fail(Errno::nosys);
+    switch (request) {
+    case traceme:
+        return trace_me(task);
+    case attach:
+        return attach_to(task, tid, {});
+    case seize:
+        return seize_it(task, tid, call.arg[2], call.arg[3]);
+    case interrupt:
+        return done(trace::interrupt(task, tid));
+    default:
+        break;
+    }
     const trace::HeldTracee tracee(task, tid);
     return tracee ? serve(task, *tracee, request, call.arg[2], call.arg[3]) : fail(Errno::srch);
 }

@@ -3,6 +3,7 @@
 #include <arch/cpu.hpp>
 #include <arch/layout.hpp>
 #include <exec/fork.hpp>
+#include <exec/trace.hpp>
 #include <exec/user_memory.hpp>
 #include <syscall/dispatch.hpp>
 
@@ -10,11 +11,15 @@ namespace still {
 
 SyscallResult sys_exit(Task& task, const Call& call)
 {
+    if (task.tracee != nullptr)
+        trace::stop_before_end(task, call.frame, (call.arg[0] & 0xff) << 8);
     exit_task(task, call.arg[0] & 0xff);
 }
 
 SyscallResult sys_exit_group(Task& task, const Call& call)
 {
+    if (task.tracee != nullptr)
+        trace::stop_before_end(task, call.frame, (call.arg[0] & 0xff) << 8);
     exit_process(task, call.arg[0] & 0xff);
 }
 

@@ -33,6 +33,13 @@ Result<i64> ask_linux(Task& task, const Call& call, const Wanted& wanted)
     return offload_quickly(task, call.nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 }
 
+bool is_there(Task& task, u32 pid)
+{
+    constexpr u32 nr_kill = 62;
+    const auto answer = offload_quickly(task, nr_kill, pid, 0);
+    return !answer || *answer != -static_cast<i64>(Errno::srch);
+}
+
 SyscallResult wait_for(Task& task, const Call& call, const Wanted& wanted)
 {
     // How long Linux's children may wait to be seen by a tracer. Its tracees it hears of at once.
@@ -51,10 +58,17 @@ SyscallResult wait_for(Task& task, const Call& call, const Wanted& wanted)
         }
         if (!told.expected)
             return offload_unchanged(task, call);
+        if (told.executing != 0 && !is_there(task, told.executing)) {
+            trace::forget_executing(told.executing, false);
+            continue;
+        }
         const i64 answer = TRY(ask_linux(task, call, wanted));
         const bool has_children = answer != -static_cast<i64>(Errno::child);
-        if (has_children && (answer < 0 || wanted.has_found(call, answer)))
+        if (has_children && (answer < 0 || wanted.has_found(call, answer))) {
+            if (answer > 0)
+                trace::forget_executing(static_cast<u32>(answer), true);
             return static_cast<u64>(answer);
+        }
         if ((wanted.options & no_hang) != 0)
             return 0;
         if (signal_pending(task)) {
@@ -63,7 +77,7 @@ SyscallResult wait_for(Task& task, const Call& call, const Wanted& wanted)
         }
         if (listener.came.load())
             continue; // it was unparked while it waited for Linux
-        if (has_children)
+        if (has_children || told.executing != 0)
             park_until(arch::read_tsc() + us_to_tsc(look_again_us));
         else
             park();

@@ -74,7 +74,7 @@ static void show_wait(const char* what, pid_t pid, int options)
     fflush(stdout);
 }
 
-static pid_t start(void (*run)(void))
+__attribute__((unused)) static pid_t start(void (*run)(void))
 {
     pid_t pid;
 
@@ -91,14 +91,14 @@ static pid_t start(void (*run)(void))
     return pid;
 }
 
-static void waits(void)
+__attribute__((unused)) static void waits(void)
 {
     shared->ready = 1;
     until(&shared->go, 1);
     shared->result = word == 42;
 }
 
-static void stop(pid_t pid)
+__attribute__((unused)) static void stop(pid_t pid)
 {
     TRY(TRACE(PTRACE_ATTACH, pid, 0, 0));
     show_wait("attached", pid, __WALL);
