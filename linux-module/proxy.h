@@ -181,6 +181,8 @@ bool still_tasks_alike(const struct task_struct *spare, const struct task_struct
 
 /* vdso.c */
 void still_vdso_frames(struct still_proc_page *page);
+int still_vdso_read(struct still_proc *proc, const struct mm_struct *mm, u64 address, void *buf,
+		    int len);
 
 /* report.c */
 struct still_process_query;

@@ -259,9 +259,41 @@ static vm_fault_t proxy_mkwrite(struct vm_fault *vmf)
 	return make_writable(vmf, &wanted);
 }
 
+/*
+ * A debugger writes, by /proc/PID/mem or from Linux by ptrace, what the program may not write: breakpoints into its
+ * text. The LWK does it. mmap_lock is held, as for a fault that can't be retried.
+ */
+static int proxy_access(struct vm_area_struct *vma, unsigned long addr, void *buf, int len,
+			int write)
+{
+	struct still_proc *proc = proc_of(vma);
+	u64 address =
+		addr - vma->vm_start + ((u64)vma->vm_pgoff << PAGE_SHIFT) - still_proc_window(proc);
+	int done, ret;
+
+	len = min_t(int, len, PAGE_SIZE - offset_in_page(addr));
+	if (!write)
+		return still_vdso_read(proc, vma->vm_mm, address, buf, len);
+	for (done = 0; done < len; done += sizeof(u64)) {
+		int bytes = min_t(int, len - done, sizeof(u64));
+		struct still_msg msg = {
+			.kind = STILL_MSG_PATCH,
+			.proc = proc->id,
+			.arg = { address + done, bytes },
+		};
+
+		memcpy(&msg.arg[2], buf + done, bytes);
+		ret = still_ikc_call(proc->os, still_ikc_pick_cpu(proc->os), &msg, NULL, true);
+		if (ret < 0)
+			return done ?: -EFAULT;
+	}
+	return len;
+}
+
 const struct vm_operations_struct still_proxy_vm_ops = {
 	.fault = proxy_fault,
 	.page_mkwrite = proxy_mkwrite,
+	.access = proxy_access,
 };
 
 static bool has_changed(struct still_proc *proc, unsigned int seen)
@@ -301,6 +333,7 @@ static vm_fault_t pinnable_fault(struct vm_fault *vmf)
 
 const struct vm_operations_struct still_pinnable_vm_ops = {
 	.fault = pinnable_fault,
+	.access = proxy_access,
 };
 
 /* The pseudo file is not vm_file, so the mapping itself holds it, and with it the process and the module. */
@@ -319,6 +352,7 @@ const struct vm_operations_struct still_disguised_vm_ops = {
 	.close = disguised_close,
 	.fault = proxy_fault,
 	.page_mkwrite = proxy_mkwrite,
+	.access = proxy_access,
 };
 
 /* With a reference, if there is one. */

@@ -11,6 +11,7 @@
 #include <asm/vdso.h>
 
 #include "compat.h"
+#include "lwk_tables.h"
 #include "proxy.h"
 
 /* Newer kernels have a [vvar_vclock] behind [vvar]. */
@@ -49,6 +50,39 @@ static u64 frame_of(unsigned long address, const char *prefix)
 out:
 	mmap_read_unlock(current->mm);
 	return frame;
+}
+
+static int copy_code(const struct vdso_image *image, const struct page *page, unsigned int offset,
+		     void *buf, int len)
+{
+	unsigned long at;
+
+	for (at = 0; image && at < image->size; at += PAGE_SIZE) {
+		if (virt_to_page(image->data + at) == page) {
+			memcpy(buf, image->data + at + offset, len);
+			return len;
+		}
+	}
+	return -EFAULT;
+}
+
+/*
+ * Of the vDSO's code in the program's memory, which is not in the pseudo file: len bytes of one page, for a debugger.
+ * mm: the proxy's, whose vDSO it is.
+ */
+int still_vdso_read(struct still_proc *proc, const struct mm_struct *mm, u64 address, void *buf,
+		    int len)
+{
+	struct still_leaf leaf;
+	int ret = -EFAULT;
+
+	still_walk_begin(proc);
+	if (!still_walk(proc, address, &leaf) && still_leaf_present(&leaf) &&
+	    (leaf.value & STILL_PTE_FOREIGN))
+		ret = copy_code(mm->context.vdso_image, pfn_to_page(leaf.first_pfn),
+				offset_in_page(address), buf, len);
+	still_walk_end(proc);
+	return ret;
 }
 
 void still_vdso_frames(struct still_proc_page *page)

@@ -87,6 +87,10 @@ enum still_msg_kind {
 	 * program has written there. Answered when it has gone. */
 	STILL_MSG_FILE_CUT = 46,
 
+	/* A debugger writes into a program's private memory, whatever rights it has there: arg[1] bytes, 1 to 8, at
+	 * arg[0], which lie in one page: those of arg[2]. -EFAULT: it has none there. */
+	STILL_MSG_PATCH = 50,
+
 	/* Linux to LWK, not answered. */
 	/* The proxy has answered on slot arg[0], whose thread does not poll. */
 	STILL_MSG_SLOT_WAKE = 32,

@@ -28,7 +28,7 @@
 	STILL_STATIC_ASSERT(offsetof(type, field) == (bytes), #type "." #field " moved")
 
 #define STILL_MAGIC 0x65726f636c6c6974ull /* "tillcore", little endian */
-#define STILL_REVISION 7u                 /* raised with every incompatible change of include/ */
+#define STILL_REVISION 8u                 /* raised with every incompatible change of include/ */
 
 #define STILL_PAGE_SIZE 4096ull
 #define STILL_CACHE_LINE 64

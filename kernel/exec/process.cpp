@@ -162,6 +162,15 @@ void fault_in(Process& p, const still_msg& m)
     ikc::reply(m, status);
 }
 
+Status patch(Process& p, const still_msg& m)
+{
+    const UserAddr to(m.arg[0]);
+    const u64 bytes = m.arg[1];
+    if (bytes == 0 || bytes > sizeof(m.arg[2]) || (to.raw() & (page_size - 1)) + bytes > page_size)
+        return fail(Errno::inval);
+    return patch_memory(p, to, &m.arg[2], bytes, Asker::linux);
+}
+
 void wake_slot(Process& p, u64 slot)
 {
     LockGuard guard(p.lock);
@@ -334,6 +343,9 @@ void handle_deferred(const still_msg& m)
         break;
     case STILL_MSG_FAULT_IN:
         fault_in(*p, m);
+        break;
+    case STILL_MSG_PATCH:
+        ikc::reply(m, to_status(patch(*p, m)));
         break;
     case STILL_MSG_FILE_CUT:
         ikc::reply(m, to_status(cut_file(*p, static_cast<u32>(m.arg[0]), m.arg[1])));

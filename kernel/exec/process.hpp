@@ -68,13 +68,13 @@ struct Task : Thread, Wakeable<Task> { // held also by tasks that look at it, se
     u32 resumed_nr = 0;      // which call that is, where it may be several
     u64 saved_mask = 0;      // of a call with a mask of its own
     bool restore_mask = false;
-    bool restart_always = false;                // whatever SA_RESTART says (ERESTARTNOINTR)
-    bool unborn = false;                        // of a fork: the proxy has yet to tell its pid
-    Process* keeps = nullptr;                   // never in the program: its proxy waits for that guest's
-    trace::Tracee* tracee = nullptr;            // somebody traces it: exec/trace.hpp, written under its lock
-    std::atomic<bool> trap{false};              // its tracer may want a stop of its own: trace::stop_if_told()
-    const CallTable* calls = &plain_calls;     // written by itself
-    u64 child_tid_set = 0;                      // user address that the unborn writes it to, 0: none
+    bool restart_always = false;           // whatever SA_RESTART says (ERESTARTNOINTR)
+    bool unborn = false;                   // of a fork: the proxy has yet to tell its pid
+    Process* keeps = nullptr;              // never in the program: its proxy waits for that guest's
+    trace::Tracee* tracee = nullptr;       // somebody traces it: exec/trace.hpp, written under its lock
+    std::atomic<bool> trap{false};         // its tracer may want a stop of its own: trace::stop_if_told()
+    const CallTable* calls = &plain_calls; // written by itself
+    u64 child_tid_set = 0;                 // user address that the unborn writes it to, 0: none
     const CloneRequest* fork_request = nullptr; // under the process's lock, while it forks
     u64 rseq_area = 0;                          // user address, 0: none
     MemPolicy policy;                           // set_mempolicy(2)
@@ -162,11 +162,11 @@ struct Process {
     std::atomic<bool> dying{false};             // tasks leave at the next opportunity
     std::atomic<bool> dumps_core{false};        // but only when the proxy has their registers, and is gone
     std::atomic<bool> stopped{false};           // by job control: tasks wait on their way back to the program
-    std::atomic<u32> stop_signo{0};             // which Linux does not know of, as it is traced; 0: Linux's stop
-    std::atomic<u32> continues{0};              // SIGCONTs that came
-    u32 parent_tid = 0;  // of the task that forked it; 0: it has executed since
+    std::atomic<u32> stop_signo{0}; // which Linux does not know of, as it is traced; 0: Linux's stop
+    std::atomic<u32> continues{0};  // SIGCONTs that came
+    u32 parent_tid = 0;             // of the task that forked it; 0: it has executed since
     u32 birth_event = 0; // PTRACE_EVENT_VFORK: the task that forked it waits, and its tracer may want to know
-    std::atomic<bool> killed{false};            // and don't talk to the proxy, which is gone
+    std::atomic<bool> killed{false}; // and don't talk to the proxy, which is gone
 
     still_limit limit_stack{};
     still_limit limit_memlock{};

@@ -59,19 +59,21 @@ void cancel_opposites(Process& p, u32 signo) REQUIRES(p.lock)
         discard_locked(p, stop_signals);
 }
 
-// Traced tasks tell their tracers. A stop that Linux knows of it ends itself.
+// Traced tasks tell their tracers, also if Linux has yet to say that the stop is over. Other stops it ends itself.
 void go_on(Process& p) REQUIRES(p.lock)
 {
     p.continues.fetch_add(1);
-    const bool ends_stop = p.stop_signo.exchange(0) != 0;
-    if (ends_stop)
-        p.stopped.store(false);
+    bool ends_stop = p.stop_signo.exchange(0) != 0;
     for (Task* t = p.tasks; t != nullptr; t = t->next_task) {
         if (t->tracee != nullptr)
             t->trap.store(true);
-        if (ends_stop || t->tracee != nullptr)
-            notice(*t);
+        ends_stop |= t->tracee != nullptr;
     }
+    if (!ends_stop)
+        return;
+    p.stopped.store(false);
+    for (Task* t = p.tasks; t != nullptr; t = t->next_task)
+        notice(*t);
 }
 
 // The main thread first, as on Linux; it is the last of the list.

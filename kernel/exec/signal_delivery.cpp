@@ -125,18 +125,32 @@ u64 put_core_frame(Task& task, const arch::TrapFrame& frame, const SignalInfo& i
     return !guest && push_signal_frame(task, scratch, {}, info, 0) ? scratch.rsp : 0;
 }
 
-void act_by_default(Task& task, arch::TrapFrame& frame, const SignalInfo& info)
+// Linux stops the proxy, or not (orphaned group), and answers later. Meanwhile somebody may begin to trace the task.
+bool stop_by_linux(Task& task, arch::TrapFrame& frame, i32& nr, u32 signo)
+{
+    const WaitConditions until{[](void* t) {
+                                   const Task& waiter = *static_cast<Task*>(t);
+                                   return waiter.owner->dying.load() || waiter.trap.load();
+                               },
+                               [](void*) { return false; }, &task};
+    bool rewritten = false;
+    task.slot.post(STILL_CALL_STOP, signo, 0, 0, 0, 0, 0);
+    while (!task.slot.answer(until) && !task.owner->dying.load())
+        rewritten |= trace::stop_if_told(task, frame, nr);
+    return rewritten;
+}
+
+// True: a tracer has changed registers.
+bool act_by_default(Task& task, arch::TrapFrame& frame, i32& nr, const SignalInfo& info)
 {
     constexpr u64 dumped = 0x80;
     const Default what = default_action(info.signo);
     if (what == Default::stop && task.tracee != nullptr) { // its proxy has to go on
         trace::stop_process(*task.owner, info.signo);
-        return;
+        return false;
     }
-    if (what == Default::stop) {
-        (void)offload(task, STILL_CALL_STOP, info.signo); // Linux stops the proxy, or not (orphaned group)
-        return;
-    }
+    if (what == Default::stop)
+        return stop_by_linux(task, frame, nr, info.signo);
     const bool core = what == Default::core;
     if (task.tracee != nullptr)
         trace::stop_before_end(task, frame, info.signo | (core ? dumped : 0));
@@ -159,7 +173,7 @@ void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr)
         if (taken.info.signo == 0)
             break;
         if (taken.action.handler == handler_default) {
-            act_by_default(task, frame, taken.info);
+            rewritten |= act_by_default(task, frame, nr, taken.info);
             continue;
         }
         if (undecided) {

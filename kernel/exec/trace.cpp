@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arch/context.hpp>
-#include <exec/timers.hpp>
 #include <exec/trace_parts.hpp>
 #include <exec/trace_registers.hpp>
 #include <mm/object_cache.hpp>
@@ -12,7 +11,6 @@ Tracee* tracees GUARDED_BY(lock) = nullptr;
 
 namespace {
 
-NewsListener* listeners GUARDED_BY(lock) = nullptr;
 ObjectCache<Tracee> cache;
 
 Tracee* make()
@@ -46,25 +44,6 @@ void unlink(Tracee& t)
     if (t.task != nullptr)
         t.task->tracee = nullptr;
     destroy(t);
-}
-
-void tell(const Tracee& t, i32 code, u32 what)
-{
-    Process& p = *t.tracer->owner;
-    if (code == cld_trapped || code == cld_stopped || !t.is_child) {
-        LockGuard guard(p.lock);
-        const SignalAction& action = p.actions.of[sig_chld - 1];
-        SignalInfo info = sent_signal(sig_chld, code, t.tid, t.uid);
-        info.value = what;
-        if (action.handler != handler_ignore && (action.flags & sa_nocldstop) == 0)
-            post_locked(p, info);
-    }
-    for (NewsListener* l = listeners; l != nullptr; l = l->next) {
-        if (l->task.owner == &p) {
-            l->came.store(true);
-            unpark(l->task);
-        }
-    }
 }
 
 namespace {
@@ -107,10 +86,10 @@ void end(Tracee& t, Task& task) REQUIRES(lock)
     }
     const arch::TrapFrame& f = user_frame(task);
     const bool exits = t.superseded || f.vector == nr_exit || f.vector == nr_exit_group;
-    const u32 what = t.superseded     ? 0
-                     : exits          ? static_cast<u32>(f.rdi & 0xff)
-                     : t.signo != 0   ? t.signo
-                                      : u32{sig_kill};
+    const u32 what = t.superseded   ? 0
+                     : exits        ? static_cast<u32>(f.rdi & 0xff)
+                     : t.signo != 0 ? t.signo
+                                    : u32{sig_kill};
     t.status = exits ? what << 8 : what;
     t.untold = true;
     if (t.tracer != nullptr)
@@ -169,24 +148,6 @@ HeldTracee::~HeldTracee()
 {
     if (task_ != nullptr)
         task_->held.fetch_sub(1);
-}
-
-NewsListener::NewsListener(Task& its_task) : task(its_task)
-{
-    LockGuard guard(lock);
-    next = listeners;
-    listeners = this;
-}
-
-NewsListener::~NewsListener()
-{
-    LockGuard guard(lock);
-    for (NewsListener** at = &listeners; *at != nullptr; at = &(*at)->next) {
-        if (*at == this) {
-            *at = next;
-            break;
-        }
-    }
 }
 
 namespace {
@@ -330,6 +291,7 @@ Status follow(u32 parent_tid, Task& child, const CloneRequest& request)
         destroy(*t);
         return {};
     }
+    t->maker = parent_tid;
     t->options = parent->options;
     t->seized = parent->seized;
     link(*t, *parent->tracer, child);
@@ -340,6 +302,17 @@ Status follow(u32 parent_tid, Task& child, const CloneRequest& request)
         child.signals.pending.add(sent_signal(sig_stop, si_user));
     }
     return {};
+}
+
+void name_child_of(const Task& maker, u32 tid, u32 pid)
+{
+    LockGuard guard(lock);
+    for (Tracee* t = tracees; t != nullptr; t = t->next) {
+        if (t->maker == maker.tid && t->task != nullptr && t->task->unborn) {
+            t->tid = tid;
+            t->pid = pid;
+        }
+    }
 }
 
 void name(Task& child)
@@ -388,49 +361,6 @@ void adopt(Task& first)
     first.tracee = chosen;
     first.start.vector = nr_execve;
     watch_end(first);
-}
-
-void forget_executing(u32 pid, bool was_told)
-{
-    LockGuard guard(lock);
-    for (Tracee *t = tracees, *next = nullptr; t != nullptr; t = next) {
-        next = t->next;
-        if (t->pid != pid || !t->executes || t->task != nullptr)
-            continue;
-        t->executes = false;
-        t->status = sig_kill;
-        t->untold = true;
-        if (was_told || t->tracer == nullptr)
-            unlink(*t);
-        else
-            tell(*t, cld_killed, sig_kill);
-    }
-}
-
-Told look_for_news(const Task& waiter, i32 pid, bool own_only, bool only_look)
-{
-    Told told;
-    LockGuard guard(lock);
-    for (Tracee* t = tracees; t != nullptr; t = t->next) {
-        if (t->tracer == nullptr || t->tracer->owner != waiter.owner || (own_only && t->tracer != &waiter) ||
-            (pid != -1 && t->tid != static_cast<u32>(pid)))
-            continue;
-        told.expected = true;
-        if (t->executes && t->task == nullptr)
-            told.executing = t->pid;
-        if (!t->untold)
-            continue;
-        told.tid = t->tid;
-        told.status = t->status;
-        told.uid = t->uid;
-        if (only_look)
-            return told;
-        t->untold = false;
-        if (t->task == nullptr)
-            unlink(*t);
-        return told;
-    }
-    return told;
 }
 
 } // namespace still::trace

@@ -41,6 +41,7 @@ struct Tracee {
     Task* task = nullptr;   // nullptr: it has ended, or executes another program
     Task* tracer = nullptr; // nullptr: it goes on untraced
     u32 tid = 0, pid = 0, pid_namespace = 0, uid = 0;
+    u32 maker = 0;         // tid of a tracee that has made it
     bool is_child = false; // of the tracer's process: Linux tells of its end
     bool seized = false;
     bool executes = false;   // another program, whose first task has yet to come, or to stop
@@ -105,7 +106,8 @@ Status listen(Tracee& t);
 
 // A task of that number has made the child, which is not started yet: whoever traces it may trace the child, too.
 Status follow(u32 parent_tid, Task& child, const CloneRequest& request);
-// The child has its number now.
+// A child has that number now: its maker may know it first, or the child itself.
+void name_child_of(const Task& maker, u32 tid, u32 pid);
 void name(Task& child);
 // The first task of a process may be that of a tracee's that has executed it; it is not started yet.
 void adopt(Task& first);

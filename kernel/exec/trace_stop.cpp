@@ -151,8 +151,8 @@ bool stop_for_signal(Task& task, arch::TrapFrame& frame, i32& nr, SignalInfo& in
     // Where Linux has killed the process its shared memory goes first, and the LWK hears of it later.
     if (info.code > 0 && !offload_quickly(task, nr_getpid))
         return false;
-    const Went went = stop(task, frame, nr,
-                           [&](const Tracee&) { return Stop{.code = info.signo, .of = &info}; });
+    const Went went =
+        stop(task, frame, nr, [&](const Tracee&) { return Stop{.code = info.signo, .of = &info}; });
     if (!went.has_stopped)
         return false;
     if (went.signo == 0 || went.signo == went.info.signo)
@@ -177,7 +177,8 @@ bool stop_if_told(Task& task, arch::TrapFrame& frame, i32& nr)
             return no_stop;
         const u32 known = p.stop_signo.load();
         const u32 signo = !is_stopped ? u32{sig_trap} : known != 0 ? known : u32{sig_stop};
-        return Stop{.code = signo | (t.seized ? event_stop << 8 : 0), .why = cld_stopped, .has_info = t.seized};
+        return Stop{
+            .code = signo | (t.seized ? event_stop << 8 : 0), .why = cld_stopped, .has_info = t.seized};
     };
     bool changed = false;
     for (;;) {
@@ -198,9 +199,9 @@ void disarm(Task& task, arch::TrapFrame& frame)
 bool stop_in_handler(Task& task, arch::TrapFrame& frame)
 {
     i32 nr = -1;
-    return stop(task, frame, nr, [](const Tracee& t) {
-               return t.way == Way::by_steps ? Stop{.code = sig_trap} : no_stop;
-           }).changed;
+    return stop(task, frame, nr,
+                [](const Tracee& t) { return t.way == Way::by_steps ? Stop{.code = sig_trap} : no_stop; })
+        .changed;
 }
 
 void enter_call(Task& task, arch::TrapFrame& frame, i32& nr)
@@ -232,6 +233,7 @@ void stop_for_child(Task& task, arch::TrapFrame& frame, u32 event, u32 child)
         if (task.tracee != nullptr && task.tracee->stops) // by stop_parent()
             begun = task.tracee;
     }
+    name_child_of(task, child, child);
     frame.rax = result_in_call;
     Went went;
     if (begun != nullptr)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Copies between the kernel and the memory of the current process.
+// Copies between the kernel and the memory of the current process, and for a debugger into that of any.
 #include <arch/layout.hpp>
 #include <arch/user_copy.hpp>
 #include <exec/user_memory.hpp>
@@ -33,6 +33,17 @@ Status clear_user(u64 to, u64 bytes)
 {
     if (!is_user_range(to, bytes) || arch::still_user_clear(to, bytes) != 0)
         return fail(Errno::fault);
+    return {};
+}
+
+Status patch_memory(Process& p, UserAddr to, const void* from, u64 bytes, Asker asker)
+{
+    for (u64 done = 0; done < bytes;) {
+        const u64 part = p.space.put(to + done, static_cast<const u8*>(from) + done, bytes - done);
+        done += part;
+        if (part == 0 && (p.dying.load() || resolve_fault(p, to + done, Access::patch, asker).signo != 0))
+            return fail(Errno::fault);
+    }
     return {};
 }
 

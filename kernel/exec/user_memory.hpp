@@ -54,6 +54,10 @@ template <class Change> Status change_traits(Process& p, UserRange range, Change
     return begin_when_settled([&] { return p.space.change_traits(range, change); });
 }
 
+// For a debugger: private memory is written whatever the program may do there, breakpoints in its text above all; its
+// page is the program's alone from then on. fault: there is none.
+Status patch_memory(Process& p, UserAddr to, const void* from, u64 bytes, Asker asker = Asker::program);
+
 Status unmap(Process& p, UserRange range);
 Status protect(Process& p, UserRange range, u8 prot, i32 key = AddressSpace::keep_key);
 Status discard(Process& p, UserRange range);

@@ -58,7 +58,12 @@ struct Chunk {
     bool huge = false; // no smaller block will do
 };
 
-enum class Access : u8 { read, write, execute, patch }; // patch: written for a debugger, whatever the area allows
+enum class Access : u8 {
+    read,
+    write,
+    execute,
+    patch
+}; // patch: written for a debugger, whatever the area allows
 enum class FaultKind : u8 {
     resolved, // the entry allows it
     fill,     // an empty entry

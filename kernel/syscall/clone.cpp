@@ -62,9 +62,9 @@ CloneRequest to_request(const Call& call, const CloneArgs& args)
     request.clear_handlers = (args.flags & clone_clear_sighand) != 0;
     request.own = own_of_thread & ~args.flags;
     if ((args.flags & clone_untraced) == 0)
-        request.event = (args.flags & clone_vfork) != 0  ? trace::event_vfork
-                        : args.exit_signal != sig_chld ? trace::event_clone
-                                                         : trace::event_fork;
+        request.event = (args.flags & clone_vfork) != 0 ? trace::event_vfork
+                        : args.exit_signal != sig_chld  ? trace::event_clone
+                                                        : trace::event_fork;
     request.is_traced = (args.flags & clone_ptrace) != 0;
     return request;
 }

@@ -275,7 +275,6 @@ extern const std::array<still::u8, still::table_size> still_quick_calls;
 constinit const std::array<still::u8, still::table_size> still_quick_calls = still::make_quick_calls();
 }
 
-
 extern "C" unsigned long still_syscall(still::arch::TrapFrame* frame)
 {
     using namespace still;

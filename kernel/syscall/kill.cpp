@@ -102,8 +102,7 @@ SyscallResult send_to_other(Task& task, const Call& call, u32 pid, u32 tid, u32 
             return offload_unchanged(task, call);
     }
     const bool names_both = call.nr == nr_tgkill;
-    const i64 allowed =
-        TRY(offload_quickly(task, call.nr, call.arg[0], names_both ? call.arg[1] : 0, 0));
+    const i64 allowed = TRY(offload_quickly(task, call.nr, call.arg[0], names_both ? call.arg[1] : 0, 0));
     if (allowed < 0)
         return fail(static_cast<Errno>(-allowed));
     const HeldThread target(tid != 0 ? tid : pid, *task.owner);
@@ -117,7 +116,8 @@ SyscallResult sys_kill(Task& task, const Call& call)
 {
     Process& p = *task.owner;
     if (static_cast<i32>(call.arg[0]) != static_cast<i32>(p.pid))
-        return send_to_other(task, call, static_cast<u32>(call.arg[0]), 0, static_cast<u32>(call.arg[1]), si_user);
+        return send_to_other(task, call, static_cast<u32>(call.arg[0]), 0, static_cast<u32>(call.arg[1]),
+                             si_user);
     return send(p, 0, sent_signal(static_cast<u32>(call.arg[1]), si_user, p.pid, task.uid));
 }
 

@@ -126,22 +126,6 @@ Status peek(Task& tracer, const Tracee& t, u64 address, u64 to)
     return {};
 }
 
-// Also where the tracee itself may not write: breakpoints lie in its text.
-Status poke(Task& tracer, const Tracee& t, u64 address, u64 value)
-{
-    Process& there = *t.task->owner;
-    for (u64 done = 0; done < sizeof(value);) {
-        const UserAddr at(address + done);
-        const u64 part =
-            there.space.put(at, reinterpret_cast<const u8*>(&value) + done, sizeof(value) - done);
-        done += part;
-        if (done < sizeof(value) &&
-            (resolve_fault(there, at + part, Access::patch).signo != 0 || tracer.owner->dying.load()))
-            return fail(Errno::io);
-    }
-    return {};
-}
-
 constexpr u64 user_bytes = 928; // struct user, as Linux knows it
 constexpr u64 debug_registers = 848;
 
@@ -320,7 +304,8 @@ SyscallResult serve(Task& tracer, Tracee& t, u64 request, u64 address, u64 data)
         return done(peek_in_user(t, address, data));
     case poke_text:
     case poke_data:
-        return done(poke(tracer, t, address, data));
+        return patch_memory(*t.task->owner, UserAddr(address), &data, sizeof(data)) ? SyscallResult(0)
+                                                                                    : fail(Errno::io);
     case poke_user:
         return done(poke_in_user(t, address, data));
     case cont:

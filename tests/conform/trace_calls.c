@@ -50,7 +50,8 @@ static void show_call(pid_t pid)
     MUST(TRACE(PTRACE_GETEVENTMSG, pid, 0, &message) == 0);
     MUST(TRACE(PTRACE_GETSIGINFO, pid, 0, &sig) == 0);
     printf("  call %lld result %lld; info %ld: op %d arch %x here %d", (long long)regs.orig_rax,
-           (long long)plain((long)regs.rax, pid), got, info.op, info.arch, info.instruction_pointer == regs.rip);
+           (long long)plain((long)regs.rax, pid), got, info.op, info.arch,
+           info.instruction_pointer == regs.rip);
     if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
         printf(" nr %llu first %lld", info.entry.nr, (long long)plain((long)info.entry.args[0], pid));
     if (info.op == PTRACE_SYSCALL_INFO_EXIT)

@@ -35,7 +35,7 @@ multiboot2_end:
 	.asciz "Stillcore"
 	.balign 4
 	.long STILL_MAGIC_LOW, STILL_MAGIC_HIGH
-	.long 7, 0 /* STILL_REVISION; ihkosctl refuses to boot an image that was built with another */
+	.long 8, 0 /* STILL_REVISION; ihkosctl refuses to boot an image that was built with another */
 	.quad entry64
 
 .section .boot.text, "ax"
