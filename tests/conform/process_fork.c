@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -143,6 +144,46 @@ static void* busy(void* arg)
     return NULL;
 }
 
+/* No number is free for another descriptor: a child needs none. */
+static void forks_without_room(void)
+{
+    struct rlimit limit, before;
+    int last = -1, fd, status = 0;
+    void* result;
+    pthread_t thread;
+    int number = 5;
+
+    MUST(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    limit = before;
+    limit.rlim_cur = 64;
+    MUST(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    while ((fd = open("/dev/null", O_RDONLY)) >= 0)
+        last = fd;
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        pid = fork();
+        if (pid == 0)
+            _exit(open("/dev/null", O_RDONLY) < 0 && errno == EMFILE ? 21 : 22);
+        waitpid(pid, &status, 0);
+        _exit(WEXITSTATUS(status) + 1);
+    }
+    MUST(pid > 0);
+    MUST(waitpid(pid, &status, 0) == pid);
+    show_status("without room", status);
+    pid = vfork();
+    if (pid == 0)
+        _exit(23);
+    MUST(waitpid(pid, &status, 0) == pid);
+    show_status("vfork without room", status);
+    MUST(pthread_create(&thread, NULL, forks_too, &number) == 0);
+    MUST(pthread_join(thread, &result) == 0);
+    printf("a thread, too: %ld\n", (long)result);
+    for (fd = 3; fd <= last; fd++)
+        close(fd);
+    MUST(setrlimit(RLIMIT_NOFILE, &before) == 0);
+}
+
 int main(void)
 {
     big = map(big_bytes, PROT_READ | PROT_WRITE);
@@ -206,6 +247,8 @@ int main(void)
     printf("the writer goes on: %d\n", shared_by_thread != before);
     *(volatile int*)&stop = 1;
     MUST(pthread_join(writer, NULL) == 0);
+
+    forks_without_room();
 
     /* Flags that make no sense. */
     SHOW(syscall(SYS_clone, CLONE_SIGHAND | SIGCHLD, 0, 0, 0, 0));
