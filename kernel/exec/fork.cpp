@@ -189,7 +189,10 @@ Result<u32> fork_task(Task& task, const CloneRequest& request, u64 flags)
 {
     save_registers(task);
     const PublishedRequest published(task, request);
-    return to_pid(offload_quickly(task, STILL_CALL_FORK, flags));
+    task.awaits_child.store(true);
+    const auto answer = offload_quickly(task, STILL_CALL_FORK, flags);
+    task.awaits_child.store(false);
+    return to_pid(answer);
 }
 
 namespace {
@@ -240,7 +243,9 @@ Result<Process*> start_guest(Task& task, const CloneRequest& request, u64 flags)
 Result<u32> vfork_task(Task& task, const CloneRequest& request, u64 flags)
 {
     Process* guest = TRY(start_guest(task, request, flags));
+    task.awaits_child.store(true);
     const auto answer = offload_quickly(task, STILL_CALL_VFORK, guest->birth.slot, flags);
+    task.awaits_child.store(false);
     if (!answer)
         return fail(answer.error()); // the process ends, and its guest with it: forget_guests()
     end_guest(*guest->host, *guest, guest->birth.slot);

@@ -15,7 +15,7 @@ bool is_ending(void* task)
 
 void choose_offload_way(Task& task)
 {
-    const bool is_plain = tty_flags(task.signals.mask) == 0 && task.calls == &plain_calls &&
+    const bool is_plain = tty_flags(task.signals.mask) == 0 && task.num_calls != 0 &&
                           (task.robust_told == task.robust_list || !task.owner->space.shares_memory());
     still_slot* const slot = is_plain ? task.slot.shared() : nullptr;
     if (task.quick_slot != slot)

@@ -24,10 +24,6 @@ namespace trace {
 struct Tracee;
 }
 
-// The tables of system calls (syscall/dispatch.cpp): as they are, and with stops for a tracer.
-struct CallTable;
-extern const CallTable plain_calls, traced_calls;
-
 // What is left of an interrupted system call with a timeout, for restart_syscall(2). again: nullptr: the call
 // is made once more as it was.
 struct Resume {
@@ -47,8 +43,12 @@ struct CloneRequest {
     u64 own = 0;                 // CLONE_* of a thread that it does not share
     bool clear_handlers = false; // of a new process: handled signals start with their default action
     u32 event = 0;               // PTRACE_EVENT_* that tells a tracer, 0: none
+    bool is_sibling = false;     // its parent is its maker's
     bool is_traced = false;      // by whoever traces its maker, whether that wants to be told or not
 };
+
+// System calls have numbers below that, and none of as many.
+constexpr u64 max_calls = 511;
 
 // A thread of a process.
 struct Task : Thread, Wakeable<Task> { // held also by tasks that look at it, see HeldTask
@@ -69,11 +69,12 @@ struct Task : Thread, Wakeable<Task> { // held also by tasks that look at it, se
     u64 saved_mask = 0;      // of a call with a mask of its own
     bool restore_mask = false;
     bool restart_always = false;           // whatever SA_RESTART says (ERESTARTNOINTR)
+    std::atomic<bool> awaits_child{false};      // in the call that makes it
     bool unborn = false;                   // of a fork: the proxy has yet to tell its pid
     Process* keeps = nullptr;              // never in the program: its proxy waits for that guest's
     trace::Tracee* tracee = nullptr;       // somebody traces it: exec/trace.hpp, written under its lock
     std::atomic<bool> trap{false};         // its tracer may want a stop of its own: trace::stop_if_told()
-    const CallTable* calls = &plain_calls; // written by itself
+    u64 num_calls = max_calls;                  // 0: its calls stop for a tracer. Written by itself
     u64 child_tid_set = 0;                 // user address that the unborn writes it to, 0: none
     const CloneRequest* fork_request = nullptr; // under the process's lock, while it forks
     u64 rseq_area = 0;                          // user address, 0: none
@@ -118,6 +119,7 @@ struct GuestBirth {
 // A guest is a process that shares its host's memory, slots and handle (vfork), until it executes another
 // program or ends; meanwhile the thread of the host that made it waits, or a thread of its own that only does that.
 struct Process {
+    static constexpr u32 no_status = ~0u;
     explicit Process(Process* its_host = nullptr)
         : space(its_host != nullptr ? its_host->space : own_space), host(its_host)
     {
@@ -165,6 +167,8 @@ struct Process {
     std::atomic<u32> stop_signo{0}; // which Linux does not know of, as it is traced; 0: Linux's stop
     std::atomic<u32> continues{0};  // SIGCONTs that came
     u32 parent_tid = 0;             // of the task that forked it; 0: it has executed since
+    std::atomic<bool> executes{false};       // a task is in execve(2): what kills the process is its success
+    std::atomic<u32> end_status{no_status};  // as wait4(2) tells it, once it ends by itself
     u32 birth_event = 0; // PTRACE_EVENT_VFORK: the task that forked it waits, and its tracer may want to know
     std::atomic<bool> killed{false}; // and don't talk to the proxy, which is gone
 
@@ -276,10 +280,20 @@ void choose_offload_way(Task& task);
 // The process begins to share memory with others: its tasks have to tell their robust lists first.
 void begin_to_share(Process& p);
 // At each way back to user mode: ends the task if its process is dying.
-void leave_if_dying(Task& task);
+[[noreturn]] void leave_dying(Task& task);
+inline void leave_if_dying(Task& task)
+{
+    if (task.owner->dying.load(std::memory_order_relaxed)) [[unlikely]]
+        leave_dying(task);
+}
 
-// Likewise: waits while its process is stopped.
-void wait_while_stopped(Task& task);
+// Likewise: waits while its process is stopped, if nobody traces it.
+void wait_stopped(Task& task);
+inline void wait_while_stopped(Task& task)
+{
+    if (task.owner->stopped.load(std::memory_order_relaxed)) [[unlikely]]
+        wait_stopped(task);
+}
 
 // How long to poll for an answer of the module's: as mcexec was told, else not at all.
 [[nodiscard]] inline u64 patience_of(const Process& p)

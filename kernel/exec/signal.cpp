@@ -64,16 +64,16 @@ void go_on(Process& p) REQUIRES(p.lock)
 {
     p.continues.fetch_add(1);
     bool ends_stop = p.stop_signo.exchange(0) != 0;
-    for (Task* t = p.tasks; t != nullptr; t = t->next_task) {
-        if (t->tracee != nullptr)
-            t->trap.store(true);
+    for (Task* t = p.tasks; t != nullptr; t = t->next_task)
         ends_stop |= t->tracee != nullptr;
-    }
     if (!ends_stop)
         return;
     p.stopped.store(false);
-    for (Task* t = p.tasks; t != nullptr; t = t->next_task)
+    for (Task* t = p.tasks; t != nullptr; t = t->next_task) {
+        if (t->tracee != nullptr)
+            t->trap.store(true);
         notice(*t);
+    }
 }
 
 // The main thread first, as on Linux; it is the last of the list.

@@ -60,13 +60,14 @@ namespace {
 struct Taken {
     SignalInfo info; // signo 0: nothing
     SignalAction action;
-    u64 mask = 0; // what the handler's return shall restore
+    u64 mask = 0;      // what the handler's return shall restore
+    u32 continues = 0; // SIGCONTs of its process, when it was taken
 };
 
 // What becomes of a signal that was taken off its queue. signo 0: nothing.
-Taken act_on(Process& p, Task& task, const SignalInfo& info) REQUIRES(p.lock)
+Taken act_on(Process& p, Task& task, const SignalInfo& info, u32 continues = 0) REQUIRES(p.lock)
 {
-    Taken taken{info, {}, 0};
+    Taken taken{info, {}, 0, continues};
     const u32 signo = info.signo;
     taken.action = p.actions.of[signo - 1];
     taken.mask = task.restore_mask ? task.saved_mask : task.signals.mask;
@@ -98,11 +99,13 @@ Taken take_traced(Task& task, arch::TrapFrame& frame, i32& nr, bool& rewritten)
 {
     Process& p = *task.owner;
     SignalInfo info;
+    u32 continues;
     for (;;) {
         rewritten |= trace::stop_if_told(task, frame, nr);
         {
             LockGuard guard(p.lock);
             info = {};
+            continues = p.continues.load();
             if (!accept_locked(task, ~task.signals.mask | unblockable, info))
                 return {};
         }
@@ -112,7 +115,7 @@ Taken take_traced(Task& task, arch::TrapFrame& frame, i32& nr, bool& rewritten)
         if (info.signo == 0 || is_ignored(p, info.signo))
             continue;
         if ((signal_bit(info.signo) & task.signals.mask & ~unblockable) == 0)
-            return act_on(p, task, info);
+            return act_on(p, task, info, continues);
         task.signals.pending.add(info); // another one, which it does not take now
     }
 }
@@ -141,19 +144,19 @@ bool stop_by_linux(Task& task, arch::TrapFrame& frame, i32& nr, u32 signo)
 }
 
 // True: a tracer has changed registers.
-bool act_by_default(Task& task, arch::TrapFrame& frame, i32& nr, const SignalInfo& info)
+bool act_by_default(Task& task, arch::TrapFrame& frame, i32& nr, const Taken& taken)
 {
-    constexpr u64 dumped = 0x80;
+    const SignalInfo& info = taken.info;
     const Default what = default_action(info.signo);
     if (what == Default::stop && task.tracee != nullptr) { // its proxy has to go on
-        trace::stop_process(*task.owner, info.signo);
+        trace::stop_process(*task.owner, info.signo, taken.continues);
         return false;
     }
     if (what == Default::stop)
         return stop_by_linux(task, frame, nr, info.signo);
     const bool core = what == Default::core;
     if (task.tracee != nullptr)
-        trace::stop_before_end(task, frame, info.signo | (core ? dumped : 0));
+        trace::stop_before_end(task, frame, info.signo);
     exit_process_by_signal(task, info.signo, core, core ? put_core_frame(task, frame, info) : 0);
 }
 
@@ -173,7 +176,7 @@ void deliver_signals(Task& task, arch::TrapFrame& frame, i32 nr)
         if (taken.info.signo == 0)
             break;
         if (taken.action.handler == handler_default) {
-            rewritten |= act_by_default(task, frame, nr, taken.info);
+            rewritten |= act_by_default(task, frame, nr, taken);
             continue;
         }
         if (undecided) {

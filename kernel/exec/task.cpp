@@ -58,12 +58,12 @@ void learn_pid(Task& task)
 void first_user_entry(void* argument)
 {
     Task& task = *static_cast<Task*>(argument);
-    if (task.unborn)
-        learn_pid(task);
     // SAFETY: the frame lies at the top of this task's own stack, above everything in use.
     auto* frame = reinterpret_cast<arch::TrapFrame*>(task.stack_top() - sizeof(arch::TrapFrame));
-    choose_offload_way(task);
     *frame = task.start;
+    if (task.unborn)
+        learn_pid(task);
+    choose_offload_way(task);
     leave_if_dying(task);
     rseq::on_return(task, *frame);
     if (task.tracee != nullptr) {
@@ -286,6 +286,8 @@ enum class Proxy { ends, is_spared };
         LockGuard guard(p.lock);
         task.ending = true; // nobody begins to wait for it
     }
+    if (task.tracee != nullptr)
+        trace::begin_end(task);
     futex::release_owned(task, true);
     {
         LockGuard guard(p.lock);
@@ -331,9 +333,11 @@ void exit_task(Task& task, u64 status)
 namespace {
 
 // The first to end the process tells the proxy; the others just go.
-[[noreturn]] void end_process(Task& task, const OffloadCall& last_words)
+[[noreturn]] void end_process(Task& task, u32 status, const OffloadCall& last_words)
 {
     Process& p = *task.owner;
+    u32 none = Process::no_status;
+    p.end_status.compare_exchange_strong(none, status);
     if (p.dying.exchange(true))
         leave(task);
     if (p.dumps_core.load())
@@ -359,7 +363,7 @@ namespace {
 
 void exit_process(Task& task, u64 status)
 {
-    end_process(task, {STILL_CALL_EXIT_GROUP, {status}});
+    end_process(task, static_cast<u32>(status & 0xff) << 8, {STILL_CALL_EXIT_GROUP, {status}});
 }
 
 void exit_process_by_signal(Task& task, u32 signo, bool core, u64 frame)
@@ -368,20 +372,19 @@ void exit_process_by_signal(Task& task, u32 signo, bool core, u64 frame)
     arch::save_segments(s);
     if (frame != 0)
         task.owner->dumps_core.store(true);
-    end_process(task, {STILL_CALL_EXIT_SIGNAL, {signo, core ? 1ull : 0ull, frame, s.fs_base}});
+    end_process(task, signo, {STILL_CALL_EXIT_SIGNAL, {signo, core ? 1ull : 0ull, frame, s.fs_base}});
 }
 
-void wait_while_stopped(Task& task)
+void wait_stopped(Task& task)
 {
     while (task.owner->stopped.load(std::memory_order_relaxed) && task.tracee == nullptr &&
            !task.owner->dying.load(std::memory_order_relaxed))
         park();
 }
 
-void leave_if_dying(Task& task)
+void leave_dying(Task& task)
 {
-    if (task.owner->dying.load(std::memory_order_relaxed))
-        leave(task);
+    leave(task);
 }
 
 } // namespace still

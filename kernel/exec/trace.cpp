@@ -43,7 +43,9 @@ void unlink(Tracee& t)
     }
     if (t.task != nullptr)
         t.task->tracee = nullptr;
-    destroy(t);
+    t.unlinked = true;
+    if (t.holders == 0)
+        destroy(t);
 }
 
 namespace {
@@ -61,40 +63,51 @@ void release(Tracee& t) REQUIRES(lock)
     unpark(*t.task);
 }
 
-void kill(Process& p)
+void kill_owner(Task& task)
 {
-    post_signal(p, nullptr, sent_signal(sig_kill, si_kernel));
+    post_signal(*task.owner, nullptr, sent_signal(sig_kill, si_kernel));
 }
 
 [[nodiscard]] bool is_in_execve(const Task& task)
 {
     const u64 nr = user_frame(task).vector;
-    return nr == nr_execve || nr == nr_execveat;
+    return task.owner->executes.load() && (nr == nr_execve || nr == nr_execveat);
+}
+
+// How it has ended.
+u32 end_status_of(const Tracee& t, const Task& task)
+{
+    const Process& p = *task.owner;
+    const arch::TrapFrame& f = user_frame(task);
+    if (f.vector == nr_exit && !p.dying.load())
+        return static_cast<u32>(f.rdi & 0xff) << 8;
+    if (const u32 status = p.end_status.load(); status != Process::no_status)
+        return status;
+    return t.superseded || p.executes.load() ? 0 : u32{sig_kill};
 }
 
 // A tracee has ended, by a call or by a signal; or it executes another program, which adopt() will find.
 void end(Tracee& t, Task& task) REQUIRES(lock)
 {
+    const bool is_executed = task.owner->killed.load() && task.owner->end_status.load() == Process::no_status;
     t.stops = t.untold = false;
     t.stopped.store(false);
     t.listens.store(false);
     task.tracee = nullptr;
     t.task = nullptr;
-    if (t.tracer != nullptr && is_in_execve(task) && task.owner->killed.load()) {
+    if (t.tracer != nullptr && is_executed && is_in_execve(task)) {
         t.executes = true;
         return;
     }
-    const arch::TrapFrame& f = user_frame(task);
-    const bool exits = t.superseded || f.vector == nr_exit || f.vector == nr_exit_group;
-    const u32 what = t.superseded   ? 0
-                     : exits        ? static_cast<u32>(f.rdi & 0xff)
-                     : t.signo != 0 ? t.signo
-                                    : u32{sig_kill};
-    t.status = exits ? what << 8 : what;
+    // That of a fork which failed has no number yet; another task of the first one's process has taken its number.
+    const bool is_nobody = t.tid == ~0u || (is_executed && task.owner->executes.load() && t.tid == t.pid);
+    t.status = end_status_of(t, task);
     t.untold = true;
-    if (t.tracer != nullptr)
-        tell(t, exits ? cld_exited : cld_killed, what);
-    if (t.tracer == nullptr || t.is_child)
+    if (t.tracer != nullptr && !is_nobody) {
+        const u32 signo = t.status & 0x7f;
+        tell(t, signo == 0 ? cld_exited : cld_killed, signo == 0 ? t.status >> 8 : signo);
+    }
+    if (t.tracer == nullptr || t.is_child || is_nobody)
         unlink(t);
 }
 
@@ -111,7 +124,7 @@ void reap(Thread* thread)
             if (t->tracer != &task)
                 continue;
             if ((t->options & option_exitkill) != 0 && t->task != nullptr)
-                kill(*t->task->owner);
+                kill_owner(*t->task);
             // What it was told of is its own. Not info's number, which it may have written.
             t->signo = t->untold && t->by_signal ? t->status >> 8 : 0;
             release(*t);
@@ -140,14 +153,19 @@ HeldTracee::HeldTracee(const Task& tracer, u32 tid)
             tracee_ = t;
     if (tracee_ == nullptr)
         return;
+    ++tracee_->holders;
     task_ = tracee_->task;
     task_->held.fetch_add(1); // it waits for that when it ends, and it has not begun to
 }
 
 HeldTracee::~HeldTracee()
 {
-    if (task_ != nullptr)
-        task_->held.fetch_sub(1);
+    if (task_ == nullptr)
+        return;
+    LockGuard guard(lock);
+    task_->held.fetch_sub(1);
+    if (--tracee_->holders == 0 && tracee_->unlinked)
+        destroy(*tracee_);
 }
 
 namespace {
@@ -197,6 +215,15 @@ Tracee* find(u32 tid, u32 pid_namespace) REQUIRES(lock)
 
 } // namespace
 
+void begin_end(Task& task)
+{
+    LockGuard guard(lock);
+    if (task.tracee == nullptr)
+        return;
+    task.tracee->stopped.store(false);
+    task.tracee->listens.store(false);
+}
+
 Status attach(Task& tracer, Task& target, const Attachment& how)
 {
     Tracee* t = make();
@@ -208,10 +235,12 @@ Status attach(Task& tracer, Task& target, const Attachment& how)
             destroy(*t);
             return fail(Errno::perm);
         }
-        t->is_child = how.is_child;
+        t->of_child = how.of_child;
+        t->owes_stop = how.stops;
         t->seized = how.seized;
         t->options = how.options;
         link(*t, tracer, target);
+        t->is_child = t->of_child && t->tid == t->pid;
         wake_waiters(*tracer.owner);
         if (target.owner->stopped.load())
             ask_to_look(target);
@@ -234,10 +263,20 @@ Status interrupt(const Task& tracer, u32 tid)
     return {};
 }
 
+Status kill(const Task& tracer, u32 tid)
+{
+    LockGuard guard(lock);
+    Tracee* t = find(tid, tracer.owner->page->pid_namespace);
+    if (t == nullptr || t->tracer != &tracer)
+        return fail(Errno::srch);
+    kill_owner(*t->task);
+    return {};
+}
+
 Status go_on(Tracee& t, u32 signo, Way way)
 {
     LockGuard guard(lock);
-    if (t.task == nullptr || !t.stopped.load())
+    if (t.tracer == nullptr || !t.stopped.load())
         return fail(Errno::srch);
     t.signo = signo;
     t.sender = t.tracer->owner->pid;
@@ -251,7 +290,7 @@ Status go_on(Tracee& t, u32 signo, Way way)
 Status detach(Tracee& t, u32 signo)
 {
     LockGuard guard(lock);
-    if (t.task == nullptr || !t.stopped.load())
+    if (t.tracer == nullptr || !t.stopped.load())
         return fail(Errno::srch);
     t.signo = signo;
     t.sender = t.tracer->owner->pid;
@@ -262,7 +301,7 @@ Status detach(Tracee& t, u32 signo)
 Status listen(Tracee& t)
 {
     LockGuard guard(lock);
-    if (t.task == nullptr || !t.stopped.load())
+    if (t.tracer == nullptr || !t.stopped.load())
         return fail(Errno::srch);
     if (!t.seized || t.info.code >> 8 != event_stop)
         return fail(Errno::io);
@@ -295,6 +334,9 @@ Status follow(u32 parent_tid, Task& child, const CloneRequest& request)
     t->options = parent->options;
     t->seized = parent->seized;
     link(*t, *parent->tracer, child);
+    const bool is_thread = child.owner == parent->task->owner;
+    t->of_child = parent->of_child && (is_thread || request.is_sibling);
+    t->is_child = t->of_child && !is_thread;
     if (t->seized) {
         t->asked.store(true);
         child.trap.store(true);
@@ -333,16 +375,14 @@ void adopt(Task& first)
     Tracee* chosen = nullptr;
     for (Tracee* t = tracees; t != nullptr; t = t->next)
         if (t->pid == p.pid && t->pid_namespace == space && t->tracer != nullptr &&
-            (t->task == nullptr ? t->executes : is_in_execve(*t->task)))
+            (t->task == nullptr ? t->executes : !t->stops && is_in_execve(*t->task)))
             chosen = t;
     for (Tracee *t = tracees, *next = nullptr; t != nullptr; t = next) {
         next = t->next;
         if (t == chosen || t->pid != p.pid || t->pid_namespace != space)
             continue;
-        if (t->task == nullptr && !t->executes) {
-            t->status = t->status == sig_kill ? 0 : t->status;
+        if (t->task == nullptr && !t->executes)
             continue;
-        }
         t->superseded = true;
         if (t->tid == p.pid || t->executes) // its number is the new one's
             release(*t);
@@ -355,10 +395,13 @@ void adopt(Task& first)
     chosen->message = chosen->tid;
     chosen->tid = first.tid;
     chosen->executes = true;
-    chosen->stops = false;
+    chosen->is_child = chosen->of_child;
     chosen->saw_stop = false;
     chosen->saw_continues = p.continues.load();
     first.tracee = chosen;
+    first.trap.store(true); // it may have been asked to stop
+    if (chosen->owes_stop)
+        first.signals.pending.add(sent_signal(sig_stop, si_kernel));
     first.start.vector = nr_execve;
     watch_end(first);
 }

@@ -42,7 +42,9 @@ struct Tracee {
     Task* tracer = nullptr; // nullptr: it goes on untraced
     u32 tid = 0, pid = 0, pid_namespace = 0, uid = 0;
     u32 maker = 0;         // tid of a tracee that has made it
-    bool is_child = false; // of the tracer's process: Linux tells of its end
+    bool of_child = false; // its process is a child of the tracer's
+    bool is_child = false; // likewise, and it is the first task: Linux tells of its end
+    bool owes_stop = false; // a SIGSTOP was sent to it
     bool seized = false;
     bool executes = false;   // another program, whose first task has yet to come, or to stop
     bool superseded = false; // another thread of its process has executed a program
@@ -69,6 +71,8 @@ struct Tracee {
     Registers regs{};
     bool regs_changed = false, fpu_changed = false;
     void* fpu = nullptr; // XSAVE area
+    u32 holders = 0;     // HeldTracee
+    bool unlinked = false;
     Tracee* next = nullptr;
 };
 
@@ -89,7 +93,7 @@ class HeldTracee {
 };
 
 struct Attachment {
-    bool is_child = false;
+    bool of_child = false;
     bool seized = false;
     bool stops = true; // by a SIGSTOP
     u64 options = 0;
@@ -98,6 +102,8 @@ struct Attachment {
 Status attach(Task& tracer, Task& target, const Attachment& how);
 // A seized tracee stops soon, or once more. srch: it is none of this tracer's; io: it was not seized.
 Status interrupt(const Task& tracer, u32 tid);
+// It is killed. srch: as above.
+Status kill(const Task& tracer, u32 tid);
 // A stopped tracee goes on, with that signal or with 0 without one; and is one no more. srch: it was killed.
 Status go_on(Tracee& t, u32 signo, Way way);
 Status detach(Tracee& t, u32 signo);
@@ -111,8 +117,10 @@ void name_child_of(const Task& maker, u32 tid, u32 pid);
 void name(Task& child);
 // The first task of a process may be that of a tracee's that has executed it; it is not started yet.
 void adopt(Task& first);
-// A pid that executes has no process in Linux any more; or Linux has told of its end.
-void forget_executing(u32 pid, bool was_told);
+// A pid that executes has no process in Linux any more.
+void forget_executing(u32 pid);
+// The current task ends: it can't be looked at any more.
+void begin_end(Task& task);
 
 // Stops of the current task, on its way out of system call nr or of none (-1). May not return if it is not traced.
 // A traced task has taken a signal: its tracer decides. What is left of it: info.signo is 0 if nothing. True: registers
@@ -126,14 +134,14 @@ bool stop_in_handler(Task& task, arch::TrapFrame& frame);
 void enter_call(Task& task, arch::TrapFrame& frame, i32& nr);
 void leave_call(Task& task, arch::TrapFrame& frame, i32& nr);
 void stop_before_end(Task& task, arch::TrapFrame& frame, u64 status);
-// It has made that child. Does not return if it has stopped.
-void stop_for_child(Task& task, arch::TrapFrame& frame, u32 event, u32 child);
+// It has made that child; result: of its call. Does not return if it has stopped.
+void stop_for_child(Task& task, arch::TrapFrame& frame, u32 event, u32 child, u64 result);
 // The same on behalf of a task that waits for its child (vfork), by the child.
 void stop_parent(u32 parent_tid, const Task& child, u32 event);
 // The first stops of what was executed.
 void stop_after_exec(Task& task, arch::TrapFrame& frame);
-// A traced process is to stop by job control.
-void stop_process(Process& p, u32 signo);
+// A traced process is to stop by job control, unless a SIGCONT has come since there were so many.
+void stop_process(Process& p, u32 signo, u32 continues);
 
 // What a wait(2) finds.
 struct Told {

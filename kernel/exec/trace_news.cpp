@@ -14,12 +14,13 @@ NewsListener* listeners GUARDED_BY(lock) = nullptr;
 void tell(const Tracee& t, i32 code, u32 what)
 {
     Process& p = *t.tracer->owner;
-    if (code == cld_trapped || code == cld_stopped || !t.is_child) {
+    const bool is_stop = code == cld_trapped || code == cld_stopped;
+    if (is_stop || !t.is_child) {
         LockGuard guard(p.lock);
         const SignalAction& action = p.actions.of[sig_chld - 1];
         SignalInfo info = sent_signal(sig_chld, code, t.tid, t.uid);
         info.value = what;
-        if (action.handler != handler_ignore && (action.flags & sa_nocldstop) == 0)
+        if (action.handler != handler_ignore && !(is_stop && (action.flags & sa_nocldstop) != 0))
             post_locked(p, info);
     }
     for (NewsListener* l = listeners; l != nullptr; l = l->next) {
@@ -48,7 +49,7 @@ NewsListener::~NewsListener()
     }
 }
 
-void forget_executing(u32 pid, bool was_told)
+void forget_executing(u32 pid)
 {
     LockGuard guard(lock);
     for (Tracee *t = tracees, *next = nullptr; t != nullptr; t = next) {
@@ -58,7 +59,7 @@ void forget_executing(u32 pid, bool was_told)
         t->executes = false;
         t->status = sig_kill;
         t->untold = true;
-        if (was_told || t->tracer == nullptr)
+        if (t->is_child || t->tracer == nullptr)
             unlink(*t);
         else
             tell(*t, cld_killed, sig_kill);

@@ -37,6 +37,7 @@ void begin_stop(Tracee& t, const Stop& stop) REQUIRES(lock)
                                 : sent_signal(stop.code & signals, static_cast<i32>(stop.code), t.tid, t.uid);
     t.message = stop.message;
     t.signo = 0;
+    t.owes_stop &= stop.of == nullptr || stop.of->signo != sig_stop;
     t.asked.store(false);
     t.status = stop.code << 8 | stopped;
     t.stops = t.untold = true;
@@ -87,7 +88,7 @@ Went rest(Tracee& t, Task& task, arch::TrapFrame& frame, i32& nr)
             frame.rflags |= t.armed ? trap_flag : 0;
         }
     }
-    task.calls = way == Way::on ? &plain_calls : &traced_calls;
+    task.num_calls = way == Way::on ? max_calls : 0;
     choose_offload_way(task);
     return went;
 }
@@ -208,6 +209,9 @@ void enter_call(Task& task, arch::TrapFrame& frame, i32& nr)
 {
     (void)stop_stepping(task, frame);
     stop_at_call(task, frame, nr, message_entry);
+    (void)stop_stepping(task, frame); // what the call copies has none either
+    if (is_to_be_killed(task))
+        nr = -1;
 }
 
 void leave_call(Task& task, arch::TrapFrame& frame, i32& nr)
@@ -224,7 +228,7 @@ void stop_before_end(Task& task, arch::TrapFrame& frame, u64 status)
     (void)stop_for_event(task, frame, nr, event_exit, status);
 }
 
-void stop_for_child(Task& task, arch::TrapFrame& frame, u32 event, u32 child)
+void stop_for_child(Task& task, arch::TrapFrame& frame, u32 event, u32 child, u64 result)
 {
     i32 nr = static_cast<i32>(frame.vector);
     Tracee* begun = nullptr;
@@ -244,7 +248,7 @@ void stop_for_child(Task& task, arch::TrapFrame& frame, u32 event, u32 child)
         went.has_stopped |= stop_for_event(task, frame, nr, event_vfork_done, child).has_stopped;
     if (!went.has_stopped)
         return;
-    frame.rax = child;
+    frame.rax = result;
     leave_call(task, frame, nr);
     attend(task, frame, nr);
     arch::still_enter_user(&frame);
@@ -255,7 +259,8 @@ void stop_parent(u32 parent_tid, const Task& child, u32 event)
     const u32 space = child.owner->page->pid_namespace;
     LockGuard guard(lock);
     for (Tracee* t = tracees; t != nullptr; t = t->next) {
-        if (t->tid != parent_tid || t->pid_namespace != space || t->task == nullptr || !wants(*t, event))
+        if (t->tid != parent_tid || t->pid_namespace != space || t->task == nullptr || !wants(*t, event) ||
+            !t->task->awaits_child.load() || t->task->ending)
             continue;
         const arch::TrapFrame& frame = user_frame(*t->task);
         show_saved_registers(*t, *t->task, frame, static_cast<i32>(frame.vector));
@@ -285,9 +290,11 @@ void stop_after_exec(Task& task, arch::TrapFrame& frame)
     leave_call(task, frame, nr);
 }
 
-void stop_process(Process& p, u32 signo)
+void stop_process(Process& p, u32 signo, u32 continues)
 {
     LockGuard guard(p.lock);
+    if (p.continues.load() != continues)
+        return;
     p.stop_signo.store(signo);
     p.stopped.store(true);
     for (Task* t = p.tasks; t != nullptr; t = t->next_task) {

@@ -36,6 +36,30 @@ Status clear_user(u64 to, u64 bytes)
     return {};
 }
 
+namespace {
+
+// What is Linux's, or a peer's, can't be copied from here.
+bool is_private_area(Process& p, UserAddr at)
+{
+    AddressSpace::AreaInfo area;
+    return settled_area(p, at, at + 1, area) && area.range.start <= at &&
+           (area.kind == VmaKind::anonymous || area.kind == VmaKind::file);
+}
+
+} // namespace
+
+Status look_into_memory(Process& p, UserAddr from, void* to, u64 bytes)
+{
+    for (u64 done = 0; done < bytes;) {
+        const u64 part = p.space.get(from + done, static_cast<u8*>(to) + done, bytes - done);
+        done += part;
+        if (part == 0 && (p.dying.load() || !is_private_area(p, from + done) ||
+                          resolve_fault(p, from + done, Access::read).signo != 0))
+            return fail(Errno::fault);
+    }
+    return {};
+}
+
 Status patch_memory(Process& p, UserAddr to, const void* from, u64 bytes, Asker asker)
 {
     for (u64 done = 0; done < bytes;) {

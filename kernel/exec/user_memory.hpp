@@ -56,6 +56,8 @@ template <class Change> Status change_traits(Process& p, UserRange range, Change
 
 // For a debugger: private memory is written whatever the program may do there, breakpoints in its text above all; its
 // page is the program's alone from then on. fault: there is none.
+// Likewise it is read where the program may.
+Status look_into_memory(Process& p, UserAddr from, void* to, u64 bytes);
 Status patch_memory(Process& p, UserAddr to, const void* from, u64 bytes, Asker asker = Asker::program);
 
 Status unmap(Process& p, UserRange range);

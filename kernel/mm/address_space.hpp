@@ -153,6 +153,7 @@ class AddressSpace {
 
     // Likewise from the kernel, for ptrace(2), to pages that are the program's alone. How many bytes.
     u64 put(UserAddr to, const void* from, u64 bytes) EXCLUDES(lock_);
+    u64 get(UserAddr from, void* to, u64 bytes) EXCLUDES(lock_);
 
     // mremap: the pages of a range go to another place, which is reserved as a leaving area. The range leaves until
     // that is done. again: somebody is at it; fault: it is not all of target's kind and file. When the departure is

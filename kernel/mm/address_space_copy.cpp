@@ -86,4 +86,13 @@ u64 AddressSpace::put(UserAddr to, const void* from, u64 bytes)
     return now;
 }
 
+u64 AddressSpace::get(UserAddr from, void* to, u64 bytes)
+{
+    LockGuard guard(lock_);
+    const Piece in = piece_at(table_.find(from), from, false);
+    const u64 now = in.memory == nullptr ? 0 : min(in.bytes, bytes);
+    __builtin_memcpy(to, in.memory, now);
+    return now;
+}
+
 } // namespace still

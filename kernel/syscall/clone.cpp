@@ -65,6 +65,7 @@ CloneRequest to_request(const Call& call, const CloneArgs& args)
         request.event = (args.flags & clone_vfork) != 0 ? trace::event_vfork
                         : args.exit_signal != sig_chld  ? trace::event_clone
                                                         : trace::event_fork;
+    request.is_sibling = (args.flags & clone_parent) != 0;
     request.is_traced = (args.flags & clone_ptrace) != 0;
     return request;
 }
@@ -108,8 +109,9 @@ SyscallResult make_process(Task& task, const Call& call, const CloneArgs& args)
         (void)UserOut<u32>(request.parent_tid).write(pid); // as Linux: the child is there
     const SyscallResult result =
         (args.flags & clone_pidfd) != 0 ? write_pidfd(task, pid, args.pidfd) : SyscallResult(pid);
-    if (task.tracee != nullptr && result)
-        trace::stop_for_child(task, call.frame, request.event, pid);
+    if (task.tracee != nullptr)
+        trace::stop_for_child(task, call.frame, request.event, pid,
+                              result ? *result : static_cast<u64>(-static_cast<i64>(result.error())));
     return result;
 }
 
@@ -142,7 +144,7 @@ SyscallResult make_task_or_process(Task& task, const Call& call, const CloneArgs
     const CloneRequest request = to_request(call, args);
     const u32 tid = TRY(clone_task(task, request));
     if (task.tracee != nullptr)
-        trace::stop_for_child(task, call.frame, request.event, tid);
+        trace::stop_for_child(task, call.frame, request.event, tid, tid);
     return tid;
 }
 

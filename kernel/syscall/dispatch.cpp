@@ -12,23 +12,12 @@
 
 namespace still {
 
-using Handler = SyscallResult (*)(Task&, const Call&);
-
-struct CallRow {
-    Handler handler = nullptr;
-    u64 is_local = 0; // added to the CPU's counter
-};
-
-constexpr u32 table_size = 512; // the last row is nobody's
-
-struct CallTable {
-    CallRow row[table_size];
-};
-
 namespace {
 
+using Handler = SyscallResult (*)(Task&, const Call&);
+
 SyscallResult unsupported(Task& task, const Call& call);
-SyscallResult traced_call(Task& task, const Call& call);
+SyscallResult other_call(Task& task, const Call& call);
 
 // On these depends what one process may do to another (ptrace(2), "Ptrace access mode checking").
 constexpr bool changes_credentials(u32 nr)
@@ -50,18 +39,17 @@ constexpr bool changes_credentials(u32 nr)
     }
 }
 
-constexpr CallTable filled_with(Handler handler)
-{
-    CallTable t{};
-    for (CallRow& row : t.row)
-        row.handler = handler;
-    return t;
-}
+struct Row {
+    Handler handler = unsupported;
+    u64 is_local = 0; // added to the CPU's counter
+};
+
+constexpr u32 table_size = max_calls + 1; // the last row is that of numbers which are no calls
 
 constexpr auto make_table()
 {
-    CallTable table = filled_with(unsupported);
-    auto& t = table.row;
+    std::array<Row, table_size> t{};
+    t[max_calls].handler = other_call;
 #define STILL_LOCAL(nr, name) t[nr] = {sys_##name, 1};
 #define STILL_FORWARD(nr, name) t[nr] = {sys_##name, 0};
 #define STILL_OFFLOAD(nr, name)                                                                              \
@@ -72,21 +60,16 @@ constexpr auto make_table()
 #undef STILL_FORWARD
 #undef STILL_OFFLOAD
 #undef STILL_UNSUPPORTED
-    return table;
+    return t;
 }
 
-} // namespace
-
-constexpr CallTable plain_calls = make_table();
-constexpr CallTable traced_calls = filled_with(traced_call);
-
-namespace {
+constexpr std::array<Row, table_size> table = make_table();
 
 constexpr auto make_quick_calls()
 {
     std::array<u8, table_size> t{};
     for (u32 nr = 0; nr < table_size; ++nr)
-        t[nr] = plain_calls.row[nr].handler == offload_unchanged ? 1 : 0;
+        t[nr] = table[nr].handler == offload_unchanged ? 1 : 0;
     return t;
 }
 
@@ -228,8 +211,8 @@ constexpr u64 error_result(Errno e)
     trace::enter_call(task, frame, nr);
     frame.vector = static_cast<u64>(nr);
     if (nr != no_call) {
-        const u32 known = min<u32>(static_cast<u32>(nr), table_size - 1);
-        const CallRow& row = plain_calls.row[known];
+        const u32 known = min<u32>(static_cast<u32>(nr), max_calls);
+        const Row& row = table[known];
         this_cpu().counters->syscalls_local += row.is_local;
         const SyscallResult result = row.handler(task, {known, Arguments(frame), frame});
         frame.rax = result ? *result : error_result(result.error());
@@ -244,9 +227,12 @@ constexpr u64 error_result(Errno e)
     arch::still_enter_user(&frame);
 }
 
-SyscallResult traced_call(Task& task, const Call& call)
+// A traced task makes none that it does not stop at.
+SyscallResult other_call(Task& task, const Call& call)
 {
-    make_traced_call(task, call.frame);
+    if (task.num_calls == 0 && call.frame.vector == call.frame.rax)
+        make_traced_call(task, call.frame);
+    return fail(Errno::nosys);
 }
 
 } // namespace
@@ -280,9 +266,9 @@ extern "C" unsigned long still_syscall(still::arch::TrapFrame* frame)
     using namespace still;
     const Cpu& c = this_cpu();
     Task& task = static_cast<Task&>(*c.current);
-    const u32 nr = static_cast<u32>(min<u64>(frame->rax, table_size - 1));
+    const u32 nr = static_cast<u32>(frame->rax < task.num_calls ? frame->rax : max_calls);
     const u64 rip = frame->rip; // sigreturn writes another
-    const CallRow& row = task.calls->row[nr];
+    const Row& row = table[nr];
     c.counters->syscalls_local += row.is_local;
     task.restart_nr = -1; // a call before may have left its own, having ended well
     return leave(task, *frame, rip, nr, row.handler(task, {nr, Arguments(*frame), *frame}));

@@ -94,7 +94,8 @@ bool is_own_thread(Process& p, u64 tid)
 // where its tracer is to see it first; whether the caller may send it is Linux's to say.
 SyscallResult send_to_other(Task& task, const Call& call, u32 pid, u32 tid, u32 signo, i32 code)
 {
-    if (signo != sig_stop)
+    const bool names_one = static_cast<i32>(tid != 0 ? tid : pid) > 0;
+    if (signo != sig_stop || !names_one)
         return offload_unchanged(task, call);
     {
         const HeldThread target(tid != 0 ? tid : pid, *task.owner);

@@ -78,11 +78,11 @@ SyscallResult attach_to(Task& tracer, u32 tid, trace::Attachment how)
     // A child's end Linux tells, that of others the LWK.
     constexpr u32 nr_waitid = 247;
     constexpr u64 by_pid = 1, look_at_all = 0x41000005; // __WALL, WNOWAIT, WEXITED, WNOHANG
-    const i64 child = TRY(offload_quickly(tracer, nr_waitid, by_pid, tid, 0, look_at_all));
+    const i64 child = TRY(offload_quickly(tracer, nr_waitid, by_pid, pid, 0, look_at_all));
     const HeldThread target(tid, *tracer.owner);
     if (!target || target->owner->pid != pid) // the number is another's since Linux was asked
         return fail(Errno::srch);
-    how.is_child = child == 0;
+    how.of_child = child == 0;
     return done(trace::attach(tracer, *target, how));
 }
 
@@ -91,7 +91,7 @@ SyscallResult trace_me(Task& task)
 {
     constexpr u32 nr_getppid = 110;
     const u32 parent = static_cast<u32>(TRY(offload_quickly(task, nr_getppid)));
-    const trace::Attachment how{.is_child = task.tid == task.owner->pid, .stops = false};
+    const trace::Attachment how{.of_child = true, .stops = false};
     if (const HeldThread maker(task.owner->parent_tid, *task.owner); maker && maker->owner->pid == parent)
         return done(trace::attach(*maker, task, how));
     const HeldThread first(parent, *task.owner);
@@ -105,25 +105,13 @@ SyscallResult seize_it(Task& tracer, u32 tid, u64 address, u64 options)
     return attach_to(tracer, tid, {.seized = true, .stops = false, .options = options});
 }
 
-// A word of the tracee's memory. io, as Linux says it.
-Status peek(Task& tracer, const Tracee& t, u64 address, u64 to)
+SyscallResult peek(const Tracee& t, u64 address, u64 to)
 {
-    Process &here = *tracer.owner, &there = *t.task->owner;
-    for (u64 done = 0; done < sizeof(u64);) {
-        const UserAddr target(to + done), source(address + done);
-        const Transfer part =
-            AddressSpace::copy_between(here.space, target, there.space, source, sizeof(u64) - done);
-        done += part.bytes;
-        if (part.missing == Transfer::Missing::target &&
-            resolve_fault(here, target + part.bytes, Access::write).signo != 0)
-            return fail(Errno::fault);
-        if (part.missing == Transfer::Missing::source &&
-            resolve_fault(there, source + part.bytes, Access::read).signo != 0)
-            return fail(Errno::io);
-        if (here.dying.load())
-            return fail(Errno::io);
-    }
-    return {};
+    u64 word = 0;
+    if (!look_into_memory(*t.task->owner, UserAddr(address), &word, sizeof(word)))
+        return fail(Errno::io);
+    TRY_STATUS(UserOut<u64>(to).write(word));
+    return 0;
 }
 
 constexpr u64 user_bytes = 928; // struct user, as Linux knows it
@@ -285,21 +273,28 @@ Status change_segment(Tracee& t, u64 address, u64 code)
     }
 }
 
+// That which it has but for the time of a call (sigsuspend(2)).
+u64 mask_of(const Task& task)
+{
+    return task.restore_mask ? task.saved_mask : task.signals.mask;
+}
+
 Status set_mask(const Tracee& t, u64 from)
 {
     const u64 mask = TRY(UserIn<u64>(from).read()) & ~unblockable;
     const LockGuard guard(t.task->owner->lock);
     t.task->signals.mask = mask;
+    t.task->restore_mask = false;
     return {};
 }
 
 // Of a stopped tracee.
-SyscallResult serve(Task& tracer, Tracee& t, u64 request, u64 address, u64 data)
+SyscallResult serve(Tracee& t, u64 request, u64 address, u64 data)
 {
     switch (request) {
     case peek_text:
     case peek_data:
-        return done(peek(tracer, t, address, data));
+        return peek(t, address, data);
     case peek_user:
         return done(peek_in_user(t, address, data));
     case poke_text:
@@ -321,8 +316,6 @@ SyscallResult serve(Task& tracer, Tracee& t, u64 request, u64 address, u64 data)
         return data > num_signals ? fail(Errno::io) : done(trace::detach(t, static_cast<u32>(data)));
     case listen:
         return done(trace::listen(t));
-    case kill:
-        return done(trace::go_on(t, sig_kill, trace::Way::on));
     case get_regs:
         return done(read_regset(t, prstatus, data, sizeof(Registers)));
     case set_regs:
@@ -348,7 +341,7 @@ SyscallResult serve(Task& tracer, Tracee& t, u64 request, u64 address, u64 data)
         return done(set_info(t, data));
     case get_sigmask:
         return address != sizeof(u64) ? fail(Errno::inval)
-                                      : done(UserOut<u64>(data).write(t.task->signals.mask));
+                                      : done(UserOut<u64>(data).write(mask_of(*t.task)));
     case set_sigmask:
         return address != sizeof(u64) ? fail(Errno::inval) : done(set_mask(t, data));
     case get_syscall_info:
@@ -387,11 +380,13 @@ SyscallResult sys_ptrace(Task& task, const Call& call)
         return seize_it(task, tid, call.arg[2], call.arg[3]);
     case interrupt:
         return done(trace::interrupt(task, tid));
+    case kill:
+        return done(trace::kill(task, tid));
     default:
         break;
     }
     const trace::HeldTracee tracee(task, tid);
-    return tracee ? serve(task, *tracee, request, call.arg[2], call.arg[3]) : fail(Errno::srch);
+    return tracee ? serve(*tracee, request, call.arg[2], call.arg[3]) : fail(Errno::srch);
 }
 
 } // namespace still

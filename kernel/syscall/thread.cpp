@@ -104,8 +104,12 @@ SyscallResult execute(Task& task, const Call& call, u64 directory, u64 path, u64
         task.restart_always = true;
         return fail(Errno::restart);
     }
-    return static_cast<u64>(TRY(offload_quickly(task, STILL_CALL_EXEC, path, argv, envp, directory, flags,
-                                                list_pending(task, call.frame))));
+    p.executes.store(true);
+    const auto result = offload_quickly(task, STILL_CALL_EXEC, path, argv, envp, directory, flags,
+                                        list_pending(task, call.frame));
+    if (result) // else its success, or another's, has killed the process
+        p.executes.store(false);
+    return static_cast<u64>(TRY(result));
 }
 
 constexpr u64 at_fdcwd = static_cast<u64>(-100);

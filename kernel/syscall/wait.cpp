@@ -59,16 +59,13 @@ SyscallResult wait_for(Task& task, const Call& call, const Wanted& wanted)
         if (!told.expected)
             return offload_unchanged(task, call);
         if (told.executing != 0 && !is_there(task, told.executing)) {
-            trace::forget_executing(told.executing, false);
+            trace::forget_executing(told.executing);
             continue;
         }
         const i64 answer = TRY(ask_linux(task, call, wanted));
         const bool has_children = answer != -static_cast<i64>(Errno::child);
-        if (has_children && (answer < 0 || wanted.has_found(call, answer))) {
-            if (answer > 0)
-                trace::forget_executing(static_cast<u32>(answer), true);
+        if (has_children && (answer < 0 || wanted.has_found(call, answer)))
             return static_cast<u64>(answer);
-        }
         if ((wanted.options & no_hang) != 0)
             return 0;
         if (signal_pending(task)) {
