@@ -105,6 +105,25 @@ i32 fpe_code(u32 exceptions)
                                                     : 0;
 }
 
+void debug_trap(Task& task, arch::TrapFrame& frame)
+{
+    constexpr u64 resume_flag = 0x10000;
+    u64 status = arch::take_debug_status() & (arch::debug_hits | arch::debug_step);
+    if (task.debug == nullptr && (status & arch::debug_hits) != 0) { // another's, who ran here before
+        arch::clear_debug();
+        status &= ~arch::debug_hits;
+        if (status == 0)
+            return;
+    }
+    if (task.debug != nullptr) {
+        task.debug->status = status;
+        if (arch::stops_before(*task.debug, frame.rip))
+            frame.rflags |= resume_flag; // and not once more
+    }
+    const bool hits = (status & arch::debug_hits) != 0 && (status & arch::debug_step) == 0;
+    signal_fault(task, frame, sig_trap, hits ? trap_hwbkpt : trap_trace, frame.rip);
+}
+
 void exception(arch::TrapFrame& frame)
 {
     if (!frame.from_user()) {
@@ -121,7 +140,7 @@ void exception(arch::TrapFrame& frame)
         signal_fault(task, frame, sig_fpe, fpe_intdiv, frame.rip);
         break;
     case 1:
-        signal_fault(task, frame, sig_trap, trap_trace, frame.rip);
+        debug_trap(task, frame);
         break;
     case 3:
         signal_fault(task, frame, sig_trap, si_kernel, 0);

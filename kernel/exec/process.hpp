@@ -77,6 +77,7 @@ struct Task : Thread, Wakeable<Task> { // held also by tasks that look at it, se
     u64 num_calls = max_calls;                  // 0: its calls stop for a tracer. Written by itself
     u64 child_tid_set = 0;                 // user address that the unborn writes it to, 0: none
     const CloneRequest* fork_request = nullptr; // under the process's lock, while it forks
+    arch::DebugRegisters* debug = nullptr;      // trace::set_debug_register()
     u64 rseq_area = 0;                          // user address, 0: none
     MemPolicy policy;                           // set_mempolicy(2)
     u32 rseq_signature = 0;

@@ -44,7 +44,7 @@ constexpr u64 stop_signals =
 constexpr i32 si_user = 0, si_kernel = 0x80, si_queue = -1, si_timer = -2, si_tkill = -6;
 constexpr i32 segv_maperr = 1, segv_accerr = 2, segv_pkuerr = 4, bus_adraln = 1, bus_adrerr = 2,
               fpe_intdiv = 1, fpe_fltdiv = 3, fpe_fltovf = 4, fpe_fltund = 5, fpe_fltres = 6, fpe_fltinv = 7,
-              ill_illopn = 2, trap_brkpt = 1, trap_trace = 2;
+              ill_illopn = 2, trap_brkpt = 1, trap_trace = 2, trap_hwbkpt = 4;
 
 constexpr u64 sa_nocldstop = 1, sa_nocldwait = 2, sa_siginfo = 4, sa_onstack = 0x08000000,
               sa_restart = 0x10000000, sa_nodefer = 0x40000000, sa_resethand = 0x80000000,

@@ -123,6 +123,7 @@ Task* make_task(Process& p, u32 slot, u32 tid, NodeId node)
 
 void free_task(Task* task)
 {
+    trace::free_debug_registers(*task);
     free_thread_memory(*task);
     task_cache.destroy(task);
 }

@@ -154,6 +154,8 @@ struct Told {
 // pid: -1: any. The news is told once, unless only_look is set.
 Told look_for_news(const Task& waiter, i32 pid, bool own_only, bool only_look);
 
+void free_debug_registers(Task& task);
+
 // While it lives the task is unparked when there is news of its process's tracees.
 class NewsListener {
   public:

@@ -3,6 +3,7 @@
 #include <arch/layout.hpp>
 #include <exec/trace_registers.hpp>
 #include <mm/frame_allocator.hpp>
+#include <mm/object_cache.hpp>
 
 namespace still::trace {
 
@@ -98,6 +99,53 @@ Status change_fpu(Tracee& t, void* area, bool legacy)
     __builtin_memcpy(t.fpu, area, arch::fpu_size());
     t.fpu_changed = true;
     return {};
+}
+
+namespace {
+
+ObjectCache<arch::DebugRegisters> debug_cache;
+constexpr u64 num_addresses = 4, status_register = 6, control_register = 7;
+
+} // namespace
+
+u64 debug_register(const Task& task, u64 n)
+{
+    const arch::DebugRegisters none{};
+    const arch::DebugRegisters& d = task.debug != nullptr ? *task.debug : none;
+    return n < num_addresses        ? d.address[n]
+           : n == status_register   ? d.status ^ arch::debug_nothing
+           : n == control_register  ? d.control
+                                    : 0;
+}
+
+Status set_debug_register(Task& task, u64 n, u64 value)
+{
+    if (n > control_register || (n >= num_addresses && n < status_register))
+        return fail(Errno::io);
+    if (task.debug == nullptr)
+        task.debug = debug_cache.make();
+    if (task.debug == nullptr)
+        return fail(Errno::nomem);
+    arch::DebugRegisters wanted = *task.debug;
+    if (n < num_addresses) {
+        if (value >= arch::user_limit)
+            return fail(Errno::inval);
+        wanted.address[n] = value;
+    } else if (n == status_register) {
+        wanted.status = value ^ arch::debug_nothing;
+    } else {
+        wanted.control = value;
+    }
+    if (!arch::debug_valid(wanted, wanted.control))
+        return fail(Errno::inval);
+    *task.debug = wanted;
+    return {};
+}
+
+void free_debug_registers(Task& task)
+{
+    if (task.debug != nullptr)
+        debug_cache.destroy(task.debug);
 }
 
 } // namespace still::trace

@@ -20,4 +20,8 @@ Status change_registers(Tracee& t, const Registers& wanted);
 // inval: the area can't be loaded. legacy: x87 and SSE were written, as FXSAVE lays them out.
 Status change_fpu(Tracee& t, void* area, bool legacy);
 
+// Debug register n of a stopped task. io: there is none of that number; inval: not that value.
+u64 debug_register(const Task& task, u64 n);
+Status set_debug_register(Task& task, u64 n, u64 value);
+
 } // namespace still::trace

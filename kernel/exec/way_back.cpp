@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <arch/context.hpp>
 #include <exec/rseq.hpp>
 #include <exec/way_back.hpp>
 
@@ -30,6 +31,8 @@ void attend(Task& task, arch::TrapFrame& frame, i32 nr)
             deliver_signals(task, frame, -1); // a bad rseq area is a SIGSEGV
         leave_if_dying(task);
     } while (task.attention); // it was switched away from meanwhile
+    if (task.debug != nullptr) [[unlikely]]
+        arch::load_debug(*task.debug);
 }
 
 } // namespace still

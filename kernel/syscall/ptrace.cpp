@@ -115,15 +115,17 @@ SyscallResult peek(const Tracee& t, u64 address, u64 to)
 }
 
 constexpr u64 user_bytes = 928; // struct user, as Linux knows it
-constexpr u64 debug_registers = 848;
+constexpr u64 debug_registers = 848, behind_them = 912;
 
 Status peek_in_user(const Tracee& t, u64 offset, u64 to)
 {
     if (offset % sizeof(u64) != 0 || offset >= user_bytes)
         return fail(Errno::io);
-    u64 value = 0; // of a debug register: nothing is set
+    u64 value = 0;
     if (offset < sizeof(Registers))
         value = reinterpret_cast<const u64*>(&t.regs)[offset / sizeof(u64)]; // SAFETY: a row of words
+    else if (offset >= debug_registers && offset < behind_them)
+        value = trace::debug_register(*t.task, (offset - debug_registers) / sizeof(u64));
     return UserOut<u64>(to).write(value);
 }
 
@@ -131,8 +133,10 @@ Status poke_in_user(Tracee& t, u64 offset, u64 value)
 {
     if (offset % sizeof(u64) != 0 || offset >= user_bytes)
         return fail(Errno::io);
-    if (offset >= sizeof(Registers)) // hardware breakpoints are not there
-        return value == 0 && offset >= debug_registers ? Status{} : fail(Errno::io);
+    if (offset >= debug_registers && offset < behind_them)
+        return trace::set_debug_register(*t.task, (offset - debug_registers) / sizeof(u64), value);
+    if (offset >= sizeof(Registers))
+        return fail(Errno::io);
     Registers changed = t.regs;
     reinterpret_cast<u64*>(&changed)[offset / sizeof(u64)] = value; // SAFETY: a row of words
     return trace::change_registers(t, changed);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arch/context.hpp>
 #include <arch/cpu.hpp>
+#include <arch/layout.hpp>
 #include <arch/linux_state.hpp>
 
 extern "C" void still_stack_start();
@@ -162,6 +163,73 @@ bool fpu_valid(const void* area)
         if (r != 0)
             return false;
     return good;
+}
+
+namespace {
+
+constexpr u64 debug_always = 0x400; // a bit of DR7 that is set
+constexpr u64 debug_settable = 0xffff00ff;
+
+bool is_enabled(u64 control, u32 n)
+{
+    return (control >> (2 * n) & 3) != 0;
+}
+
+u64 kind_of(u64 control, u32 n) // 0: execution, 1: writes, 2: I/O, 3: reads and writes
+{
+    return control >> (16 + 4 * n) & 3;
+}
+
+u64 length_of(u64 control, u32 n)
+{
+    constexpr u64 bytes[] = {1, 2, 8, 4};
+    return bytes[control >> (18 + 4 * n) & 3];
+}
+
+} // namespace
+
+void load_debug(const DebugRegisters& d)
+{
+    // SAFETY: checked by debug_valid(); none is enabled while the addresses change.
+    asm volatile("mov %0, %%dr7\n mov %1, %%dr0\n mov %2, %%dr1\n mov %3, %%dr2\n mov %4, %%dr3\n mov %5, %%dr7"
+                 :
+                 : "r"(debug_always), "r"(d.address[0]), "r"(d.address[1]), "r"(d.address[2]),
+                   "r"(d.address[3]), "r"((d.control & debug_settable) | debug_always));
+}
+
+void clear_debug()
+{
+    // SAFETY: nothing is enabled then.
+    asm volatile("mov %0, %%dr7" : : "r"(debug_always));
+}
+
+u64 take_debug_status()
+{
+    u64 status = 0;
+    // SAFETY: reads and resets a register that only says what has happened.
+    asm volatile("mov %%dr6, %0\n mov %1, %%dr6" : "=&r"(status) : "r"(debug_nothing));
+    return status;
+}
+
+bool stops_before(const DebugRegisters& d, u64 address)
+{
+    bool any = false;
+    for (u32 n = 0; n < 4; ++n)
+        any |= is_enabled(d.control, n) && kind_of(d.control, n) == 0 && d.address[n] == address;
+    return any;
+}
+
+bool debug_valid(const DebugRegisters& d, u64 control)
+{
+    constexpr u64 execution = 0, io = 2;
+    for (u32 n = 0; n < 4; ++n) {
+        if (!is_enabled(control, n))
+            continue;
+        const u64 kind = kind_of(control, n), length = length_of(control, n);
+        if (kind == io || (kind == execution && length != 1) || d.address[n] >= user_limit - length)
+            return false;
+    }
+    return true;
 }
 
 } // namespace still::arch

@@ -38,7 +38,7 @@ void fill_idt()
         u64 ist = 0;
         if (i == vector_nmi)
             ist = 1;
-        else if (i == vector_double_fault)
+        else if (i == vector_double_fault || i == vector_debug) // the first is the end of the kernel
             ist = 2;
         else if (i == vector_machine_check)
             ist = 3;

@@ -21,6 +21,7 @@
 #define EINTR 4
 #define ERESTARTSYS 512
 #define FRAME_CS 144
+#define DR6_NOTHING 0xffff0ff0
 #define MSR_GS_BASE 0xc0000101
 #define IST_STACK_SIZE 8192
 
@@ -181,13 +182,43 @@ still_vectors:
 	pushq $0
 	.endif
 	pushq $i
-	.if (i == 2) || (i == 8) || (i == 18)
+	.if i == 1
+	jmp debug_trap
+	.elseif (i == 2) || (i == 8) || (i == 18)
 	jmp urgent
 	.else
 	jmp trap
 	.endif
 	.set i, i + 1
 	.endr
+
+/*
+ * A debug exception, on a stack of its own: behind MOV SS it waits for the next instruction, which may be the first one
+ * here, with the user's stack and GS (a data breakpoint on that MOV's operand). One that hits the kernel says nothing
+ * of the program. One from the program goes on like all others.
+ */
+debug_trap:
+	testb $3, 24(%rsp)
+	jnz 1f
+	pushq %rax
+	movl $DR6_NOTHING, %eax
+	movq %rax, %dr6
+	popq %rax
+	addq $16, %rsp
+	iretq
+1:	swapgs
+	pushq %rax
+	movq %rsp, %rax
+	movq %gs:CPU_KERNEL_STACK, %rsp
+	swapgs
+	pushq 56(%rax)
+	pushq 48(%rax)
+	pushq 40(%rax)
+	pushq 32(%rax)
+	pushq 24(%rax)
+	pushq 16(%rax)
+	pushq 8(%rax)
+	movq (%rax), %rax
 
 trap:
 	cld

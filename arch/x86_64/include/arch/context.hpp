@@ -44,4 +44,20 @@ constexpr u32 default_pkru = 0x55555554; // of new programs and signal handlers,
 [[nodiscard]] u32 read_pkru();
 void write_pkru(u32 value);
 
+// Breakpoints of the CPU (SDM vol. 3, 18.2), as a debugger sets them for one thread: on addresses of the program only.
+struct DebugRegisters {
+    u64 address[4] = {};
+    u64 status = 0;  // bits of DR6 that a trap has set
+    u64 control = 0; // DR7
+};
+constexpr u64 debug_nothing = 0xffff0ff0, debug_step = 0x4000, debug_hits = 0xf;
+void load_debug(const DebugRegisters& d);
+void clear_debug();
+// What the last trap was for; once.
+[[nodiscard]] u64 take_debug_status();
+// Is there an instruction at that address at which the registers stop?
+[[nodiscard]] bool stops_before(const DebugRegisters& d, u64 address);
+// DR7 as a debugger may have it: false: not with these addresses.
+[[nodiscard]] bool debug_valid(const DebugRegisters& d, u64 control);
+
 } // namespace still::arch

@@ -25,6 +25,7 @@ constexpr u64 flag_if = 0x200;
 constexpr u64 user_flags = 0x244dd5;
 
 enum Vector : u32 {
+    vector_debug = 1,
     vector_nmi = 2,
     vector_double_fault = 8,
     vector_page_fault = 14,
