@@ -69,12 +69,12 @@ struct Task : Thread, Wakeable<Task> { // held also by tasks that look at it, se
     u64 saved_mask = 0;      // of a call with a mask of its own
     bool restore_mask = false;
     bool restart_always = false;           // whatever SA_RESTART says (ERESTARTNOINTR)
-    std::atomic<bool> awaits_child{false};      // in the call that makes it
+    std::atomic<bool> awaits_child{false}; // in the call that makes it
     bool unborn = false;                   // of a fork: the proxy has yet to tell its pid
     Process* keeps = nullptr;              // never in the program: its proxy waits for that guest's
     trace::Tracee* tracee = nullptr;       // somebody traces it: exec/trace.hpp, written under its lock
     std::atomic<bool> trap{false};         // its tracer may want a stop of its own: trace::stop_if_told()
-    u64 num_calls = max_calls;                  // 0: its calls stop for a tracer. Written by itself
+    u64 num_calls = max_calls;             // 0: its calls stop for a tracer. Written by itself
     u64 child_tid_set = 0;                 // user address that the unborn writes it to, 0: none
     const CloneRequest* fork_request = nullptr; // under the process's lock, while it forks
     arch::DebugRegisters* debug = nullptr;      // trace::set_debug_register()
@@ -165,11 +165,11 @@ struct Process {
     std::atomic<bool> dying{false};             // tasks leave at the next opportunity
     std::atomic<bool> dumps_core{false};        // but only when the proxy has their registers, and is gone
     std::atomic<bool> stopped{false};           // by job control: tasks wait on their way back to the program
-    std::atomic<u32> stop_signo{0}; // which Linux does not know of, as it is traced; 0: Linux's stop
-    std::atomic<u32> continues{0};  // SIGCONTs that came
-    u32 parent_tid = 0;             // of the task that forked it; 0: it has executed since
-    std::atomic<bool> executes{false};       // a task is in execve(2): what kills the process is its success
-    std::atomic<u32> end_status{no_status};  // as wait4(2) tells it, once it ends by itself
+    std::atomic<u32> stop_signo{0};         // which Linux does not know of, as it is traced; 0: Linux's stop
+    std::atomic<u32> continues{0};          // SIGCONTs that came
+    u32 parent_tid = 0;                     // of the task that forked it; 0: it has executed since
+    std::atomic<bool> executes{false};      // a task is in execve(2): what kills the process is its success
+    std::atomic<u32> end_status{no_status}; // as wait4(2) tells it, once it ends by itself
     u32 birth_event = 0; // PTRACE_EVENT_VFORK: the task that forked it waits, and its tracer may want to know
     std::atomic<bool> killed{false}; // and don't talk to the proxy, which is gone
 

@@ -41,9 +41,9 @@ struct Tracee {
     Task* task = nullptr;   // nullptr: it has ended, or executes another program
     Task* tracer = nullptr; // nullptr: it goes on untraced
     u32 tid = 0, pid = 0, pid_namespace = 0, uid = 0;
-    u32 maker = 0;         // tid of a tracee that has made it
-    bool of_child = false; // its process is a child of the tracer's
-    bool is_child = false; // likewise, and it is the first task: Linux tells of its end
+    u32 maker = 0;          // tid of a tracee that has made it
+    bool of_child = false;  // its process is a child of the tracer's
+    bool is_child = false;  // likewise, and it is the first task: Linux tells of its end
     bool owes_stop = false; // a SIGSTOP was sent to it
     bool seized = false;
     bool executes = false;   // another program, whose first task has yet to come, or to stop

@@ -18,6 +18,15 @@ void tell(const Tracee& t, i32 code, u32 what) REQUIRES(lock);
 // Its task, if there is one, is traced no more.
 void unlink(Tracee& t) REQUIRES(lock);
 
+// Its memory.
+void destroy(Tracee& t);
+// It is not stopped any more, and its tracer is not its tracer.
+void release(Tracee& t) REQUIRES(lock);
+// The tracee of that number which has a task and a tracer; nullptr: there is none.
+[[nodiscard]] Tracee* find(u32 tid, u32 pid_namespace) REQUIRES(lock);
+void ask_to_look(Task& task); // its trap is looked at by attend()
+void kill_owner(Task& task);
+
 [[nodiscard]] inline bool wants(const Tracee& t, u32 event)
 {
     return event != 0 && t.tracer != nullptr && (t.options >> event & 1) != 0;

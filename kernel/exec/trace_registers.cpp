@@ -112,10 +112,10 @@ u64 debug_register(const Task& task, u64 n)
 {
     const arch::DebugRegisters none{};
     const arch::DebugRegisters& d = task.debug != nullptr ? *task.debug : none;
-    return n < num_addresses        ? d.address[n]
-           : n == status_register   ? d.status ^ arch::debug_nothing
-           : n == control_register  ? d.control
-                                    : 0;
+    return n < num_addresses       ? d.address[n]
+           : n == status_register  ? d.status ^ arch::debug_nothing
+           : n == control_register ? d.control
+                                   : 0;
 }
 
 Status set_debug_register(Task& task, u64 n, u64 value)

@@ -344,8 +344,7 @@ SyscallResult serve(Tracee& t, u64 request, u64 address, u64 data)
     case set_siginfo:
         return done(set_info(t, data));
     case get_sigmask:
-        return address != sizeof(u64) ? fail(Errno::inval)
-                                      : done(UserOut<u64>(data).write(mask_of(*t.task)));
+        return address != sizeof(u64) ? fail(Errno::inval) : done(UserOut<u64>(data).write(mask_of(*t.task)));
     case set_sigmask:
         return address != sizeof(u64) ? fail(Errno::inval) : done(set_mask(t, data));
     case get_syscall_info:

@@ -91,6 +91,28 @@ __attribute__((unused)) static pid_t start(void (*run)(void))
     return pid;
 }
 
+static pid_t me; // of a child that was started so
+
+__attribute__((unused)) static pid_t start_traced(void (*run)(void))
+{
+    pid_t pid;
+
+    memset(shared, 0, sizeof *shared);
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0) {
+        me = getpid();
+        signal(SIGUSR1, count_signal);
+        if (TRACE(PTRACE_TRACEME, 0, 0, 0) != 0)
+            _exit(99);
+        raise(SIGSTOP);
+        run();
+        _exit(7);
+    }
+    show_wait("asked for it", pid, 0);
+    return pid;
+}
+
 __attribute__((unused)) static void waits(void)
 {
     shared->ready = 1;

@@ -1,32 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// ptrace(2) as strace(1) and gdb(1) use it: a child that asks to be traced, stops at system calls, single steps,
-// breakpoints in text, a program that is executed.
+// ptrace(2) as strace(1) uses it: a child that asks to be traced, stops at system calls, single steps, a program that
+// is executed.
 // covers: ptrace, execve, kill
 #include "trace.h"
 
 #include <linux/ptrace.h>
-
-static pid_t me;
-
-static pid_t start_traced(void (*run)(void))
-{
-    pid_t pid;
-
-    memset(shared, 0, sizeof *shared);
-    fflush(stdout);
-    pid = fork();
-    if (pid == 0) {
-        me = getpid();
-        signal(SIGUSR1, count_signal);
-        if (TRACE(PTRACE_TRACEME, 0, 0, 0) != 0)
-            _exit(99);
-        raise(SIGSTOP);
-        run();
-        _exit(7);
-    }
-    show_wait("asked for it", pid, 0);
-    return pid;
-}
 
 // Numbers of processes by whose they are.
 static long plain(long value, pid_t pid)
@@ -212,106 +190,6 @@ static void steps(void)
     printf("count %d\n", shared->count[SIGUSR1]);
 }
 
-__attribute__((noinline)) static int broken(int x)
-{
-    __asm__ volatile("" : "+r"(x));
-    return x + 1;
-}
-
-static void runs_into(void)
-{
-    shared->result = broken(41);
-}
-
-static void breakpoint(void)
-{
-    pid_t pid;
-    long text, there;
-    struct user_regs_struct regs;
-    siginfo_t info;
-
-    puts("-- a breakpoint");
-    pid = start_traced(runs_into);
-    text = TRACE(PTRACE_PEEKTEXT, pid, broken, 0);
-    printf("as here %d\n", memcmp(&text, (void*)broken, sizeof text) == 0);
-    TRY(TRACE(PTRACE_POKETEXT, pid, broken, (text & ~0xffl) | 0xcc));
-    there = TRACE(PTRACE_PEEKTEXT, pid, broken, 0);
-    printf("set %d, not here %d\n", (there & 0xff) == 0xcc, broken(1) == 2);
-    TRY(TRACE(PTRACE_CONT, pid, 0, 0));
-    show_wait("it", pid, 0);
-    MUST(TRACE(PTRACE_GETREGS, pid, 0, &regs) == 0);
-    MUST(TRACE(PTRACE_GETSIGINFO, pid, 0, &info) == 0);
-    printf("behind it %d, code %x, argument %d\n", regs.rip == (unsigned long)broken + 1, info.si_code,
-           (int)regs.rdi);
-    regs.rip--;
-    TRY(TRACE(PTRACE_SETREGS, pid, 0, &regs));
-    TRY(TRACE(PTRACE_POKETEXT, pid, broken, text));
-    TRY(TRACE(PTRACE_SINGLESTEP, pid, 0, 0));
-    show_wait("a step", pid, 0);
-    TRY(TRACE(PTRACE_POKETEXT, pid, broken, (text & ~0xffl) | 0xcc));
-    TRY(TRACE(PTRACE_CONT, pid, 0, 0));
-    show_wait("its end", pid, 0);
-    printf("result %d\n", shared->result);
-}
-
-static volatile long watched[2];
-
-static void changes(void)
-{
-    for (int i = 0; i < 3; i++)
-        watched[1] += i;
-    (void)!read(-1, (void*)&watched[1], 8);
-    shared->result = (int)watched[1] + broken(1);
-}
-
-#define DEBUG(n) offsetof(struct user, u_debugreg[n])
-
-static void show_debug_stop(pid_t pid)
-{
-    struct user_regs_struct regs;
-    siginfo_t info;
-    long status;
-    int text;
-
-    show_wait("it", pid, 0);
-    MUST(TRACE(PTRACE_GETREGS, pid, 0, &regs) == 0);
-    MUST(TRACE(PTRACE_GETSIGINFO, pid, 0, &info) == 0);
-    status = TRACE(PTRACE_PEEKUSER, pid, DEBUG(6), 0);
-    text = regs.rip == (unsigned long)broken;
-    printf("  code %d, here %d, status %lx, value %ld, at the function %d\n", info.si_code,
-           (unsigned long)info.si_addr == regs.rip, status, TRACE(PTRACE_PEEKDATA, pid, &watched[1], 0), text);
-}
-
-static void watchpoints(void)
-{
-    pid_t pid;
-
-    puts("-- breakpoints of the CPU");
-    pid = start_traced(changes);
-    TRY(TRACE(PTRACE_PEEKUSER, pid, DEBUG(6), 0));
-    TRY(TRACE(PTRACE_PEEKUSER, pid, DEBUG(7), 0));
-    TRY(TRACE(PTRACE_POKEUSER, pid, DEBUG(4), 0));
-    TRY(TRACE(PTRACE_POKEUSER, pid, DEBUG(0), -4096l));
-    TRY(TRACE(PTRACE_POKEUSER, pid, DEBUG(0), &watched[1]));
-    TRY(TRACE(PTRACE_POKEUSER, pid, DEBUG(7), 1 | 2l << 16)); /* of I/O */
-    TRY(TRACE(PTRACE_POKEUSER, pid, DEBUG(7), 1 | 4l << 16)); /* two bytes of an instruction */
-    TRY(TRACE(PTRACE_POKEUSER, pid, DEBUG(1), broken));
-    TRY(TRACE(PTRACE_POKEUSER, pid, DEBUG(7), 1 | 4 | 9l << 16)); /* writes to 8 bytes; a function */
-    TRY(TRACE(PTRACE_PEEKUSER, pid, DEBUG(0), 0) == (long)&watched[1]);
-    for (int i = 0; i < 3; i++) {
-        TRY(TRACE(PTRACE_CONT, pid, 0, 0));
-        show_debug_stop(pid);
-    }
-    TRY(TRACE(PTRACE_CONT, pid, 0, 0));
-    show_debug_stop(pid);
-    TRY(TRACE(PTRACE_SINGLESTEP, pid, 0, 0));
-    show_wait("a step", pid, 0);
-    TRY(TRACE(PTRACE_POKEUSER, pid, DEBUG(7), 0));
-    TRY(TRACE(PTRACE_CONT, pid, 0, 0));
-    show_wait("its end", pid, 0);
-    printf("result %d\n", shared->result);
-}
-
 static void executes(void)
 {
     char* argv[] = {(char*)"true", NULL};
@@ -374,7 +252,7 @@ static void errors(void)
     pid_t pid;
 
     puts("-- errors");
-    pid = start_traced(runs_into);
+    pid = start_traced(makes_calls);
     TRY(TRACE(PTRACE_INTERRUPT, pid, 0, 0));
     TRY(TRACE(PTRACE_LISTEN, pid, 0, 0));
     TRY(TRACE(PTRACE_SEIZE, pid, 0, 0));
@@ -404,8 +282,6 @@ int main(int argc, char** argv)
     changed();
     interrupted();
     steps();
-    breakpoint();
-    watchpoints();
     exec_untold();
     exec_told();
     errors();

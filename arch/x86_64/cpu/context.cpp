@@ -191,10 +191,11 @@ u64 length_of(u64 control, u32 n)
 void load_debug(const DebugRegisters& d)
 {
     // SAFETY: checked by debug_valid(); none is enabled while the addresses change.
-    asm volatile("mov %0, %%dr7\n mov %1, %%dr0\n mov %2, %%dr1\n mov %3, %%dr2\n mov %4, %%dr3\n mov %5, %%dr7"
-                 :
-                 : "r"(debug_always), "r"(d.address[0]), "r"(d.address[1]), "r"(d.address[2]),
-                   "r"(d.address[3]), "r"((d.control & debug_settable) | debug_always));
+    asm volatile(
+        "mov %0, %%dr7\n mov %1, %%dr0\n mov %2, %%dr1\n mov %3, %%dr2\n mov %4, %%dr3\n mov %5, %%dr7"
+        :
+        : "r"(debug_always), "r"(d.address[0]), "r"(d.address[1]), "r"(d.address[2]), "r"(d.address[3]),
+          "r"((d.control & debug_settable) | debug_always));
 }
 
 void clear_debug()
