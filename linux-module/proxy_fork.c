@@ -101,6 +101,23 @@ static int make_files(struct still_proc *child, struct still_msg *msg, struct fi
 	return PTR_ERR(*device);
 }
 
+/*
+ * Two free descriptors, also for a program that has as many as it may: natively its child needs none. For a moment
+ * there is room for a few more, of which mcexec's hidden one may have the first; who sets the limit meanwhile is not
+ * undone.
+ */
+static int get_descriptors(struct still_proc_fork *fds)
+{
+	unsigned long *limit = &current->signal->rlim[RLIMIT_NOFILE].rlim_cur;
+	unsigned long old = READ_ONCE(*limit), more = old < INT_MAX ? old + 8 : old;
+
+	cmpxchg(limit, old, more);
+	fds->device_fd = get_unused_fd_flags(O_CLOEXEC);
+	fds->mm_fd = get_unused_fd_flags(O_CLOEXEC);
+	cmpxchg(limit, more, old);
+	return fds->device_fd < 0 ? fds->device_fd : min(fds->mm_fd, 0);
+}
+
 int still_proxy_fork(struct still_proc *parent, struct still_proc_fork __user *arg)
 {
 	struct still_msg msg = {
@@ -114,9 +131,7 @@ int still_proxy_fork(struct still_proc *parent, struct still_proc_fork __user *a
 
 	if (parent->stage != STILL_STAGE_STARTED)
 		return -EBADFD;
-	fds.device_fd = get_unused_fd_flags(O_CLOEXEC);
-	fds.mm_fd = get_unused_fd_flags(O_CLOEXEC);
-	ret = fds.device_fd < 0 ? fds.device_fd : min(fds.mm_fd, 0);
+	ret = get_descriptors(&fds);
 	if (!ret && copy_to_user(arg, &fds, sizeof(fds)))
 		ret = -EFAULT;
 	if (!ret) {

@@ -3,7 +3,6 @@
 
 #include "address_window.hpp"
 #include "guest_heap.hpp"
-#include "hidden_fd.hpp"
 #include "offload.hpp"
 #include "process.hpp"
 #include "signal_relay.hpp"
@@ -78,17 +77,6 @@ void become_child(const still_proc_fork& fds)
     }
 }
 
-// Also where the program has as many descriptors as it may: natively a child needs none.
-int make_descriptors(still_proc_fork& fds)
-{
-    const int result = process.device.fork(fds);
-    if (result != -EMFILE) {
-        return result;
-    }
-    const RoomBeyondLimit room;
-    return process.device.fork(fds);
-}
-
 } // namespace
 
 Forked fork_process(const Request& request)
@@ -96,7 +84,7 @@ Forked fork_process(const Request& request)
     block_signals();
     gate.enter();
     still_proc_fork fds{-1, -1};
-    if (const int result = make_descriptors(fds); result < 0) {
+    if (const int result = process.device.fork(fds); result < 0) {
         gate.leave();
         unblock_signals();
         return {false, result};

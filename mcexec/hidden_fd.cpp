@@ -32,32 +32,21 @@ int duplicate_below(int fd, int start)
 }
 
 // At or above the soft limit: the program can't have these numbers without raising it.
-int duplicate_beyond_limit(int fd)
+int duplicate_beyond_limit(int fd, const rlimit& limit)
 {
-    const RoomBeyondLimit room;
-    return room.start() < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, room.start());
+    constexpr rlim_t room = 8;
+    rlimit raised = limit;
+    raised.rlim_cur = limit.rlim_cur + room;
+    raised.rlim_max = std::max(raised.rlim_max, raised.rlim_cur);
+    if (limit.rlim_cur > highest_number - room || setrlimit(RLIMIT_NOFILE, &raised) != 0) {
+        return -1;
+    }
+    const int got = fcntl(fd, F_DUPFD_CLOEXEC, static_cast<int>(limit.rlim_cur));
+    setrlimit(RLIMIT_NOFILE, &limit);
+    return got;
 }
 
 } // namespace
-
-RoomBeyondLimit::RoomBeyondLimit()
-{
-    constexpr rlim_t room = 8;
-    getrlimit(RLIMIT_NOFILE, &limit_);
-    rlimit raised = limit_;
-    raised.rlim_cur = limit_.rlim_cur + room;
-    raised.rlim_max = std::max(raised.rlim_max, raised.rlim_cur);
-    if (limit_.rlim_cur <= highest_number - room && setrlimit(RLIMIT_NOFILE, &raised) == 0) {
-        start_ = static_cast<int>(limit_.rlim_cur);
-    }
-}
-
-RoomBeyondLimit::~RoomBeyondLimit()
-{
-    if (start_ >= 0) {
-        setrlimit(RLIMIT_NOFILE, &limit_);
-    }
-}
 
 constinit std::atomic<int> HiddenFd::lowest_{INT_MAX};
 
@@ -71,10 +60,10 @@ void HiddenFd::set(int fd)
 
 void HiddenFd::adopt(int fd)
 {
-    int hidden = duplicate_beyond_limit(fd);
+    rlimit limit{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    int hidden = duplicate_beyond_limit(fd, limit);
     if (hidden < 0) {
-        rlimit limit{};
-        getrlimit(RLIMIT_NOFILE, &limit);
         hidden = duplicate_below(fd, static_cast<int>(std::min(limit.rlim_cur, highest_number)));
     }
     if (hidden >= 0) {

@@ -5,25 +5,8 @@
 #pragma once
 
 #include <atomic>
-#include <sys/resource.h>
 
 namespace still::mcexec {
-
-// While it lives a few more descriptors fit into the table than the program may have, if the hard limit allows it.
-// Not for two threads at once.
-class RoomBeyondLimit {
-  public:
-    RoomBeyondLimit();
-    ~RoomBeyondLimit();
-    RoomBeyondLimit(const RoomBeyondLimit&) = delete;
-    RoomBeyondLimit& operator=(const RoomBeyondLimit&) = delete;
-    // The number from which on there is room; -1: there is none.
-    [[nodiscard]] int start() const { return start_; }
-
-  private:
-    rlimit limit_{};
-    int start_ = -1;
-};
 
 class HiddenFd {
   public:

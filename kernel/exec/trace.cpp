@@ -125,10 +125,6 @@ void watch_end(Task& task) REQUIRES(lock)
     task.on_reap = reap;
 }
 
-} // namespace
-
-namespace {
-
 void link(Tracee& t, Task& tracer, Task& task) REQUIRES(lock)
 {
     const Process& p = *task.owner;
@@ -231,7 +227,8 @@ void name_child_of(const Task& maker, u32 tid, u32 pid)
 {
     LockGuard guard(lock);
     for (Tracee* t = tracees; t != nullptr; t = t->next) {
-        if (t->maker == maker.tid && t->task != nullptr && t->task->unborn) {
+        if (t->maker == maker.tid && t->pid_namespace == maker.owner->page->pid_namespace &&
+            t->task != nullptr && t->task->unborn) {
             t->tid = tid;
             t->pid = pid;
         }

@@ -206,6 +206,10 @@ constexpr u64 error_result(Errno e)
 [[noreturn]] void make_traced_call(Task& task, arch::TrapFrame& frame)
 {
     constexpr i32 no_call = -1;
+    if (task.tracee == nullptr) { // its tracer has gone: this is the last
+        task.num_calls = max_calls;
+        choose_offload_way(task);
+    }
     i32 nr = static_cast<i32>(frame.rax);
     frame.rax = error_result(Errno::nosys);
     trace::enter_call(task, frame, nr);

@@ -147,16 +147,10 @@ static void* busy(void* arg)
 /* No number is free for another descriptor: a child needs none. */
 static void forks_without_room(void)
 {
-    struct rlimit limit, before;
-    int last = -1, fd, status = 0;
+    int last = -1, fd, status = 0, number = 5;
     void* result;
     pthread_t thread;
-    int number = 5;
 
-    MUST(getrlimit(RLIMIT_NOFILE, &before) == 0);
-    limit = before;
-    limit.rlim_cur = 64;
-    MUST(setrlimit(RLIMIT_NOFILE, &limit) == 0);
     while ((fd = open("/dev/null", O_RDONLY)) >= 0)
         last = fd;
     fflush(stdout);
@@ -179,8 +173,34 @@ static void forks_without_room(void)
     MUST(pthread_create(&thread, NULL, forks_too, &number) == 0);
     MUST(pthread_join(thread, &result) == 0);
     printf("a thread, too: %ld\n", (long)result);
+    fflush(stdout);
     for (fd = 3; fd <= last; fd++)
         close(fd);
+}
+
+/* Once with the right to have more, once without. */
+static void forks_at_limits(void)
+{
+    struct rlimit limit = {64, 64}, before;
+    int status = 0;
+
+    MUST(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    limit.rlim_max = before.rlim_max;
+    MUST(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    forks_without_room();
+    pid_t pid = fork();
+    if (pid == 0) {
+        limit.rlim_max = limit.rlim_cur;
+        MUST(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+        (void)!setuid(65534);
+        forks_without_room();
+        MUST(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+        printf("the limits are what they were: %d\n", limit.rlim_cur == 64 && limit.rlim_max == 64);
+        fflush(stdout);
+        _exit(0);
+    }
+    MUST(waitpid(pid, &status, 0) == pid);
+    show_status("at the hard limit", status);
     MUST(setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
 
@@ -248,7 +268,7 @@ int main(void)
     *(volatile int*)&stop = 1;
     MUST(pthread_join(writer, NULL) == 0);
 
-    forks_without_room();
+    forks_at_limits();
 
     /* Flags that make no sense. */
     SHOW(syscall(SYS_clone, CLONE_SIGHAND | SIGCHLD, 0, 0, 0, 0));

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // ptrace(2) as gdb(1) uses it: breakpoints in text, and those of the CPU on instructions and data.
-// covers: ptrace
+// covers: ptrace, pread64, pwrite64
 #include "trace.h"
+
+#include <fcntl.h>
+#include <sys/auxv.h>
 
 __attribute__((noinline)) static int broken(int x)
 {
@@ -104,10 +107,48 @@ static void watchpoints(void)
     printf("result %d\n", shared->result);
 }
 
+/* The same through its memory's file, as gdb does it if Linux lets it write there; and a look at the vDSO. */
+static void through_file(void)
+{
+    const unsigned char trap = 0xcc;
+    unsigned char old = 0, now[4] = {0};
+    char path[64];
+    pid_t pid;
+    int fd;
+    struct user_regs_struct regs;
+
+    puts("-- a breakpoint by /proc/PID/mem");
+    pid = start_traced(runs_into);
+    snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
+    fd = open(path, O_RDWR);
+    MUST(fd >= 0);
+    TRY(pread(fd, &old, 1, (off_t)broken));
+    TRY(pwrite(fd, &trap, 1, (off_t)broken));
+    TRY(pread(fd, now, 1, (off_t)broken));
+    printf("as here %d, set %d, not here %d\n", old == *(unsigned char*)broken, now[0] == trap,
+           broken(1) == 2);
+    TRY(TRACE(PTRACE_CONT, pid, 0, 0));
+    show_wait("it", pid, 0);
+    MUST(TRACE(PTRACE_GETREGS, pid, 0, &regs) == 0);
+    printf("behind it %d\n", regs.rip == (unsigned long)broken + 1);
+    regs.rip--;
+    MUST(TRACE(PTRACE_SETREGS, pid, 0, &regs) == 0);
+    TRY(pwrite(fd, &old, 1, (off_t)broken));
+    TRY(pread(fd, now, sizeof now, (off_t)getauxval(AT_SYSINFO_EHDR)));
+    printf("the vDSO %d\n", memcmp(now, ELFMAG, SELFMAG) == 0);
+    TRY(pread(fd, now, 1, 8));
+    TRY(pwrite(fd, now, 1, 8));
+    TRY(TRACE(PTRACE_CONT, pid, 0, 0));
+    show_wait("its end", pid, 0);
+    printf("result %d\n", shared->result);
+    close(fd);
+}
+
 int main(void)
 {
     begin();
     breakpoint();
+    through_file();
     watchpoints();
     return 0;
 }
