@@ -232,7 +232,7 @@ static void follow(pid_t pid, int request)
 {
     pid_t seen[32];
     char said[32][2000] = {{0}};
-    int n = 1, i, status, left = 1;
+    int n = 1, i, status, left = 1, children = 0;
     size_t at;
 
     seen[0] = pid;
@@ -256,6 +256,11 @@ static void follow(pid_t pid, int request)
         }
         event = status >> 16;
         signo = WSTOPSIG(status);
+        if (signo == SIGCHLD) { // comes before the next event or behind it, as it likes
+            children++;
+            MUST(TRACE(request, got, 0, SIGCHLD) == 0);
+            continue;
+        }
         snprintf(said[i] + at, sizeof said[i] - at, " %d/%d", signo, event);
         at = strlen(said[i]);
         if (event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK || event == PTRACE_EVENT_CLONE) {
@@ -283,6 +288,7 @@ static void follow(pid_t pid, int request)
     }
     for (i = 0; i < n; i++)
         printf("%d:%s\n", i, said[i]);
+    printf("SIGCHLD %d\n", children);
     fflush(stdout);
 }
 
