@@ -75,6 +75,7 @@ void end(Tracee& t, Task& task) REQUIRES(lock)
     t.stops = t.untold = false;
     t.stopped.store(false);
     t.listens.store(false);
+    t.uid = task.uid;
     task.tracee = nullptr;
     t.task = nullptr;
     if (t.tracer != nullptr && is_executed && is_in_execve(task)) {
@@ -89,7 +90,7 @@ void end(Tracee& t, Task& task) REQUIRES(lock)
         const u32 signo = t.status & 0x7f;
         tell(t, signo == 0 ? cld_exited : cld_killed, signo == 0 ? t.status >> 8 : signo);
     }
-    if (t.tracer == nullptr || t.is_child || is_nobody)
+    if (t.tracer == nullptr || t.is_child() || is_nobody)
         unlink(t);
 }
 
@@ -179,7 +180,6 @@ Status attach(Task& tracer, Task& target, const Attachment& how)
         t->seized = how.seized;
         t->options = how.options;
         link(*t, tracer, target);
-        t->is_child = t->of_child && t->tid == t->pid;
         wake_waiters(*tracer.owner);
         if (target.owner->stopped.load())
             ask_to_look(target);
@@ -213,7 +213,6 @@ Status follow(u32 parent_tid, Task& child, const CloneRequest& request)
     link(*t, *parent->tracer, child);
     const bool is_thread = child.owner == parent->task->owner;
     t->of_child = parent->of_child && (is_thread || request.is_sibling);
-    t->is_child = t->of_child && !is_thread;
     if (t->seized) {
         t->asked.store(true);
         child.trap.store(true);
@@ -251,10 +250,13 @@ void adopt(Task& first)
     const u32 space = p.page->pid_namespace;
     LockGuard guard(lock);
     Tracee* chosen = nullptr;
-    for (Tracee* t = tracees; t != nullptr; t = t->next)
-        if (t->pid == p.pid && t->pid_namespace == space && t->tracer != nullptr &&
+    for (Tracee* t = tracees; t != nullptr; t = t->next) {
+        // One that was killed there instead may wait for its tracer still, and its number be another user's by now.
+        const u32 uid = t->task != nullptr ? t->task->uid : t->uid;
+        if (t->pid == p.pid && t->pid_namespace == space && t->tracer != nullptr && uid == first.uid &&
             (t->task == nullptr ? t->executes : !t->stops && is_in_execve(*t->task)))
             chosen = t;
+    }
     for (Tracee *t = tracees, *next = nullptr; t != nullptr; t = next) {
         next = t->next;
         if (t == chosen || t->pid != p.pid || t->pid_namespace != space)
@@ -273,7 +275,6 @@ void adopt(Task& first)
     chosen->message = chosen->tid;
     chosen->tid = first.tid;
     chosen->executes = true;
-    chosen->is_child = chosen->of_child;
     chosen->saw_stop = false;
     chosen->saw_continues = p.continues.load();
     first.tracee = chosen;

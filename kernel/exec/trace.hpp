@@ -3,7 +3,7 @@
 // of it. What a tracer may see or change of a stopped task is a copy, made when it stops and put back when it goes on.
 //
 // Only who traces and who is traced pays: a tracer is told by signals and in waits, and of the end of either by its
-// on_reap; a task that stops at system calls has another table of them.
+// on_reap; a task that stops at system calls has none but the last row of their table.
 #pragma once
 
 #include <exec/process.hpp>
@@ -43,7 +43,6 @@ struct Tracee {
     u32 tid = 0, pid = 0, pid_namespace = 0, uid = 0;
     u32 maker = 0;          // tid of a tracee that has made it
     bool of_child = false;  // its process is a child of the tracer's
-    bool is_child = false;  // likewise, and it is the first task: Linux tells of its end
     bool owes_stop = false; // a SIGSTOP was sent to it
     bool seized = false;
     bool executes = false;   // another program, whose first task has yet to come, or to stop
@@ -70,6 +69,8 @@ struct Tracee {
     u32 sender = 0;     // of that: the tracer's process
     Registers regs{};
     bool regs_changed = false, fpu_changed = false;
+    // Linux tells of its end.
+    [[nodiscard]] bool is_child() const { return of_child && tid == pid; }
     void* fpu = nullptr; // XSAVE area
     u32 holders = 0;     // HeldTracee
     bool unlinked = false;

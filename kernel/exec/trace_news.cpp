@@ -15,7 +15,7 @@ void tell(const Tracee& t, i32 code, u32 what)
 {
     Process& p = *t.tracer->owner;
     const bool is_stop = code == cld_trapped || code == cld_stopped;
-    if (is_stop || !t.is_child) {
+    if (is_stop || !t.is_child()) {
         LockGuard guard(p.lock);
         const SignalAction& action = p.actions.of[sig_chld - 1];
         SignalInfo info = sent_signal(sig_chld, code, t.tid, t.uid);
@@ -59,7 +59,7 @@ void forget_executing(u32 pid)
         t->executes = false;
         t->status = sig_kill;
         t->untold = true;
-        if (t->is_child || t->tracer == nullptr)
+        if (t->is_child() || t->tracer == nullptr)
             unlink(*t);
         else
             tell(*t, cld_killed, sig_kill);

@@ -136,7 +136,7 @@ Status set_debug_register(Task& task, u64 n, u64 value)
     } else {
         wanted.control = value;
     }
-    if (!arch::debug_valid(wanted, wanted.control))
+    if (!arch::debug_valid(wanted))
         return fail(Errno::inval);
     *task.debug = wanted;
     return {};

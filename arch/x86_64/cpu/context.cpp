@@ -220,13 +220,13 @@ bool stops_before(const DebugRegisters& d, u64 address)
     return any;
 }
 
-bool debug_valid(const DebugRegisters& d, u64 control)
+bool debug_valid(const DebugRegisters& d)
 {
     constexpr u64 execution = 0, io = 2;
     for (u32 n = 0; n < 4; ++n) {
-        if (!is_enabled(control, n))
+        if (!is_enabled(d.control, n))
             continue;
-        const u64 kind = kind_of(control, n), length = length_of(control, n);
+        const u64 kind = kind_of(d.control, n), length = length_of(d.control, n);
         if (kind == io || (kind == execution && length != 1) || d.address[n] >= user_limit - length)
             return false;
     }

@@ -57,7 +57,7 @@ void clear_debug();
 [[nodiscard]] u64 take_debug_status();
 // Is there an instruction at that address at which the registers stop?
 [[nodiscard]] bool stops_before(const DebugRegisters& d, u64 address);
-// DR7 as a debugger may have it: false: not with these addresses.
-[[nodiscard]] bool debug_valid(const DebugRegisters& d, u64 control);
+// Whether a debugger may have them so.
+[[nodiscard]] bool debug_valid(const DebugRegisters& d);
 
 } // namespace still::arch
